@@ -1,0 +1,41 @@
+/** Channel names: which texts are one. */
+import { FanfareError, quote } from "./errors.js";
+
+declare const channelName: unique symbol;
+/** A text that has been checked to be a channel name. */
+export type ChannelName = string & { readonly [channelName]: true };
+
+/** The most characters that a channel name has. */
+export const MAX_CHANNEL_LENGTH = 200;
+
+/** The characters of a segment; segments are split by colons. */
+export const SEGMENT = /^[A-Za-z0-9_\-.=@,;~]+$/;
+const NAME = /^[A-Za-z0-9_\-.=@,;~]+(?::[A-Za-z0-9_\-.=@,;~]+)*$/;
+const NOT_ALLOWED = /[^A-Za-z0-9_\-.=@,;~:]/u;
+
+/**
+ * The text as a channel name, such as `order:42`: 1 to 200 characters of `A-Z a-z 0-9 _ - . = @ , ; ~`
+ * in segments split by `:`, none of them empty.
+ *
+ * @throws FanfareError `invalid_channel`, naming the character that is not allowed
+ */
+export function parseChannelName(text: string): ChannelName {
+  if (text.length <= MAX_CHANNEL_LENGTH && NAME.test(text)) return text as ChannelName;
+  throw new FanfareError("invalid_channel", `${quote(text)} is no channel name: ${whyNoChannel(text)}`);
+}
+
+/** Is the text a channel name? */
+export function isChannelName(text: string): text is ChannelName {
+  return text.length <= MAX_CHANNEL_LENGTH && NAME.test(text);
+}
+
+function whyNoChannel(text: string): string {
+  if (text === "") return "it is empty";
+  if (text.length > MAX_CHANNEL_LENGTH) {
+    return `it has ${text.length} characters, and ${MAX_CHANNEL_LENGTH} are allowed`;
+  }
+  if (text.startsWith("$")) return "names that start with $ are Fanfare's own";
+  const found = NOT_ALLOWED.exec(text);
+  if (found) return `the character ${JSON.stringify(found[0])} at ${found.index} is not allowed`;
+  return "a segment between colons is empty";
+}

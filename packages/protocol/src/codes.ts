@@ -1,0 +1,242 @@
+/**
+ * Close codes and error codes as data: what each means, whether the client may come back, and what to do.
+ * PROTOCOL.md prints these tables; a test holds the two together.
+ */
+
+/** What a WebSocket close code says. */
+export interface CloseCode {
+  readonly code: number;
+  readonly name: string;
+  readonly meaning: string;
+  /** May the client come back by itself, with the same words? */
+  readonly reconnect: boolean;
+  readonly remedy: string;
+}
+
+/** Every close code that a Fanfare server sends, or that the WebSocket layer below it may send. */
+export const CLOSE = {
+  normal: {
+    code: 1000,
+    name: "normal",
+    meaning: "The client left; its session ended.",
+    reconnect: false,
+    remedy: "Nothing to do.",
+  },
+  goingAway: {
+    code: 1001,
+    name: "going_away",
+    meaning: "The page was left; its session ended.",
+    reconnect: false,
+    remedy: "Nothing to do.",
+  },
+  protocolError: {
+    code: 1002,
+    name: "protocol_error",
+    meaning: "The bytes were no valid WebSocket frames. Means the same as 4400.",
+    reconnect: false,
+    remedy: "Use a WebSocket library that follows RFC 6455.",
+  },
+  invalidText: {
+    code: 1007,
+    name: "invalid_text",
+    meaning: "A text frame was no valid UTF-8. Means the same as 4400.",
+    reconnect: false,
+    remedy: "Send JSON as UTF-8 text.",
+  },
+  frameTooBig: {
+    code: 1009,
+    name: "frame_too_big",
+    meaning: "A frame was larger than the server reads at all. Means the same as 4413.",
+    reconnect: false,
+    remedy: "Send less at once; split batches at 32 KiB.",
+  },
+  restart: {
+    code: 1012,
+    name: "restart",
+    meaning: "The server restarts or stops.",
+    reconnect: true,
+    remedy: "Come back after the `retryAfter` of the `goodbye` frame.",
+  },
+  tooSlow: {
+    code: 1013,
+    name: "try_again_later",
+    meaning: "The server has no room for what waits for this client, or for one more client.",
+    reconnect: true,
+    remedy: "Come back later, with the positions that were reached.",
+  },
+  malformed: {
+    code: 4400,
+    name: "malformed",
+    meaning: "A frame that is not part of the protocol, or not at this point.",
+    reconnect: false,
+    remedy: "Mend the client; the close reason names what was wrong.",
+  },
+  notLoggedIn: {
+    code: 4401,
+    name: "not_logged_in",
+    meaning: "The token or session is invalid or has expired.",
+    reconnect: false,
+    remedy: "Log in again, then connect with the new token.",
+  },
+  notAllowed: {
+    code: 4403,
+    name: "not_allowed",
+    meaning: "The client sent data that it may not send, or was refused too often.",
+    reconnect: false,
+    remedy: "Ask for the grant, or stop sending; the close reason names the action.",
+  },
+  connectTimeout: {
+    code: 4408,
+    name: "connect_timeout",
+    meaning: "No `connect` frame arrived in time.",
+    reconnect: true,
+    remedy: "Send `connect` as the first frame, as soon as the socket is open.",
+  },
+  resumedElsewhere: {
+    code: 4409,
+    name: "resumed_elsewhere",
+    meaning: "A newer connection has resumed this one's session.",
+    reconnect: false,
+    remedy: "Nothing to do: the newer connection goes on.",
+  },
+  tooBig: {
+    code: 4413,
+    name: "too_big",
+    meaning: "A message is larger than the limit.",
+    reconnect: false,
+    remedy: "Send less, or raise the message limit on the server.",
+  },
+  tooFast: {
+    code: 4429,
+    name: "too_fast",
+    meaning: "The client went on sending over its rate after it had been told.",
+    reconnect: true,
+    remedy: "Come back after the `retryAfter` of the last `error`, and send less often.",
+  },
+} as const satisfies Record<string, CloseCode>;
+
+/** What an error code says: in an `error` frame, and in an HTTP problem (RFC 9457) with this status. */
+export interface ErrorMeaning {
+  /** The status of the HTTP answer that carries this code. */
+  readonly status: number;
+  readonly meaning: string;
+  /** What to do, where the place that raises the error knows nothing better. */
+  readonly remedy: string;
+}
+
+/** Every error code. They are stable: programs may compare them. */
+export const ERRORS = {
+  invalid_channel: {
+    status: 400,
+    meaning: "The text is no channel name.",
+    remedy: "Use 1 to 200 characters of A-Z a-z 0-9 _ - . = @ , ; ~ in segments split by a colon.",
+  },
+  invalid_pattern: {
+    status: 400,
+    meaning: "The text is no channel pattern.",
+    remedy: "Use channel name segments, * for one segment, and ** as the last segment for one or more.",
+  },
+  invalid_position: {
+    status: 400,
+    meaning: "The value is no position.",
+    remedy: "Use a position exactly as the server gave it: 16 hexadecimal characters and an offset.",
+  },
+  invalid_json: {
+    status: 400,
+    meaning: "The text is no JSON, or no UTF-8.",
+    remedy: "Send JSON (RFC 8259) as UTF-8.",
+  },
+  invalid_value: {
+    status: 400,
+    meaning: "The value cannot be carried as JSON without loss.",
+    remedy: "Send finite numbers, 64-bit integers as strings, and at most 32 levels.",
+  },
+  invalid_request: {
+    status: 400,
+    meaning: "A field is missing or has the wrong form.",
+    remedy: "Compare the request with the documentation; the message names the field.",
+  },
+  forbidden: {
+    status: 403,
+    meaning: "The caller may not do this.",
+    remedy: "Ask for a grant that covers this action on this channel.",
+  },
+  origin_not_allowed: {
+    status: 403,
+    meaning: "A browser page of another origin called.",
+    remedy: "Open the page from the server's own address, or add its origin to `allowedOrigins`.",
+  },
+  not_found: { status: 404, meaning: "There is nothing at this address.", remedy: "Compare the address." },
+  method_not_allowed: {
+    status: 405,
+    meaning: "The address exists, but not for this method.",
+    remedy: "Use one of the methods in the `Allow` header.",
+  },
+  already_subscribed: {
+    status: 409,
+    meaning: "The connection has a subscription to this channel.",
+    remedy: "Use the one there is, or unsubscribe first.",
+  },
+  not_subscribed: {
+    status: 409,
+    meaning: "The connection has no subscription to this channel.",
+    remedy: "Unsubscribe only from what was subscribed.",
+  },
+  too_large: {
+    status: 413,
+    meaning: "The message or request is larger than the limit.",
+    remedy: "Send less, or send a reference to the data; the limit is configurable.",
+  },
+  unsupported_media_type: {
+    status: 415,
+    meaning: "The body is not of the type that this address takes.",
+    remedy: "Send `Content-Type: application/json`.",
+  },
+  host_not_allowed: {
+    status: 421,
+    meaning: "The request was meant for another host name.",
+    remedy: "Use a host name that this server answers to.",
+  },
+  key_reused: {
+    status: 422,
+    meaning: "The idempotency key was used for another message.",
+    remedy: "Use a new key for each message, and the same key only to repeat the same message.",
+  },
+  upgrade_required: {
+    status: 426,
+    meaning: "This address speaks WebSocket only.",
+    remedy: "Open it with a WebSocket client.",
+  },
+  rate_limited: {
+    status: 429,
+    meaning: "Too much at once.",
+    remedy: "Wait for `retryAfter` seconds.",
+  },
+  too_many_subscriptions: {
+    status: 429,
+    meaning: "The connection has as many subscriptions as it may have.",
+    remedy: "Unsubscribe from what is not needed, or raise `limits.subscriptionsPerConnection`.",
+  },
+  internal: {
+    status: 500,
+    meaning: "The server failed; it has written the cause to its log.",
+    remedy: "Try again; if it stays, report it with the server's log.",
+  },
+  too_many_connections: {
+    status: 503,
+    meaning: "The process has as many connections as it may have.",
+    remedy: "Come back later, or raise `limits.connections`.",
+  },
+  too_many_channels: {
+    status: 503,
+    meaning: "There are as many channels as there may be.",
+    remedy: "Use fewer channels, or raise `limits.channels`.",
+  },
+  unavailable: {
+    status: 503,
+    meaning: "The place where channels are kept cannot be reached, or the server stops.",
+    remedy: "Try again with the same idempotency key.",
+  },
+} as const satisfies Record<string, ErrorMeaning>;
+
+export type ErrorCode = keyof typeof ERRORS;

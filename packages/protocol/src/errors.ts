@@ -1,0 +1,37 @@
+import { ERRORS, type ErrorCode } from "./codes.js";
+
+/** What may be said about an error beyond its code and message. */
+export interface FanfareErrorOptions {
+  /** What to do about it. @default the remedy of the code */
+  readonly remedy?: string;
+  /** Seconds to wait before the next try. */
+  readonly retryAfter?: number;
+  readonly cause?: unknown;
+}
+
+/** An error with a stable `code`, a message that names the value, and a `remedy` that says what to do. */
+export class FanfareError extends Error {
+  override readonly name: string = "FanfareError";
+  readonly code: ErrorCode;
+  readonly remedy: string;
+  /** Seconds to wait before the next try, where waiting helps. */
+  readonly retryAfter: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: FanfareErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.remedy = options.remedy ?? ERRORS[code].remedy;
+    this.retryAfter = options.retryAfter;
+  }
+
+  /** The HTTP status that says the same. */
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+}
+
+/** A text from outside, made short and printable, so that it can stand in a message or a log line. */
+export function quote(text: string, maxLength = 60): string {
+  const shown = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
+  return JSON.stringify(shown);
+}

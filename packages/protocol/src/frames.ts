@@ -1,0 +1,178 @@
+/**
+ * Every frame of the WebSocket protocol, as PROTOCOL.md describes them. Fields of `state`, `presence`, `user`, `token`
+ * and the frames of locks and sequences are reserved: they have their place here and come to life with their features.
+ */
+import type { ChannelName } from "./channel.js";
+import type { ErrorCode } from "./codes.js";
+import type { Epoch, Position } from "./position.js";
+
+/** The WebSocket sub-protocol that names this version of the protocol. */
+export const SUBPROTOCOL = "fanfare.v1";
+
+/** Why messages are missing, or why a subscription could not go on where it was. */
+export const GAP_REASONS = {
+  evicted: "The log no longer holds them: it keeps a limited number of messages for a limited time.",
+  restarted: "The server lost its logs, as after a restart without a durable engine, and started new ones.",
+  epoch_changed: "The channel's log had to start over.",
+  forgotten: "The channel was not used for long, and was forgotten.",
+  conflated: "The channel's rule asks for the newest message per event only; these were overtaken.",
+  too_slow: "The client read so slowly that the log no longer holds them.",
+  not_allowed_history: "The client may hear the channel, but not its history.",
+} as const;
+export type GapReason = keyof typeof GAP_REASONS;
+
+/** Chosen by the client, returned in the answer: an integer from 0 to 2^53 − 1. */
+export type RequestId = number;
+
+// ---- client → server
+
+/** The first frame. */
+export interface ConnectFrame {
+  readonly type: "connect";
+  readonly token?: string;
+  readonly csrf?: string;
+  /** The secret of the session to go on with. */
+  readonly session?: string;
+  /** Where to go on, for channels that the server subscribes by itself. */
+  readonly since?: readonly ({ readonly channel: string } & Position)[];
+}
+
+export interface SubscribeItem {
+  readonly channel: string;
+  /** The position that was reached; what came after it is delivered. */
+  readonly since?: Position;
+}
+export interface SubscribeFrame extends SubscribeItem {
+  readonly type: "subscribe";
+  readonly id: RequestId;
+}
+export interface SubscribeBatchFrame {
+  readonly type: "subscribe";
+  readonly id: RequestId;
+  readonly channels: readonly SubscribeItem[];
+}
+export interface UnsubscribeFrame {
+  readonly type: "unsubscribe";
+  readonly id: RequestId;
+  readonly channel: string;
+}
+export interface PublishFrame {
+  readonly type: "publish";
+  readonly id: RequestId;
+  readonly channel: string;
+  readonly event?: string;
+  readonly data: unknown;
+  /** Idempotency key. */
+  readonly key?: string;
+}
+export interface PingFrame {
+  readonly type: "ping";
+}
+
+export type ClientFrame =
+  | ConnectFrame
+  | SubscribeFrame
+  | SubscribeBatchFrame
+  | UnsubscribeFrame
+  | PublishFrame
+  | PingFrame;
+
+/** Types of client frames that later versions will know. A server that does not know them yet closes with 4400. */
+export const RESERVED_CLIENT_FRAMES = ["patch", "lock", "unlock", "next", "token"] as const;
+
+// ---- server → client
+
+export interface ConnectedFrame {
+  readonly type: "connected";
+  /** This connection's name, no secret. */
+  readonly connection: string;
+  /** Secret with which the session can be resumed; new in every `connected`. */
+  readonly session: string;
+  /** True when the session of the `connect` frame goes on. */
+  readonly resumed: boolean;
+  readonly user?: string;
+  /** Seconds between the pings that the server would like to see. */
+  readonly ping: number;
+  /** When the token expires, in milliseconds since 1970. */
+  readonly expires?: number;
+}
+export interface SubscribedFrame extends Position {
+  readonly type: "subscribed";
+  /** Absent for channels that the server subscribed by itself. */
+  readonly id?: RequestId;
+  readonly channel: ChannelName;
+  /** The newest offset; only tells how much is to come. */
+  readonly head: number;
+  /** True when everything after `since` follows. False when `since` was not given, or could not be honoured. */
+  readonly recovered: boolean;
+  /** Given when `since` could not be honoured. */
+  readonly reason?: GapReason;
+  readonly state?: unknown;
+  readonly stateOffset?: number;
+  readonly presence?: unknown;
+}
+export interface UnsubscribedFrame {
+  readonly type: "unsubscribed";
+  readonly channel: ChannelName;
+  readonly code: ErrorCode;
+}
+export interface MessageFrame {
+  readonly type: "message";
+  readonly channel: ChannelName;
+  readonly offset: number;
+  /** Milliseconds since 1970, by the server's clock, when the message was appended. */
+  readonly time: number;
+  readonly event: string;
+  readonly data: unknown;
+  /** Who published, where a client did. */
+  readonly user?: string;
+  /** The publisher's idempotency key. */
+  readonly id?: string;
+}
+/** Messages `from` … `to` (inclusive) will not come. Afterwards the position is `{epoch, offset: to}`. */
+export interface GapFrame {
+  readonly type: "gap";
+  readonly channel: ChannelName;
+  readonly epoch: Epoch;
+  readonly from: number;
+  readonly to: number;
+  readonly reason: GapReason;
+}
+export interface PongFrame {
+  readonly type: "pong";
+}
+export interface OkFrame {
+  readonly type: "ok";
+  readonly id: RequestId;
+  /** Where the message stands, in the answer to `publish`. */
+  readonly channel?: ChannelName;
+  readonly epoch?: Epoch;
+  readonly offset?: number;
+}
+export interface ErrorFrame {
+  readonly type: "error";
+  /** The request that failed; absent where there was none. */
+  readonly id?: RequestId;
+  readonly channel?: string;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly remedy: string;
+  /** Seconds to wait before the next try. */
+  readonly retryAfter?: number;
+}
+/** The server will close the connection; come back after `retryAfter` seconds. */
+export interface GoodbyeFrame {
+  readonly type: "goodbye";
+  readonly retryAfter: number;
+}
+
+export type ServerFrame =
+  | ConnectedFrame
+  | SubscribedFrame
+  | UnsubscribedFrame
+  | MessageFrame
+  | GapFrame
+  | PongFrame
+  | OkFrame
+  | ErrorFrame
+  | GoodbyeFrame;

@@ -1,0 +1,64 @@
+/** Channel patterns, and the one matcher that rules, grants and doors share. */
+import { MAX_CHANNEL_LENGTH, SEGMENT } from "./channel.js";
+import { FanfareError, quote } from "./errors.js";
+
+/** A checked channel pattern. */
+export interface Pattern {
+  readonly text: string;
+  readonly segments: readonly string[];
+  /** True when it names one channel only. */
+  readonly literal: boolean;
+}
+
+/**
+ * The text as a pattern: segments split by `:`, each a literal, `*` (exactly one segment) or, as the last, `**`
+ * (one or more segments).
+ *
+ * @throws FanfareError `invalid_pattern`
+ */
+export function parsePattern(text: string): Pattern {
+  const segments = text.split(":");
+  const refuse = (why: string) =>
+    new FanfareError("invalid_pattern", `${quote(text)} is no channel pattern: ${why}`);
+  if (text.length > MAX_CHANNEL_LENGTH) throw refuse(`more than ${MAX_CHANNEL_LENGTH} characters`);
+  let literal = true;
+  for (const [index, segment] of segments.entries()) {
+    if (segment === "**" && index !== segments.length - 1) throw refuse("** may only be the last segment");
+    if (segment === "*" || segment === "**") literal = false;
+    else if (segment === "") throw refuse("a segment between colons is empty");
+    else if (!SEGMENT.test(segment))
+      throw refuse(`the segment ${quote(segment)} has a character that is not allowed`);
+  }
+  return { text, segments, literal };
+}
+
+/** Does the pattern cover this channel? */
+export function matches(pattern: Pattern, channel: string): boolean {
+  if (pattern.literal) return pattern.text === channel;
+  const segments = channel.split(":");
+  for (const [index, wanted] of pattern.segments.entries()) {
+    if (wanted === "**") return segments.length > index;
+    const segment = segments[index];
+    if (segment === undefined || (wanted !== "*" && wanted !== segment)) return false;
+  }
+  return segments.length === pattern.segments.length;
+}
+
+/**
+ * Orders patterns, the most specific first: segment by segment from the left, a literal before `*` before `**`.
+ * Patterns that compare as 0 and can match the same channel are the same pattern.
+ */
+export function bySpecificity(a: Pattern, b: Pattern): number {
+  const length = Math.max(a.segments.length, b.segments.length);
+  for (let index = 0; index < length; index++) {
+    const difference = openness(a.segments[index]) - openness(b.segments[index]);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function openness(segment: string | undefined): number {
+  if (segment === "**") return 2;
+  if (segment === "*") return 1;
+  return 0;
+}

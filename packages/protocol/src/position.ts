@@ -1,0 +1,49 @@
+/** Positions in a channel's log. */
+import { FanfareError, quote } from "./errors.js";
+
+declare const epoch: unique symbol;
+/** Says which log a position belongs to: 16 hexadecimal characters. It changes when a log had to start over. */
+export type Epoch = string & { readonly [epoch]: true };
+
+/** A place in a channel's log: after the message with this offset; 0 is before the first. */
+export interface Position {
+  readonly epoch: Epoch;
+  readonly offset: number;
+}
+
+const EPOCH = /^[0-9a-f]{16}$/;
+
+export function isEpoch(text: string): text is Epoch {
+  return EPOCH.test(text);
+}
+
+/** @throws FanfareError `invalid_position` */
+export function parseEpoch(text: string): Epoch {
+  if (isEpoch(text)) return text;
+  throw new FanfareError(
+    "invalid_position",
+    `${quote(text)} is no epoch: 16 characters of 0-9 a-f are wanted`,
+  );
+}
+
+/** The position as text, `epoch:offset`, as it stands in URLs and headers. */
+export function formatPosition(position: Position): string {
+  return `${position.epoch}:${position.offset}`;
+}
+
+/**
+ * Reads what {@link formatPosition} wrote.
+ *
+ * @throws FanfareError `invalid_position`
+ */
+export function parsePosition(text: string): Position {
+  const [epochText = "", offsetText = "", ...rest] = text.split(":");
+  const offset = /^\d{1,16}$/.test(offsetText) ? Number(offsetText) : Number.NaN;
+  if (rest.length > 0 || !Number.isSafeInteger(offset)) {
+    throw new FanfareError(
+      "invalid_position",
+      `${quote(text)} is no position: epoch:offset is wanted, such as 0123456789abcdef:42`,
+    );
+  }
+  return { epoch: parseEpoch(epochText), offset };
+}

@@ -1,0 +1,84 @@
+/** Which values a message can carry, checked by one bounded walk for every way in. */
+
+/** Why a value cannot be carried. */
+export interface ValueProblem {
+  readonly code: "invalid_value" | "too_large";
+  /** What is wrong and where, such as `data.items[3] is NaN`. */
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/** The most levels of arrays and objects inside each other. */
+export const MAX_DEPTH = 32;
+
+/**
+ * Finds the first thing in a value that JSON would lose or change without saying so: numbers that are not finite,
+ * integers that a double cannot hold exactly, more than 32 levels (a cycle has endless ones), and what is no JSON at
+ * all (functions, dates, bigints, class instances). Members that are `undefined` are left out, as `JSON.stringify` does.
+ *
+ * @param maxNodes how many values are looked at before the whole is called too large; a value needs at least one byte
+ *   as JSON, so a byte limit serves
+ */
+export function findValueProblem(value: unknown, maxNodes = Number.POSITIVE_INFINITY): ValueProblem | null {
+  return walk(value, { nodesLeft: maxNodes }, 0)?.at("data") ?? null;
+}
+
+/** A problem whose path is put together only while the walk goes back up. */
+interface Found {
+  at(path: string): ValueProblem;
+}
+
+function walk(value: unknown, budget: { nodesLeft: number }, depth: number): Found | null {
+  if (--budget.nodesLeft < 0) {
+    return {
+      at: () => ({ code: "too_large", message: "data has too many members", remedy: "Send less at once." }),
+    };
+  }
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return null;
+    case "number":
+      if (!Number.isFinite(value)) return refuse(`is ${value}`, "Send a finite number, a string or null.");
+      if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+        return refuse(
+          `is the integer ${value}, beyond ±(2^53 − 1), where digits get lost`,
+          "Send 64-bit ids and numbers as strings.",
+        );
+      }
+      return null;
+    case "object":
+      break;
+    default:
+      return refuse(`is a ${typeof value}, which JSON does not have`, "Send JSON values only.");
+  }
+  if (value === null) return null;
+  if (depth >= MAX_DEPTH) {
+    return refuse(`lies deeper than ${MAX_DEPTH} levels, or in a cycle`, "Send a flatter value.");
+  }
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      const found = walk(value[index], budget, depth + 1);
+      if (found) return { at: (path) => found.at(`${path}[${index}]`) };
+    }
+    return null;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) {
+    const kind = value.constructor?.name ?? "class instance";
+    return refuse(
+      `is a ${kind}, not a plain object`,
+      "Turn it into plain JSON first, such as date.toISOString().",
+    );
+  }
+  for (const [key, member] of Object.entries(value)) {
+    if (member === undefined) continue;
+    const found = walk(member, budget, depth + 1);
+    if (found) return { at: (path) => found.at(`${path}.${key.slice(0, 60)}`) };
+  }
+  return null;
+}
+
+function refuse(what: string, remedy: string): Found {
+  return { at: (path) => ({ code: "invalid_value", message: `${path.slice(0, 300)} ${what}`, remedy }) };
+}

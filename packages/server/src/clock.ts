@@ -1,0 +1,43 @@
+/** Time and randomness come in from outside, so that tests neither sleep nor flake. */
+import { randomBytes } from "node:crypto";
+
+/** A timer that can be called off. */
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Milliseconds since 1970; may jump when somebody sets the machine's clock. */
+  now(): number;
+  /** Milliseconds since some moment; never goes back. For durations. */
+  monotonic(): number;
+  /** Calls once, after so many milliseconds. Does not keep the process alive. */
+  after(ms: number, call: () => void): Timer;
+  /** Calls again and again, every so many milliseconds. Does not keep the process alive. */
+  every(ms: number, call: () => void): Timer;
+  /** Calls at the end of this turn of the event loop. */
+  endOfTurn(call: () => void): void;
+}
+
+export interface Random {
+  /** So many bytes that nobody can guess. */
+  bytes(count: number): Uint8Array;
+  /** A number from 0 up to, not including, 1. */
+  fraction(): number;
+}
+
+export const systemClock: Clock = {
+  now: Date.now,
+  monotonic: () => performance.now(),
+  after(ms, call) {
+    const timer = setTimeout(call, ms).unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+  every(ms, call) {
+    const timer = setInterval(call, ms).unref();
+    return { cancel: () => clearInterval(timer) };
+  },
+  endOfTurn: (call) => void setImmediate(call),
+};
+
+export const systemRandom: Random = { bytes: randomBytes, fraction: Math.random };

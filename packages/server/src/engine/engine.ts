@@ -1,0 +1,133 @@
+/**
+ * The seam behind the hub: where logs and sessions live. Every node of a deployment shares one engine, so all of it is
+ * asynchronous. `engine.contract.ts` says in tests what each implementation has to do.
+ */
+import type { ChannelName, Epoch, GapReason, Position } from "@fanfare/protocol";
+
+/** One entry of a channel's log. */
+export interface Message extends Position {
+  readonly channel: ChannelName;
+  /** Milliseconds since 1970 when it was appended; never decreases within a channel. */
+  readonly time: number;
+  readonly event: string;
+  /** `data` as JSON text: cannot change any more, and is ready to stand in a frame. */
+  readonly json: string;
+  /** Who published, where a client did. */
+  readonly user?: string;
+  /** The publisher's idempotency key. */
+  readonly id?: string;
+  /** The connection that does not get this message; only for doors whose frames carry no offsets. */
+  readonly except?: string;
+}
+
+/** A message that has no position yet. Its parts have been checked. */
+export interface Draft {
+  readonly event: string;
+  readonly json: string;
+  readonly user?: string;
+  readonly except?: string;
+  readonly idempotency?: IdempotencyKey;
+}
+
+export interface IdempotencyKey {
+  readonly key: string;
+  /** Who publishes: two principals may use the same key without meeting. */
+  readonly principal: string;
+}
+
+/** How long a channel's log holds on to a message. A message goes when either limit is passed. */
+export interface Retention {
+  /** How many messages; 0 keeps none. */
+  readonly messages: number;
+  readonly ageMs: number;
+}
+
+export interface Appended extends Position {
+  /** True when the idempotency key had been used for the same message, and its first position is given. */
+  readonly repeated: boolean;
+}
+
+/** What a log holds, oldest first. */
+export interface Page {
+  readonly epoch: Epoch;
+  /** The offset of the oldest message that is held; `head + 1` when none is. */
+  readonly first: number;
+  /** The offset of the newest message ever appended; 0 when there was none. */
+  readonly head: number;
+  readonly messages: readonly Message[];
+  /**
+   * Set when `after` belongs to another log: why that log is gone. `messages` then begins with the oldest held.
+   */
+  readonly lost?: LossReason;
+}
+
+export type LossReason = Extract<GapReason, "restarted" | "epoch_changed" | "forgotten">;
+
+export interface ReadLimit {
+  readonly messages: number;
+  /** Bytes of JSON, roughly. One message is given even when it alone is larger. */
+  readonly bytes: number;
+}
+
+/**
+ * Hears what happens to a channel's log. Announcements may come late, twice, out of order or not at all: whoever
+ * listens has to sort them, and to ask `read` and `heads` for what is missing.
+ */
+export interface LogListener {
+  message(message: Message): void;
+  /** The log had to start over and stands at this position now. */
+  reset(position: Position, reason: LossReason): void;
+  /** Announcements may have been lost since then (milliseconds since 1970); they come again from now on. */
+  deaf(since: number): void;
+}
+
+export interface Engine {
+  /** Does what was acknowledged outlive the process? */
+  readonly durable: boolean;
+  /**
+   * Can announcements be late, double, out of order or missing? Where they cannot, the hub need not compare heads.
+   */
+  readonly lossy: boolean;
+
+  /**
+   * Appends, in one atomic step: idempotency key, offset, log, announcement. Two nodes never give one offset twice.
+   *
+   * @throws FanfareError `key_reused`, `too_many_channels`, `unavailable`
+   */
+  append(channel: ChannelName, draft: Draft, retention: Retention): Promise<Appended>;
+
+  /**
+   * Announces to the listener what is appended after the position that this answers with. Listening twice with one
+   * listener is the same as once. Listening alone makes no log, but keeps the channel from being forgotten.
+   *
+   * @throws FanfareError `too_many_channels`, `unavailable`
+   */
+  listen(channel: ChannelName, listener: LogListener): Promise<Position>;
+  unlisten(channel: ChannelName, listener: LogListener): void;
+
+  /**
+   * What the log holds after a position, or from its beginning (`null`), oldest first.
+   *
+   * @throws FanfareError `unavailable`
+   */
+  read(channel: ChannelName, after: Position | null, limit: ReadLimit): Promise<Page>;
+
+  /**
+   * The newest position of each channel, in the order asked. A channel without a log stands at offset 0.
+   *
+   * @throws FanfareError `unavailable`
+   */
+  heads(channels: readonly ChannelName[]): Promise<Position[]>;
+
+  /** Tells all nodes, this one included, something that is not kept. `json` is any JSON text. */
+  signal(topic: string, json: string): Promise<void>;
+  /** Hears signals on a topic, until the answer is called. */
+  onSignal(topic: string, listener: (json: string) => void): () => void;
+
+  /** Keeps a text under a hash for so long; replaces what was there. */
+  putSession(hash: string, json: string, ttlMs: number): Promise<void>;
+  /** Takes the text away and answers with it; of two calls at once only one gets it. `null` when there is none. */
+  takeSession(hash: string): Promise<string | null>;
+
+  close(): Promise<void>;
+}

@@ -1,0 +1,115 @@
+/** Rules: what holds for the channels that a pattern matches. */
+import { bySpecificity, matches, type Pattern, parsePattern } from "@fanfare/protocol";
+import type { Retention } from "../engine/engine.js";
+
+/** What holds for a channel. */
+export interface Rule {
+  readonly retention: Retention;
+  /** Writes per second to each subscriber; `null` is as often as the event loop turns. */
+  readonly maxWritesPerSecond: number | null;
+  /** `all`: every message is delivered. `latest`: only the newest per event name; the others are announced as gaps. */
+  readonly events: "all" | "latest";
+  /** `memory`: on a durable engine, this channel's messages need not outlive the process. */
+  readonly durability: "engine" | "memory";
+  /** Every connection is subscribed without asking. */
+  readonly auto: boolean;
+}
+
+/** A rule as it is written in options and configuration. Members that are left out take the default. */
+export interface RuleOptions {
+  /** The channels it is for, such as `order:*`, `ticker:**` or `broadcast`. The most specific pattern wins whole. */
+  readonly channels: string;
+  /** How many messages the log keeps, 0 to 100,000. @default 100 */
+  readonly history?: number;
+  /** How long the log keeps a message, in seconds. @default 300 */
+  readonly historySeconds?: number;
+  /** At most so many writes a second reach each subscriber. @default no limit */
+  readonly maxRate?: number;
+  /** `latest` delivers only the newest message per event name of what waits. @default "all" */
+  readonly events?: "all" | "latest";
+  /** `memory` takes the channels out of a durable engine. @default "engine" */
+  readonly durability?: "engine" | "memory";
+  /** Subscribes every connection without being asked; only for a pattern that names one channel. @default false */
+  readonly auto?: boolean;
+}
+
+export const DEFAULT_RULE: Rule = {
+  retention: { messages: 100, ageMs: 300_000 },
+  maxWritesPerSecond: null,
+  events: "all",
+  durability: "engine",
+  auto: false,
+};
+
+/** A set of rules that contradicts itself, or a rule with a value that is not allowed. */
+export class RuleError extends Error {
+  override readonly name = "RuleError";
+  readonly code = "invalid_rule";
+  readonly remedy: string;
+
+  constructor(message: string, remedy: string) {
+    super(message);
+    this.remedy = remedy;
+  }
+}
+
+/** Finds the rule of a channel. */
+export class Rules {
+  readonly #rules: readonly { readonly pattern: Pattern; readonly rule: Rule }[];
+  /** The channels that every connection is subscribed to. */
+  readonly auto: readonly string[];
+
+  /** @throws RuleError, FanfareError `invalid_pattern` */
+  constructor(options: readonly RuleOptions[] = []) {
+    const rules = options.map((option) => ({ pattern: parsePattern(option.channels), rule: toRule(option) }));
+    rules.sort((a, b) => bySpecificity(a.pattern, b.pattern));
+    const seen = new Set<string>();
+    for (const { pattern } of rules) {
+      if (seen.has(pattern.text)) {
+        throw new RuleError(`two rules are for ${pattern.text}`, "Put what both say into one rule.");
+      }
+      seen.add(pattern.text);
+    }
+    this.#rules = rules;
+    this.auto = rules.filter(({ rule }) => rule.auto).map(({ pattern }) => pattern.text);
+  }
+
+  of(channel: string): Rule {
+    for (const { pattern, rule } of this.#rules) if (matches(pattern, channel)) return rule;
+    return DEFAULT_RULE;
+  }
+}
+
+function toRule(options: RuleOptions): Rule {
+  const { channels, history, historySeconds, maxRate, events, durability, auto } = options;
+  const refuse = (name: string, value: unknown, wanted: string) =>
+    new RuleError(`rule ${channels}: ${name} is ${String(value)}`, `Give ${name} ${wanted}.`);
+  if (history !== undefined && !(Number.isInteger(history) && history >= 0 && history <= 100_000)) {
+    throw refuse("history", history, "a whole number from 0 to 100000");
+  }
+  if (historySeconds !== undefined && !(historySeconds > 0 && Number.isFinite(historySeconds))) {
+    throw refuse("historySeconds", historySeconds, "a number above 0");
+  }
+  if (maxRate !== undefined && !(maxRate > 0 && maxRate <= 1000)) {
+    throw refuse("maxRate", maxRate, "a number of writes per second above 0 and up to 1000");
+  }
+  if (events !== undefined && events !== "all" && events !== "latest") {
+    throw refuse("events", events, '"all" or "latest"');
+  }
+  if (durability !== undefined && durability !== "engine" && durability !== "memory") {
+    throw refuse("durability", durability, '"engine" or "memory"');
+  }
+  if (auto && !parsePattern(channels).literal) {
+    throw new RuleError(`rule ${channels}: auto is set`, "Use auto only with the name of one channel.");
+  }
+  return {
+    retention: {
+      messages: history ?? DEFAULT_RULE.retention.messages,
+      ageMs: historySeconds === undefined ? DEFAULT_RULE.retention.ageMs : historySeconds * 1000,
+    },
+    maxWritesPerSecond: maxRate ?? null,
+    events: events ?? "all",
+    durability: durability ?? "engine",
+    auto: auto ?? false,
+  };
+}

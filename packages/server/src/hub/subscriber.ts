@@ -1,0 +1,57 @@
+/**
+ * The seam between the hub and the doors: what the hub needs of a client's connection, whatever its protocol.
+ */
+import type { ChannelName, Epoch, FanfareError, GapReason, Position } from "@fanfare/protocol";
+import type { Message } from "../engine/engine.js";
+
+/**
+ * Turns what the hub has to say into bytes that can be written as they are. Messages and gaps are encoded once and
+ * shared by all subscribers with the same encoding object, so nothing in them may depend on the connection.
+ */
+export interface Encoding {
+  message(message: Message): Uint8Array;
+  gap(gap: Gap): Uint8Array;
+  subscribed(answer: Subscribed): Uint8Array;
+  /** The answer to a subscribe that was refused. */
+  refused(request: number | undefined, channel: string, error: FanfareError): Uint8Array;
+  /** The end of a batch of subscribes. */
+  done(request: number): Uint8Array;
+}
+
+/** Messages that will not come; see the `gap` frame. */
+export interface Gap {
+  readonly channel: ChannelName;
+  readonly epoch: Epoch;
+  readonly from: number;
+  readonly to: number;
+  readonly reason: GapReason;
+}
+
+/** A subscription that begins; see the `subscribed` frame. */
+export interface Subscribed extends Position {
+  readonly request: number | undefined;
+  readonly channel: ChannelName;
+  readonly head: number;
+  readonly recovered: boolean;
+  readonly reason?: GapReason;
+}
+
+/** One client's connection, as the hub sees it. */
+export interface Subscriber {
+  readonly encoding: Encoding;
+  /**
+   * Hands over whole frames. False means that the connection is full: the bytes were taken, but nothing more must be
+   * written until the door calls `Connection.drained()`.
+   */
+  write(bytes: Uint8Array): boolean;
+  /** Several writes follow; they may go out together at `uncork`. */
+  cork(): void;
+  uncork(): void;
+  /** Bytes that were taken and have not left the process. */
+  readonly waitingBytes: number;
+  /** Stop, or go on, taking requests from this client. */
+  pauseReading(): void;
+  resumeReading(): void;
+  /** The hub has no room for what waits here: end the connection, saying that it was too slow. */
+  closeTooSlow(): void;
+}
