@@ -52,6 +52,12 @@ export interface Subscriber {
   /** Stop, or go on, taking requests from this client. */
   pauseReading(): void;
   resumeReading(): void;
-  /** The hub has no room for what waits here: end the connection, saying that it was too slow. */
-  closeTooSlow(): void;
+  /** Close the connection, saying why. */
+  end(reason: EndReason): void;
 }
+
+/**
+ * Why the hub ends a connection. `too_slow`: there is no room any more for what waits in all connections together, and this
+ * one holds most. `resumed_elsewhere`: a newer connection has taken over its session.
+ */
+export type EndReason = "too_slow" | "resumed_elsewhere";

@@ -1,0 +1,149 @@
+/**
+ * Brings a lagging subscription forward, one page at a time: from the window of its channel, and from the engine for what
+ * lies further back. The first page is the answer to the subscribe. A new subscriber, one that comes back and one that
+ * reads slowly are the same thing here: a cursor that is not at the head.
+ */
+import type { Position } from "@fanfare/protocol";
+import type { Page } from "../engine/engine.js";
+import { Entry } from "./entry.js";
+import { buildPage, overtakenIn, type WirePage } from "./page.js";
+import type { PageCache } from "./page-cache.js";
+import type { Start, Subscription } from "./subscription.js";
+import type { Window } from "./window.js";
+
+/** What is to be done next for a lagging subscription. */
+export type Step =
+  /** Write these bytes. */
+  | { readonly kind: "write"; readonly bytes: Uint8Array }
+  /** Ask the engine for what comes after this position, and put the answer into `subscription.read`. */
+  | { readonly kind: "read"; readonly after: Position }
+  /** Nothing: it is live now, or waits for a flush. */
+  | { readonly kind: "rest" };
+
+const REST: Step = { kind: "rest" };
+
+/** Takes the next step of a lagging subscription; its cursor is moved as if the bytes had been written. */
+export function nextStep(subscription: Subscription, now: number, cache: PageCache): Step {
+  const { channel, request, cursor } = subscription;
+  const window = channel.tail?.window;
+  if (!window || !cursor) return REST;
+  window.trim(channel.rule.retention, now, channel.flushed);
+  if (subscription.read?.epoch === window.epoch) return useRead(subscription, subscription.read, window, now);
+  subscription.read = null;
+  if (request) {
+    const { since } = request;
+    if (!since) return answer(subscription, window, { cursor, recovered: false });
+    if (window.covers(since)) return answer(subscription, window, { cursor: since, recovered: true });
+    return { kind: "read", after: since };
+  }
+  const sequence = window.seek(cursor);
+  if (sequence === null) {
+    const beyond = cursor.epoch === window.epoch && cursor.offset > window.head;
+    return beyond ? rest(subscription) : { kind: "read", after: cursor };
+  }
+  if (sequence > channel.flushed) return rest(subscription);
+  if (sequence === channel.flushed) {
+    channel.join(subscription);
+    return REST;
+  }
+  const page = pageFromWindow(subscription, window, sequence, cache);
+  subscription.cursor = { epoch: window.epoch, offset: page.offset };
+  // Most cursors are at the end after one page: then they are live, without another turn in the ring.
+  if (sequence + page.count === channel.flushed) channel.join(subscription);
+  return { kind: "write", bytes: page.bytes };
+}
+
+function rest(subscription: Subscription): Step {
+  subscription.channel.waitForFlush(subscription);
+  return REST;
+}
+
+function answer(subscription: Subscription, window: Window, start: Start): Step {
+  const { channel, connection, request } = subscription;
+  const { cursor, recovered, reason } = start;
+  subscription.request = null;
+  subscription.cursor = cursor;
+  const bytes = connection.subscriber.encoding.subscribed({
+    request: request?.request,
+    channel: channel.name,
+    epoch: cursor.epoch,
+    offset: cursor.offset,
+    head: cursor.epoch === window.epoch ? Math.max(window.head, cursor.offset) : cursor.offset,
+    recovered,
+    ...(reason && { reason }),
+  });
+  if (request?.batch) connection.answered(request.batch);
+  return { kind: "write", bytes };
+}
+
+function pageFromWindow(
+  subscription: Subscription,
+  window: Window,
+  sequence: number,
+  cache: PageCache,
+): WirePage {
+  const { channel, connection } = subscription;
+  const { encoding } = connection.subscriber;
+  const cached = cache.get(channel, sequence, encoding);
+  if (cached) return cached;
+  const entries = window.slice(sequence, channel.flushed);
+  const options = { ...overtaken(subscription, entries), recipient: connection.id };
+  const page = buildPage(entries, 0, encoding, options);
+  if (entries.every(({ message }) => message?.except === undefined))
+    cache.put(channel, sequence, encoding, page);
+  return page;
+}
+
+/** Goes on with what the engine gave. */
+function useRead(subscription: Subscription, page: Page, window: Window, now: number): Step {
+  const { request, connection } = subscription;
+  if (request?.since) {
+    const { since } = request;
+    if (page.lost || since.offset > page.head) {
+      subscription.read = null;
+      const offset = Math.max(page.head, window.head);
+      const reason = page.lost ?? "restarted";
+      return answer(subscription, window, {
+        cursor: { epoch: page.epoch, offset },
+        recovered: false,
+        reason,
+      });
+    }
+    // The page stays: its messages follow the answer.
+    if (page.first <= since.offset + 1)
+      return answer(subscription, window, { cursor: since, recovered: true });
+    const cursor = { epoch: page.epoch, offset: page.first - 1 };
+    return answer(subscription, window, { cursor, recovered: false, reason: "evicted" });
+  }
+  subscription.read = null;
+  const entries = entriesOf(subscription, page, now);
+  if (entries.length === 0) return rest(subscription);
+  const options = { ...overtaken(subscription, entries), recipient: connection.id };
+  const { bytes, offset } = buildPage(entries, 0, connection.subscriber.encoding, options);
+  subscription.cursor = { epoch: page.epoch, offset };
+  return { kind: "write", bytes };
+}
+
+/** What a page of the engine means to this cursor: the messages it has not seen, and the gap before them. */
+function entriesOf(subscription: Subscription, page: Page, now: number): Entry[] {
+  const { channel, cursor } = subscription;
+  const { epoch, first, lost } = page;
+  const seen = lost || !cursor ? 0 : cursor.offset;
+  const entries: Entry[] = [];
+  if (lost || first > seen + 1) {
+    const gap = {
+      channel: channel.name,
+      epoch,
+      from: seen + 1,
+      to: first - 1,
+      reason: lost ?? "too_slow",
+    } as const;
+    entries.push(Entry.ofGap(gap, now));
+  }
+  for (const message of page.messages) if (message.offset > seen) entries.push(Entry.ofMessage(message));
+  return entries;
+}
+
+function overtaken(subscription: Subscription, entries: readonly Entry[]) {
+  return subscription.channel.rule.events === "latest" ? { overtaken: overtakenIn(entries) } : {};
+}

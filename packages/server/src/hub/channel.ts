@@ -1,0 +1,294 @@
+/**
+ * A channel on this node: the tail of its log, and the subscriptions that are live on it. Flushing writes what is new to
+ * all of them, the same bytes to each; whoever cannot take it becomes a lagging cursor (see `catch-up.ts`).
+ */
+import type { ChannelName, Position } from "@fanfare/protocol";
+import type { Clock, Random } from "../clock.js";
+import type { Engine, LogListener, LossReason, Message } from "../engine/engine.js";
+import type { Entry } from "./entry.js";
+import { buildPage, overtakenIn, type PageOptions, type WirePage } from "./page.js";
+import type { Rule } from "./rules.js";
+import type { Encoding } from "./subscriber.js";
+import type { Subscription } from "./subscription.js";
+import { Tail, type TailOwner } from "./tail.js";
+
+/** What may wait to be flushed; beyond that a flush happens at once, against any rate. */
+const MAX_UNFLUSHED_ENTRIES = 1000;
+const MAX_UNFLUSHED_COST = 1024 * 1024;
+/** Announcements that may come before the answer to `listen`; what is beyond is read from the engine. */
+const MAX_EARLY_ANNOUNCEMENTS = 1000;
+
+/** What a channel needs of the hub. */
+export interface ChannelHost {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Flush the channel at the end of this turn, or as soon as its rule allows. */
+  soon(channel: Channel): void;
+  /** The channel's window has changed. */
+  used(channel: Channel): void;
+  /** The last subscription left. */
+  deserted(channel: Channel): void;
+}
+
+/** The live subscriptions that share an encoding. */
+interface Group {
+  readonly encoding: Encoding;
+  readonly live: Subscription[];
+}
+
+let serials = 0;
+
+export class Channel implements TailOwner, LogListener {
+  /** Unlike the name, never given twice. */
+  readonly serial = ++serials;
+  readonly name: ChannelName;
+  readonly rule: Rule;
+  readonly #host: ChannelHost;
+  readonly #groups: Group[] = [];
+  readonly #ahead = new Set<Subscription>();
+  readonly #joining = new Set<Subscription>();
+  #tail: Tail | null = null;
+  /** Announcements that came before the answer to `listen`. */
+  #earlyAnnouncements: Message[] = [];
+  /** The sequence number up to which the live subscriptions have been written. */
+  #flushed = 0;
+  /** The same as a position. */
+  #flushedTo: Position | null = null;
+  /** Bytes of memory that wait to be flushed, roughly. */
+  #unflushedCost = 0;
+  #nextFlush = Number.NEGATIVE_INFINITY;
+  /** It waits for the end of the turn, or for its next allowed write. */
+  dirty = false;
+  /** Subscriptions in any state. */
+  subscribers = 0;
+
+  constructor(name: ChannelName, rule: Rule, host: ChannelHost) {
+    this.name = name;
+    this.rule = rule;
+    this.#host = host;
+  }
+
+  // ---- listening
+
+  get tail(): Tail | null {
+    return this.#tail;
+  }
+
+  /** The engine listens for this channel from this position on. */
+  listening(position: Position): void {
+    const { engine, clock, random } = this.#host;
+    this.#tail = new Tail(this.name, position, this, engine, clock, random);
+    this.#flushed = this.#tail.window.end;
+    this.#flushedTo = position;
+    for (const message of this.#earlyAnnouncements) this.#tail.message(message);
+    this.#earlyAnnouncements = [];
+    for (const subscription of this.#joining) this.#begin(subscription);
+    this.#joining.clear();
+  }
+
+  message(message: Message): void {
+    if (this.#tail) this.#tail.message(message);
+    else if (this.#earlyAnnouncements.length < MAX_EARLY_ANNOUNCEMENTS)
+      this.#earlyAnnouncements.push(message);
+  }
+
+  reset(_position: Position, _reason: LossReason): void {
+    this.#tail?.reset();
+  }
+
+  deaf(_since: number): void {
+    this.#tail?.deaf();
+  }
+
+  grew(): void {
+    const { window } = this.#need();
+    this.#unflushedCost += window.at(window.end - 1).cost;
+    if (window.end - this.#flushed >= MAX_UNFLUSHED_ENTRIES || this.#unflushedCost >= MAX_UNFLUSHED_COST) {
+      this.flush();
+    } else if (!this.dirty) {
+      this.dirty = true;
+      this.#host.soon(this);
+    }
+  }
+
+  startingOver(): void {
+    this.flush();
+  }
+
+  /** Ends everything; the channel is not used any more. */
+  end(): void {
+    this.#tail?.end();
+  }
+
+  // ---- subscriptions
+
+  add(subscription: Subscription): void {
+    this.subscribers++;
+    if (this.#tail) this.#begin(subscription);
+    else this.#joining.add(subscription);
+  }
+
+  remove(subscription: Subscription): void {
+    if (subscription.state === "left") return;
+    if (subscription.state === "live") this.#leaveGroup(subscription);
+    this.#joining.delete(subscription);
+    this.#ahead.delete(subscription);
+    subscription.state = "left";
+    subscription.read = null;
+    if (--this.subscribers === 0) this.#host.deserted(this);
+  }
+
+  /** Those that wait for the channel to be listened to, for when that fails. */
+  get joining(): ReadonlySet<Subscription> {
+    return this.#joining;
+  }
+
+  /** From here on the subscription gets what is flushed; its cursor must be `flushed`. */
+  join(subscription: Subscription): void {
+    const { encoding } = subscription.connection.subscriber;
+    let group = this.#groups.find((each) => each.encoding === encoding);
+    if (!group) {
+      group = { encoding, live: [] };
+      this.#groups.push(group);
+    }
+    subscription.state = "live";
+    subscription.cursor = null;
+    subscription.index = group.live.length;
+    group.live.push(subscription);
+  }
+
+  /** The subscription has seen more than the channel has flushed, and waits for it. */
+  waitForFlush(subscription: Subscription): void {
+    subscription.state = "ahead";
+    this.#ahead.add(subscription);
+  }
+
+  /** The sequence number up to which live subscriptions have been written. */
+  get flushed(): number {
+    return this.#flushed;
+  }
+
+  #begin(subscription: Subscription): void {
+    const { window } = this.#need();
+    subscription.state = "lagging";
+    subscription.cursor = { epoch: window.epoch, offset: window.head };
+    subscription.connection.enqueue(subscription);
+  }
+
+  #leaveGroup(subscription: Subscription): void {
+    const group = this.#groups.find((each) => each.live[subscription.index] === subscription);
+    const last = group?.live.pop();
+    if (!group || !last || last === subscription) return;
+    group.live[subscription.index] = last;
+    last.index = subscription.index;
+  }
+
+  // ---- flushing
+
+  /** Flushes if the rule's rate allows it now; otherwise answers with the milliseconds until it does. */
+  flushIfDue(now: number): number {
+    const waitMs = this.#nextFlush - now;
+    if (waitMs > 0) return waitMs;
+    this.dirty = false;
+    const { maxWritesPerSecond } = this.rule;
+    if (maxWritesPerSecond !== null) this.#nextFlush = now + 1000 / maxWritesPerSecond;
+    this.flush();
+    return 0;
+  }
+
+  /** Writes everything that is new to all live subscriptions. */
+  flush(): void {
+    const tail = this.#tail;
+    if (!tail) return;
+    const { window } = tail;
+    const { end } = window;
+    if (end > this.#flushed) {
+      const entries = window.slice(this.#flushed, end);
+      const options = this.rule.events === "latest" ? { overtaken: overtakenIn(entries) } : {};
+      const excepted = connectionsExcepted(entries);
+      for (const group of this.#groups) this.#flushGroup(group, entries, options, excepted);
+      this.#flushed = end;
+      this.#unflushedCost = 0;
+      this.#flushedTo = { epoch: window.epoch, offset: window.head };
+      this.#releaseAhead();
+    }
+    window.trim(this.rule.retention, this.#host.clock.now(), this.#flushed);
+    this.#host.used(this);
+  }
+
+  /** Lets go of everything in memory that has been flushed; the engine still has it. */
+  shrink(): void {
+    this.#tail?.window.dropBefore(this.#flushed);
+  }
+
+  /** The hot path: nothing is allocated per subscription that keeps up. */
+  #flushGroup(
+    group: Group,
+    entries: readonly Entry[],
+    options: PageOptions,
+    excepted: Set<string> | null,
+  ): void {
+    const { live, encoding } = group;
+    if (live.length === 0) return;
+    const pages = buildPages(entries, encoding, options);
+    // Backwards, so that taking one out (which moves the last into its place) does not skip another.
+    for (let index = live.length - 1; index >= 0; index--) {
+      const subscription = live[index];
+      if (!subscription) continue;
+      const { connection } = subscription;
+      if (connection.full || excepted?.has(connection.id)) {
+        this.#fallBehind(subscription, this.#flushedTo);
+        continue;
+      }
+      for (const page of pages) {
+        connection.write(page.bytes);
+        if (connection.full && page !== pages[pages.length - 1]) {
+          // When the window starts over, what was before is flushed first: all entries are of one epoch.
+          this.#fallBehind(subscription, { epoch: this.#need().window.epoch, offset: page.offset });
+          break;
+        }
+      }
+    }
+  }
+
+  #fallBehind(subscription: Subscription, cursor: Position | null): void {
+    this.#leaveGroup(subscription);
+    subscription.state = "lagging";
+    subscription.cursor = cursor;
+    subscription.connection.enqueue(subscription);
+  }
+
+  #releaseAhead(): void {
+    for (const subscription of this.#ahead) {
+      subscription.state = "lagging";
+      subscription.connection.enqueue(subscription);
+    }
+    this.#ahead.clear();
+  }
+
+  #need(): Tail {
+    if (!this.#tail) throw new TypeError(`${this.name} is not listened to`);
+    return this.#tail;
+  }
+}
+
+function buildPages(entries: readonly Entry[], encoding: Encoding, options: PageOptions): WirePage[] {
+  const pages: WirePage[] = [];
+  for (let start = 0; start < entries.length; ) {
+    const page = buildPage(entries, start, encoding, options);
+    pages.push(page);
+    start += page.count;
+  }
+  return pages;
+}
+
+function connectionsExcepted(entries: readonly Entry[]): Set<string> | null {
+  let excepted: Set<string> | null = null;
+  for (const { message } of entries) {
+    if (message?.except === undefined) continue;
+    excepted ??= new Set();
+    excepted.add(message.except);
+  }
+  return excepted;
+}

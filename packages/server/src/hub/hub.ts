@@ -1,0 +1,295 @@
+/**
+ * The hub: channels that somebody on this node listens to, connections, and the turn of the event loop in which what is new
+ * goes out. Knows no protocol, no HTTP and no particular engine.
+ */
+import { type ChannelName, FanfareError, type Position } from "@fanfare/protocol";
+import type { Clock, Random, Timer } from "../clock.js";
+import type { Appended, Engine, Page } from "../engine/engine.js";
+import { WaitingBudget, WindowBudget } from "./budgets.js";
+import { Channel, type ChannelHost } from "./channel.js";
+import { Connection, type ConnectionHost } from "./connection.js";
+import { type MessageInput, toDraft } from "./draft.js";
+import type { Limits } from "./limits.js";
+import { PageCache } from "./page-cache.js";
+import type { Rules } from "./rules.js";
+import type { Subscriber } from "./subscriber.js";
+
+/** A channel without subscriptions is listened to for so long, so that a reload of a page costs nothing. */
+const LINGER_MS = 30_000;
+const TICK_MS = 1000;
+/** How often the newest positions are compared with the engine's, where announcements can be lost. */
+const COMPARE_HEADS_MS = 5000;
+const HEADS_AT_ONCE = 1000;
+/** Without a comparison that succeeded for so long, the node is deaf. */
+const DEAF_AFTER_MS = 20_000;
+
+export interface HubOptions {
+  readonly engine: Engine;
+  readonly rules: Rules;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export class Hub implements ChannelHost, ConnectionHost {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: Limits;
+  readonly rules: Rules;
+  readonly pages = new PageCache();
+  readonly connections = new Map<string, Connection>();
+  readonly #channels = new Map<ChannelName, Channel>();
+  /** Channels without subscriptions, and since when. */
+  readonly #lingering = new Map<Channel, number>();
+  readonly #windows: WindowBudget;
+  readonly #waiting: WaitingBudget;
+  readonly #ticking: Timer;
+  #dirty: Channel[] = [];
+  #toPump: Connection[] = [];
+  #heldBack: Connection[] = [];
+  /** Several channels are being flushed, and what one connection gets from them goes out together. */
+  #holding = false;
+  #turnDue = false;
+  #lastCompared: number;
+  #comparing = false;
+  #closed = false;
+
+  constructor(options: HubOptions) {
+    this.engine = options.engine;
+    this.rules = options.rules;
+    this.limits = options.limits;
+    this.clock = options.clock;
+    this.random = options.random;
+    this.#windows = new WindowBudget(options.limits.windowBytes);
+    this.#waiting = new WaitingBudget(options.limits.waitingBytes);
+    this.#lastCompared = options.clock.monotonic();
+    this.#ticking = options.clock.every(TICK_MS, () => this.#tick());
+  }
+
+  get maxSubscriptions(): number {
+    return this.limits.subscriptionsPerConnection;
+  }
+
+  /** May this node miss what others publish? */
+  get deaf(): boolean {
+    return this.engine.lossy && this.clock.monotonic() - this.#lastCompared > DEAF_AFTER_MS;
+  }
+
+  // ---- what doors and callers use
+
+  /**
+   * Appends a message to a channel's log; it is on its way to every subscription.
+   *
+   * @throws FanfareError `invalid_value`, `invalid_request`, `too_large`, `key_reused`, `too_many_channels`, `unavailable`
+   */
+  async publish(channel: ChannelName, input: MessageInput): Promise<Appended> {
+    const draft = toDraft(input, this.limits.messageBytes);
+    return this.engine.append(channel, draft, this.rules.of(channel).retention);
+  }
+
+  /** What the log of a channel holds after a position, oldest first. @throws FanfareError `unavailable` */
+  history(channel: ChannelName, after: Position | null, limit: number): Promise<Page> {
+    return this.engine.read(channel, after, { messages: limit, bytes: Number.POSITIVE_INFINITY });
+  }
+
+  /** The newest position of a channel. @throws FanfareError `unavailable` */
+  async position(channel: ChannelName): Promise<Position> {
+    const [position] = await this.engine.heads([channel]);
+    if (!position) throw new FanfareError("unavailable", `the engine gave no position of ${channel}`);
+    return position;
+  }
+
+  /** A client has come in. @throws FanfareError `too_many_connections` */
+  open(subscriber: Subscriber): Connection {
+    const { connections } = this.limits;
+    if (this.connections.size >= connections) {
+      throw new FanfareError("too_many_connections", `this process has ${connections} connections`);
+    }
+    const id = Buffer.from(this.random.bytes(12)).toString("base64url");
+    const connection = new Connection(id, subscriber, this);
+    this.connections.set(id, connection);
+    return connection;
+  }
+
+  /** Writes out what waits, also what a rule's rate holds back. */
+  flush(): void {
+    for (const channel of this.#channels.values()) channel.flush();
+    this.#turn();
+  }
+
+  /** Stops listening and ticking; connections have to be closed by their doors. */
+  close(): void {
+    if (this.#closed) return;
+    this.flush();
+    this.#closed = true;
+    this.#ticking.cancel();
+    for (const channel of [...this.#channels.values()]) this.#drop(channel);
+    this.pages.clear();
+  }
+
+  /** Figures for people and for metrics. */
+  stats() {
+    return {
+      connections: this.connections.size,
+      fullConnections: this.#waiting.size,
+      channels: this.#channels.size,
+      windowBytes: this.#windows.bytes,
+    };
+  }
+
+  // ---- what channels and connections use
+
+  channel(name: ChannelName): Channel {
+    if (this.#closed) throw new FanfareError("unavailable", "the server stops");
+    const known = this.#channels.get(name);
+    if (known) {
+      this.#lingering.delete(known);
+      return known;
+    }
+    if (this.#channels.size >= this.limits.channels) {
+      throw new FanfareError("too_many_channels", `${this.limits.channels} channels are listened to`);
+    }
+    const channel = new Channel(name, this.rules.of(name), this);
+    this.#channels.set(name, channel);
+    this.engine.listen(name, channel).then(
+      (position) => {
+        if (this.#channels.get(name) === channel) channel.listening(position);
+      },
+      (error: unknown) => this.#listenFailed(channel, error),
+    );
+    return channel;
+  }
+
+  soon(channel: Channel): void {
+    this.#dirty.push(channel);
+    this.#endOfTurn();
+  }
+
+  used(channel: Channel): void {
+    this.#windows.used(channel);
+  }
+
+  deserted(channel: Channel): void {
+    if (this.#channels.get(channel.name) === channel) this.#lingering.set(channel, this.clock.monotonic());
+  }
+
+  pumpSoon(connection: Connection): void {
+    if (connection.pumpDue) return;
+    connection.pumpDue = true;
+    this.#toPump.push(connection);
+    this.#endOfTurn();
+  }
+
+  holdBack(connection: Connection): void {
+    if (!this.#holding) return;
+    connection.heldBack = true;
+    connection.subscriber.cork();
+    this.#heldBack.push(connection);
+  }
+
+  becameFull(connection: Connection): void {
+    this.#waiting.add(connection);
+  }
+
+  becameFree(connection: Connection): void {
+    this.#waiting.delete(connection);
+  }
+
+  left(connection: Connection): void {
+    this.#waiting.delete(connection);
+    this.connections.delete(connection.id);
+  }
+
+  // ---- the turn
+
+  #endOfTurn(): void {
+    if (this.#turnDue) return;
+    this.#turnDue = true;
+    this.clock.endOfTurn(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#turnDue = false;
+    const now = this.clock.monotonic();
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    this.#holding = dirty.length > 1;
+    for (const channel of dirty) {
+      const waitMs = channel.flushIfDue(now);
+      if (waitMs > 0) this.clock.after(waitMs, () => this.soon(channel));
+    }
+    this.#holding = false;
+    this.#letGo();
+    const toPump = this.#toPump;
+    this.#toPump = [];
+    for (const connection of toPump) {
+      connection.pumpDue = false;
+      connection.pump();
+    }
+    this.#waiting.check(now);
+  }
+
+  #letGo(): void {
+    if (this.#heldBack.length === 0) return;
+    const heldBack = this.#heldBack;
+    this.#heldBack = [];
+    for (const connection of heldBack) {
+      connection.heldBack = false;
+      connection.subscriber.uncork();
+    }
+  }
+
+  // ---- the tick
+
+  #tick(): void {
+    const now = this.clock.monotonic();
+    for (const [channel, since] of this.#lingering) {
+      if (now - since < LINGER_MS) break;
+      this.#drop(channel);
+    }
+    this.#windows.trim(this.clock.now(), 1000);
+    this.#waiting.check(now);
+    if (this.engine.lossy && now - this.#lastCompared >= COMPARE_HEADS_MS) void this.#compareHeads();
+  }
+
+  #drop(channel: Channel): void {
+    this.#lingering.delete(channel);
+    this.#channels.delete(channel.name);
+    this.#windows.forget(channel);
+    this.engine.unlisten(channel.name, channel);
+    channel.end();
+  }
+
+  #listenFailed(channel: Channel, cause: unknown): void {
+    if (this.#channels.get(channel.name) !== channel) return;
+    this.#drop(channel);
+    const error =
+      cause instanceof FanfareError
+        ? cause
+        : new FanfareError("unavailable", `${channel.name} cannot be listened to at the moment`, { cause });
+    for (const subscription of [...channel.joining]) subscription.connection.joinFailed(subscription, error);
+  }
+
+  /** Notices a last message that was lost on the way, even if nothing follows it. */
+  async #compareHeads(): Promise<void> {
+    if (this.#comparing) return;
+    this.#comparing = true;
+    try {
+      const channels = [...this.#channels.values()].filter(({ tail }) => tail !== null);
+      for (let start = 0; start < channels.length; start += HEADS_AT_ONCE) {
+        const some = channels.slice(start, start + HEADS_AT_ONCE);
+        const heads = await this.engine.heads(some.map(({ name }) => name));
+        for (const [index, { tail }] of some.entries()) {
+          const head = heads[index];
+          if (head) tail?.heard(head);
+        }
+      }
+      this.#lastCompared = this.clock.monotonic();
+    } catch {
+      // The next tick tries again; until one succeeds `deaf` says so.
+    } finally {
+      this.#comparing = false;
+    }
+  }
+}

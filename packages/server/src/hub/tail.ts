@@ -1,0 +1,185 @@
+/**
+ * Follows the end of one channel's log for this node. Announcements of an engine may be late, double, out of order or
+ * missing; the tail, and only it, sorts them, drops doubles, and fills holes by asking the engine. What comes out is a
+ * sequence in which every hole is an entry of its own.
+ */
+import type { ChannelName, Position } from "@fanfare/protocol";
+import type { Clock, Random } from "../clock.js";
+import type { Engine, LogListener, Message, Page, ReadLimit } from "../engine/engine.js";
+import { Entry } from "./entry.js";
+import { Window } from "./window.js";
+
+const READ: ReadLimit = { messages: 1000, bytes: 1024 * 1024 };
+/** Messages that came too early and wait for those before them; what is beyond is read from the engine again. */
+const MAX_EARLY = 1000;
+const RETRY_MIN_MS = 50;
+const RETRY_MAX_MS = 5000;
+
+/** What the tail tells its channel. */
+export interface TailOwner {
+  /** An entry was added to the window. */
+  grew(): void;
+  /** The window is about to start over: whatever waits in it has to go out now. */
+  startingOver(): void;
+}
+
+export class Tail implements LogListener {
+  readonly window: Window;
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #owner: TailOwner;
+  readonly #early = new Map<number, Message>();
+  #reading: Promise<void> | null = null;
+  /** Something was heard that a read has yet to explain. */
+  #suspicious = false;
+  #ended = false;
+
+  constructor(
+    channel: ChannelName,
+    start: Position,
+    owner: TailOwner,
+    engine: Engine,
+    clock: Clock,
+    random: Random,
+  ) {
+    this.window = new Window(channel, start);
+    this.#owner = owner;
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** Asks nothing of the engine any more. */
+  end(): void {
+    this.#ended = true;
+    this.#early.clear();
+  }
+
+  // ---- what the engine announces
+
+  message(message: Message): void {
+    if (this.#ended) return;
+    if (message.epoch !== this.window.epoch) {
+      // From a log that is gone, or from one that this tail has not heard of: only the engine can tell.
+      this.#suspect();
+    } else if (message.offset === this.window.head + 1) {
+      this.#push(message);
+      this.#pushEarly();
+    } else if (message.offset > this.window.head) {
+      if (this.#early.size < MAX_EARLY) this.#early.set(message.offset, message);
+      this.#suspect();
+    }
+  }
+
+  reset(): void {
+    this.#suspect();
+  }
+
+  deaf(): void {
+    this.#suspect();
+  }
+
+  /** The engine's newest position, as far as somebody knows it. */
+  heard(position: Position): void {
+    if (position.epoch !== this.window.epoch || position.offset > this.window.head) this.#suspect();
+  }
+
+  /** Resolves when the tail has seen all that the engine held at the time of the call. Tries until it succeeds. */
+  async catchUp(): Promise<void> {
+    // A read that is under way may have been answered before the call.
+    if (this.#reading) await this.#reading;
+    this.#suspect();
+    if (this.#reading) await this.#reading;
+  }
+
+  // ---- filling
+
+  #suspect(): void {
+    this.#suspicious = true;
+    if (!this.#ended) this.#reading ??= this.#read().finally(() => this.#readEnded());
+  }
+
+  #readEnded(): void {
+    this.#reading = null;
+    if (this.#suspicious) this.#suspect();
+  }
+
+  async #read(): Promise<void> {
+    let waitMs = RETRY_MIN_MS;
+    while (!this.#ended && (this.#suspicious || this.#early.size > 0)) {
+      this.#suspicious = false;
+      try {
+        const { epoch, head: offset, channel } = this.window;
+        const page = await this.#engine.read(channel, { epoch, offset }, READ);
+        if (this.#ended) return;
+        this.#take(page);
+        if (page.head > this.window.head) this.#suspicious = true;
+        waitMs = RETRY_MIN_MS;
+      } catch {
+        this.#suspicious = true;
+        await this.#pause(waitMs * (0.5 + this.#random.fraction()));
+        waitMs = Math.min(waitMs * 2, RETRY_MAX_MS);
+      }
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((done) => this.#clock.after(ms, done));
+  }
+
+  #take(page: Page): void {
+    const { window } = this;
+    if (page.epoch !== window.epoch) {
+      this.#owner.startingOver();
+      this.#early.clear();
+      const { epoch, first, lost } = page;
+      window.startOver(
+        { channel: window.channel, epoch, from: 1, to: first - 1, reason: lost ?? "epoch_changed" },
+        this.#clock.now(),
+      );
+      this.#owner.grew();
+    }
+    // What the log has let go of can only come from what was announced.
+    for (const message of [...this.#early.values()].sort((a, b) => a.offset - b.offset)) {
+      if (message.offset < page.first) this.#pushAfterHole(message);
+    }
+    if (page.first > window.head + 1) this.#hole(page.first - 1);
+    for (const message of page.messages) {
+      if (message.offset > window.head) this.#pushAfterHole(message);
+    }
+    this.#pushEarly();
+  }
+
+  #pushAfterHole(message: Message): void {
+    if (message.offset <= this.window.head) return;
+    if (message.offset > this.window.head + 1) this.#hole(message.offset - 1);
+    this.#push(message);
+  }
+
+  #hole(to: number): void {
+    const { window } = this;
+    const { channel, epoch } = window;
+    window.push(
+      Entry.ofGap({ channel, epoch, from: window.head + 1, to, reason: "evicted" }, this.#clock.now()),
+    );
+    this.#owner.grew();
+  }
+
+  #push(message: Message): void {
+    this.window.push(Entry.ofMessage(message));
+    this.#owner.grew();
+  }
+
+  /** Takes the early messages whose turn has come; drops those that are no longer needed. */
+  #pushEarly(): void {
+    if (this.#early.size === 0) return;
+    for (;;) {
+      const message = this.#early.get(this.window.head + 1);
+      if (!message) break;
+      this.#early.delete(message.offset);
+      this.#push(message);
+    }
+    for (const offset of this.#early.keys()) if (offset <= this.window.head) this.#early.delete(offset);
+  }
+}
