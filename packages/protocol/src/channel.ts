@@ -31,11 +31,11 @@ export function isChannelName(text: string): text is ChannelName {
 
 function whyNoChannel(text: string): string {
   if (text === "") return "it is empty";
+  if (text.startsWith("$")) return "names that start with $ are Fanfare's own";
+  const found = NOT_ALLOWED.exec(text);
+  if (found) return `the character ${quote(found[0])} at ${found.index} is not allowed`;
   if (text.length > MAX_CHANNEL_LENGTH) {
     return `it has ${text.length} characters, and ${MAX_CHANNEL_LENGTH} are allowed`;
   }
-  if (text.startsWith("$")) return "names that start with $ are Fanfare's own";
-  const found = NOT_ALLOWED.exec(text);
-  if (found) return `the character ${JSON.stringify(found[0])} at ${found.index} is not allowed`;
   return "a segment between colons is empty";
 }

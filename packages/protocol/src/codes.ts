@@ -50,6 +50,13 @@ export const CLOSE = {
     reconnect: false,
     remedy: "Send less at once; split batches at 32 KiB.",
   },
+  internal: {
+    code: 1011,
+    name: "internal",
+    meaning: "The server failed; it has written the cause to its log.",
+    reconnect: true,
+    remedy: "Come back; if it stays, report it with the server's log.",
+  },
   restart: {
     code: 1012,
     name: "restart",
@@ -57,7 +64,7 @@ export const CLOSE = {
     reconnect: true,
     remedy: "Come back after the `retryAfter` of the `goodbye` frame.",
   },
-  tooSlow: {
+  tryAgainLater: {
     code: 1013,
     name: "try_again_later",
     meaning: "The server has no room for what waits for this client, or for one more client.",

@@ -30,8 +30,19 @@ export class FanfareError extends Error {
   }
 }
 
+/** What JSON.stringify leaves as it is, though no reader sees it, or a terminal obeys it. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
 /** A text from outside, made short and printable, so that it can stand in a message or a log line. */
 export function quote(text: string, maxLength = 60): string {
   const shown = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
-  return JSON.stringify(shown);
+  return JSON.stringify(shown).replace(INVISIBLE, escapeInvisible);
+}
+
+function escapeInvisible(character: string): string {
+  let escaped = "";
+  for (let index = 0; index < character.length; index++) {
+    escaped += `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`;
+  }
+  return escaped;
 }

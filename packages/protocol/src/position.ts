@@ -12,6 +12,8 @@ export interface Position {
 }
 
 const EPOCH = /^[0-9a-f]{16}$/;
+/** One spelling for each offset, so that positions can be compared as texts: no leading zeros. */
+const OFFSET = /^(?:0|[1-9][0-9]{0,15})$/;
 
 export function isEpoch(text: string): text is Epoch {
   return EPOCH.test(text);
@@ -38,7 +40,7 @@ export function formatPosition(position: Position): string {
  */
 export function parsePosition(text: string): Position {
   const [epochText = "", offsetText = "", ...rest] = text.split(":");
-  const offset = /^\d{1,16}$/.test(offsetText) ? Number(offsetText) : Number.NaN;
+  const offset = OFFSET.test(offsetText) ? Number(offsetText) : Number.NaN;
   if (rest.length > 0 || !Number.isSafeInteger(offset)) {
     throw new FanfareError(
       "invalid_position",

@@ -1,4 +1,5 @@
 /** Which values a message can carry, checked by one bounded walk for every way in. */
+import { quote } from "./errors.js";
 
 /** Why a value cannot be carried. */
 export interface ValueProblem {
@@ -22,6 +23,9 @@ export const MAX_DEPTH = 32;
 export function findValueProblem(value: unknown, maxNodes = Number.POSITIVE_INFINITY): ValueProblem | null {
   return walk(value, { nodesLeft: maxNodes }, 0)?.at("data") ?? null;
 }
+
+/** A key that needs no quotes in a path. */
+const PLAIN_KEY = /^[A-Za-z0-9_$-]{1,60}$/;
 
 /** A problem whose path is put together only while the walk goes back up. */
 interface Found {
@@ -50,7 +54,10 @@ function walk(value: unknown, budget: { nodesLeft: number }, depth: number): Fou
     case "object":
       break;
     default:
-      return refuse(`is a ${typeof value}, which JSON does not have`, "Send JSON values only.");
+      return refuse(
+        `is ${value === undefined ? "undefined" : `a ${typeof value}`}, which JSON does not have`,
+        "Send JSON values only.",
+      );
   }
   if (value === null) return null;
   if (depth >= MAX_DEPTH) {
@@ -65,7 +72,7 @@ function walk(value: unknown, budget: { nodesLeft: number }, depth: number): Fou
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
-    const kind = value.constructor?.name ?? "class instance";
+    const kind = value.constructor?.name || "class instance";
     return refuse(
       `is a ${kind}, not a plain object`,
       "Turn it into plain JSON first, such as date.toISOString().",
@@ -74,9 +81,14 @@ function walk(value: unknown, budget: { nodesLeft: number }, depth: number): Fou
   for (const [key, member] of Object.entries(value)) {
     if (member === undefined) continue;
     const found = walk(member, budget, depth + 1);
-    if (found) return { at: (path) => found.at(`${path}.${key.slice(0, 60)}`) };
+    if (found) return { at: (path) => found.at(path + step(key)) };
   }
   return null;
+}
+
+/** The way to a member: `.name`, or `["any other key"]`, printable whatever the key is. */
+function step(key: string): string {
+  return PLAIN_KEY.test(key) ? `.${key}` : `[${quote(key)}]`;
 }
 
 function refuse(what: string, remedy: string): Found {

@@ -53,6 +53,8 @@ export class Connection {
   /** It is in the hub's list of those to be pumped. */
   pumpDue = false;
   ended = false;
+  /** The hash under which its session is kept. */
+  session: string | null = null;
   readonly #host: ConnectionHost;
   #answers: Uint8Array[] = [];
   #ring: (Subscription | LazyAnswer)[] = [];

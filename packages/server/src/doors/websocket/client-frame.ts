@@ -1,0 +1,89 @@
+/** Reads what a client sent: the one place where its text becomes a typed frame. */
+import { type ClientFrame, isEpoch, quote } from "@fanfare/protocol";
+import { z } from "zod";
+
+/** Channels in one batch. */
+const MAX_BATCH = 1000;
+
+const offset = z.int().nonnegative();
+const epoch = z.string().refine(isEpoch, "16 characters of 0-9 a-f are wanted");
+const position = z.object({ epoch, offset });
+const id = z.int().nonnegative();
+const item = z.object({ channel: z.string(), since: position.optional() });
+
+const schemas = {
+  connect: z.object({
+    type: z.literal("connect"),
+    token: z.string().optional(),
+    csrf: z.string().optional(),
+    session: z.string().max(200).optional(),
+    since: z
+      .array(z.object({ channel: z.string(), epoch, offset }))
+      .max(MAX_BATCH)
+      .optional(),
+  }),
+  subscribe: z.object({ type: z.literal("subscribe"), id, channel: z.string(), since: position.optional() }),
+  subscribeBatch: z.object({
+    type: z.literal("subscribe"),
+    id,
+    channels: z.array(item).min(1).max(MAX_BATCH),
+  }),
+  unsubscribe: z.object({ type: z.literal("unsubscribe"), id, channel: z.string() }),
+  publish: z.object({
+    type: z.literal("publish"),
+    id,
+    channel: z.string(),
+    event: z.string().optional(),
+    data: z.unknown(),
+    key: z.string().optional(),
+  }),
+  ping: z.object({ type: z.literal("ping") }),
+} as const;
+
+/** The frame is not part of the protocol; the message is a sentence for the close reason. */
+export class MalformedFrameError extends Error {
+  override readonly name = "MalformedFrameError";
+}
+
+/** @throws MalformedFrameError */
+export function parseClientFrame(text: string): ClientFrame {
+  const value = parseJson(text);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new MalformedFrameError("a frame must be a JSON object");
+  }
+  const type = "type" in value ? value.type : undefined;
+  const schema = schemaOf(type, value);
+  if (!schema) {
+    throw new MalformedFrameError(
+      typeof type === "string" ? `unknown frame type ${quote(type, 40)}` : 'a frame needs a "type"',
+    );
+  }
+  const result = schema.safeParse(value);
+  // The schemas spell out optional members as possibly undefined, which JSON cannot produce.
+  if (result.success) return result.data as ClientFrame;
+  const [issue] = result.error.issues;
+  const where = issue?.path.join(".") ?? "";
+  throw new MalformedFrameError(`${String(type)} frame: ${where}: ${issue?.message ?? "wrong form"}`);
+}
+
+function schemaOf(type: unknown, value: object) {
+  switch (type) {
+    case "subscribe":
+      return "channels" in value ? schemas.subscribeBatch : schemas.subscribe;
+    case "connect":
+    case "unsubscribe":
+    case "publish":
+    case "ping":
+      return schemas[type];
+    default:
+      return null;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new MalformedFrameError(`a frame must be JSON, not ${quote(text, 40)}`);
+  }
+}

@@ -1,0 +1,157 @@
+/** The WebSocket door: lets clients in, looks after them with one timer, and sends them away when the server stops. */
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { FanfareError, SUBPROTOCOL } from "@fanfare/protocol";
+import { WebSocketServer } from "ws";
+import type { CheckOrigin } from "../../access/origins.js";
+import type { Authorize } from "../../access/policy.js";
+import type { Hub } from "../../hub/hub.js";
+import type { Sessions } from "../../hub/sessions.js";
+import type { Log } from "../../log.js";
+import { problemOf } from "../../problem.js";
+import { TimingWheel } from "../timing-wheel.js";
+import { WebSocketPeer } from "./peer.js";
+
+/** Room for the parts of a frame around `data`. */
+const FRAME_OVERHEAD = 4096;
+/** How many clients come back in a second after a restart, and the longest that one is asked to wait. */
+const RETURNS_PER_SECOND = 500;
+const MAX_RETRY_SECONDS = 30;
+/** How many clients are sent away in a second. */
+const GOODBYES_PER_SECOND = 5000;
+
+export interface DoorOptions {
+  readonly hub: Hub;
+  readonly sessions: Sessions;
+  readonly authorize: Authorize;
+  readonly checkOrigin: CheckOrigin;
+  readonly log: Log;
+}
+
+/** What a peer needs of its door. */
+export interface DoorContext extends DoorOptions {
+  readonly wheel: TimingWheel;
+  gone(peer: WebSocketPeer): void;
+}
+
+export class WebSocketDoor implements DoorContext {
+  readonly hub: Hub;
+  readonly sessions: Sessions;
+  readonly authorize: Authorize;
+  readonly checkOrigin: CheckOrigin;
+  readonly log: Log;
+  readonly wheel: TimingWheel;
+  readonly #server: WebSocketServer;
+  readonly #peers = new Set<WebSocketPeer>();
+  #closing = false;
+  #emptied: (() => void) | null = null;
+
+  constructor(options: DoorOptions) {
+    this.hub = options.hub;
+    this.sessions = options.sessions;
+    this.authorize = options.authorize;
+    this.checkOrigin = options.checkOrigin;
+    this.log = options.log;
+    this.wheel = new TimingWheel(options.hub.clock);
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: options.hub.limits.messageBytes + FRAME_OVERHEAD,
+      handleProtocols: () => SUBPROTOCOL,
+    });
+  }
+
+  /** Answers an HTTP upgrade: with a WebSocket, or with an HTTP error that says what to do. */
+  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    try {
+      this.#admit(request);
+    } catch (error) {
+      if (!(error instanceof FanfareError)) throw error;
+      const { host, origin } = request.headers;
+      this.log.warn(
+        { host, origin, code: error.code, remedy: error.remedy },
+        `upgrade refused: ${error.message}`,
+      );
+      refuseUpgrade(socket, error);
+      return;
+    }
+    this.#server.handleUpgrade(request, socket, head, (ws) => {
+      this.#peers.add(new WebSocketPeer(ws, socket, this));
+    });
+  }
+
+  gone(peer: WebSocketPeer): void {
+    this.#peers.delete(peer);
+    if (this.#peers.size === 0) this.#emptied?.();
+  }
+
+  /**
+   * Says goodbye to everybody, a few at a time, each with another time to come back, and resolves when all are gone.
+   *
+   * @param withinMs after so long the rest is cut off
+   */
+  async close(withinMs: number): Promise<void> {
+    this.#closing = true;
+    const { clock, random } = this.hub;
+    const peers = [...this.#peers];
+    const windowMs = Math.min(withinMs / 2, (peers.length * 1000) / GOODBYES_PER_SECOND);
+    const spreadSeconds = Math.min(MAX_RETRY_SECONDS, Math.max(1, peers.length / RETURNS_PER_SECOND));
+    if (peers.length > 0) {
+      const emptied = new Promise<void>((done) => {
+        this.#emptied = done;
+      });
+      for (const [index, peer] of peers.entries()) {
+        const retryAfter = Math.round((0.2 + random.fraction() * spreadSeconds) * 100) / 100;
+        const afterMs = (index / peers.length) * windowMs;
+        // The first batch goes at once; the others are spread, so that the way back is too.
+        if (afterMs < 1) peer.goodbye(retryAfter);
+        else clock.after(afterMs, () => peer.goodbye(retryAfter));
+      }
+      const cutOff = clock.after(withinMs, () => {
+        this.log.warn(
+          { connections: this.#peers.size },
+          "connections that did not close in time are cut off",
+        );
+        for (const peer of this.#peers) peer.destroy();
+      });
+      if (this.#peers.size > 0) await emptied;
+      cutOff.cancel();
+    }
+    this.wheel.stop();
+    this.#server.close();
+  }
+
+  /** @throws FanfareError */
+  #admit({ headers }: IncomingMessage): void {
+    if (this.#closing) throw new FanfareError("unavailable", "the server stops", { retryAfter: 1 });
+    this.checkOrigin({ host: headers.host, origin: headers.origin });
+    const { connections } = this.hub.limits;
+    if (this.#peers.size >= connections) {
+      throw new FanfareError("too_many_connections", `this process has ${connections} connections`, {
+        retryAfter: 10,
+      });
+    }
+    const offered = headers["sec-websocket-protocol"];
+    if (offered !== undefined && !offered.split(",").some((each) => each.trim() === SUBPROTOCOL)) {
+      throw new FanfareError("invalid_request", `the sub-protocols offered are ${offered.slice(0, 100)}`, {
+        remedy: `Offer ${SUBPROTOCOL}, or no sub-protocol.`,
+      });
+    }
+  }
+}
+
+/** Answers an upgrade with an HTTP error and closes the socket. */
+export function refuseUpgrade(socket: Socket, error: FanfareError): void {
+  const body = JSON.stringify(problemOf(error));
+  const lines = [
+    `HTTP/1.1 ${error.status} Refused`,
+    "Connection: close",
+    "Content-Type: application/problem+json",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(error.retryAfter === undefined ? [] : [`Retry-After: ${Math.ceil(error.retryAfter)}`]),
+  ];
+  socket.on("error", () => socket.destroy());
+  socket.once("finish", () => socket.destroy());
+  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
+}

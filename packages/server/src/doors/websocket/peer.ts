@@ -1,0 +1,372 @@
+/**
+ * One WebSocket client: its conversation, from the first frame to the close. Follows PROTOCOL.md, sections 4 to 9; leaves
+ * channels and cursors to the hub, and bytes to the socket.
+ */
+
+import type { Socket } from "node:net";
+import {
+  CLOSE,
+  type ClientFrame,
+  type CloseCode,
+  type ConnectFrame,
+  FanfareError,
+  type PublishFrame,
+  parseChannelName,
+  type SubscribeItem,
+} from "@fanfare/protocol";
+import type { WebSocket } from "ws";
+import { type Action, FORBIDDEN_REMEDY, NOBODY } from "../../access/policy.js";
+import type { Connection } from "../../hub/connection.js";
+import type { EndReason, Subscriber } from "../../hub/subscriber.js";
+import type { SubscribeRequest } from "../../hub/subscription.js";
+import type { Watched } from "../timing-wheel.js";
+import { MalformedFrameError, parseClientFrame } from "./client-frame.js";
+import { ClientSocket, type ClientSocketEvents } from "./client-socket.js";
+import type { DoorContext } from "./door.js";
+import { encodeFrame, errorFrame, PONG_FRAME, webSocketEncoding } from "./encoding.js";
+
+/** Seconds between the pings that clients are asked to send. */
+const CLIENT_PING_SECONDS = 15;
+const CONNECT_WITHIN_MS = 10_000;
+const PING_EVERY_MS = 25_000;
+const DEAD_AFTER_MS = 40_000;
+/** The same while the client cannot answer, because its socket is full or we do not read from it. */
+const STUCK_AFTER_MS = 300_000;
+/** How long a full socket is given to take the close frame. */
+const CLOSE_WITHIN_MS = 2000;
+/** Close codes of a client that left on purpose; 1005 is a close frame without a code. */
+const CLEAN = new Set([1000, 1001, 1005]);
+
+export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
+  readonly encoding = webSocketEncoding;
+  readonly #socket: ClientSocket;
+  readonly #door: DoorContext;
+  readonly #remote: string;
+  #connection: Connection | null = null;
+  /** Frames that came while the session was being resumed. */
+  #held: ClientFrame[] | null = null;
+  #closing = false;
+  #gone = false;
+  #paused = false;
+  /** Monotonic milliseconds, to the second. */
+  #lastByte: number;
+  #lastAccepted: number;
+  #nextPing: number;
+  #connectBy: number;
+  #closeBy = Number.POSITIVE_INFINITY;
+  #waitingAtCheck = 0;
+
+  constructor(ws: WebSocket, socket: Socket, door: DoorContext) {
+    this.#door = door;
+    this.#remote = socket.remoteAddress ?? "unknown";
+    const { now } = door.wheel;
+    this.#lastByte = now;
+    this.#lastAccepted = now;
+    this.#connectBy = now + CONNECT_WITHIN_MS;
+    this.#nextPing = now + PING_EVERY_MS * (0.9 + 0.2 * door.hub.random.fraction());
+    this.#socket = new ClientSocket(ws, socket, this);
+    door.wheel.add(this, CONNECT_WITHIN_MS);
+  }
+
+  // ---- what the hub asks
+
+  get waitingBytes(): number {
+    return this.#socket.waitingBytes;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.#socket.write(bytes);
+  }
+
+  cork(): void {
+    this.#socket.cork();
+  }
+
+  uncork(): void {
+    this.#socket.uncork();
+  }
+
+  pauseReading(): void {
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  resumeReading(): void {
+    this.#paused = false;
+    this.#lastByte = this.#door.wheel.now;
+    this.#socket.resume();
+  }
+
+  end(reason: EndReason): void {
+    if (reason === "resumed_elsewhere") {
+      // The session belongs to another connection now, and must not be kept for this one.
+      if (this.#connection) this.#connection.session = null;
+      this.close(CLOSE.resumedElsewhere, "this session goes on in a newer connection");
+      return;
+    }
+    this.#door.log.warn(
+      { remote: this.#remote, waitingBytes: this.waitingBytes },
+      "closing a slow client: no room for what waits",
+    );
+    this.close(CLOSE.tryAgainLater, "too slow: no room for what waits for this client");
+  }
+
+  // ---- what the socket tells
+
+  alive(): void {
+    this.#lastByte = this.#door.wheel.now;
+  }
+
+  drained(): void {
+    this.#lastAccepted = this.#door.wheel.now;
+    this.#connection?.drained();
+  }
+
+  binary(): void {
+    this.#malformed("binary frames are not part of the protocol");
+  }
+
+  text(data: Buffer): void {
+    if (this.#closing) return;
+    try {
+      this.#take(parseClientFrame(data.toString()), data.length);
+    } catch (error) {
+      if (error instanceof MalformedFrameError) this.#malformed(error.message);
+      else this.#failedInside(error);
+    }
+  }
+
+  failed(error: Error): void {
+    this.#door.log.debug({ remote: this.#remote, err: error }, "invalid WebSocket input");
+    this.#leave(false);
+    this.#closing = true;
+  }
+
+  closed(code: number): void {
+    this.#leave(!this.#closing && CLEAN.has(code));
+    this.#gone = true;
+    this.#door.gone(this);
+  }
+
+  // ---- the door
+
+  /** The server stops: come back after so many seconds. */
+  goodbye(retryAfter: number): void {
+    if (this.#connection) this.#socket.write(encodeFrame({ type: "goodbye", retryAfter }));
+    this.close(CLOSE.restart, "the server stops or restarts");
+  }
+
+  /** Leaves the hub, then closes. */
+  close(code: CloseCode, reason: string): void {
+    if (this.#closing) return;
+    this.#leave(false);
+    this.#closing = true;
+    this.#socket.close(code.code, reason);
+    this.#closeBy = this.#door.wheel.now + CLOSE_WITHIN_MS;
+    this.#door.wheel.add(this, CLOSE_WITHIN_MS);
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Looks after liveness; see PROTOCOL.md, section 7. */
+  check(now: number): number | null {
+    if (this.#gone) return null;
+    if (this.#closing) return this.#checkClosing(now);
+    if (!this.#connection && !this.#held && now >= this.#connectBy) {
+      this.close(CLOSE.connectTimeout, `no connect frame within ${CONNECT_WITHIN_MS / 1000} seconds`);
+      return null;
+    }
+    const stuck = this.#paused || this.#connection?.full === true;
+    if (this.waitingBytes < this.#waitingAtCheck) this.#lastAccepted = now;
+    this.#waitingAtCheck = this.waitingBytes;
+    const lastSign = stuck ? Math.max(this.#lastByte, this.#lastAccepted) : this.#lastByte;
+    const deadAt = lastSign + (stuck ? STUCK_AFTER_MS : DEAD_AFTER_MS);
+    if (now >= deadAt) {
+      this.#door.log.info({ remote: this.#remote, silentMs: now - lastSign, stuck }, "client is dead");
+      this.destroy();
+      return null;
+    }
+    if (now >= this.#nextPing) {
+      this.#nextPing = now + PING_EVERY_MS * (0.9 + 0.2 * this.#door.hub.random.fraction());
+      if (!stuck) this.#socket.ping();
+      if (this.#connection) this.#door.sessions.renew(this.#connection);
+    }
+    const connectBy = this.#connection ? Number.POSITIVE_INFINITY : this.#connectBy;
+    return Math.min(deadAt, this.#nextPing, connectBy) - now;
+  }
+
+  #checkClosing(now: number): number | null {
+    if (now < this.#closeBy) return this.#closeBy - now;
+    if (this.waitingBytes > 0) {
+      this.#door.log.warn(
+        { remote: this.#remote, waitingBytes: this.waitingBytes },
+        "a client did not take the close frame in time; its socket is destroyed",
+      );
+    }
+    this.destroy();
+    return null;
+  }
+
+  // ---- frames
+
+  #take(frame: ClientFrame, length: number): void {
+    if (this.#held) {
+      this.#held.push(frame);
+      return;
+    }
+    const connection = this.#connection;
+    if (frame.type === "connect") {
+      if (connection) throw new MalformedFrameError("a second connect frame");
+      this.#connect(frame);
+      return;
+    }
+    if (!connection) throw new MalformedFrameError(`a ${frame.type} frame before connect`);
+    const { messageBytes } = this.#door.hub.limits;
+    if (frame.type !== "publish" && length > messageBytes) {
+      this.close(CLOSE.tooBig, `a ${frame.type} frame of ${length} bytes; ${messageBytes} are allowed`);
+      return;
+    }
+    switch (frame.type) {
+      case "ping":
+        connection.answer(PONG_FRAME);
+        return;
+      case "subscribe":
+        if ("channels" in frame) this.#subscribeAll(connection, frame.id, frame.channels);
+        else this.#subscribe(connection, frame, { request: frame.id, since: frame.since });
+        return;
+      case "unsubscribe":
+        this.#answerErrors(connection, frame.id, frame.channel, () => {
+          connection.unsubscribe(parseChannelName(frame.channel), frame.id);
+        });
+        return;
+      case "publish":
+        void this.#publish(connection, frame);
+    }
+  }
+
+  #connect(frame: ConnectFrame): void {
+    if (frame.session === undefined) {
+      this.#connected(frame, false);
+      return;
+    }
+    this.#held = [];
+    this.#door.sessions.resume(frame.session).then(
+      (resumed) => this.#connected(frame, resumed),
+      (error: unknown) => {
+        this.#door.log.warn({ err: error }, "a session could not be looked up");
+        this.#connected(frame, false);
+      },
+    );
+  }
+
+  #connected(frame: ConnectFrame, resumed: boolean): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    if (this.#closing || this.#gone) return;
+    const { hub, sessions } = this.#door;
+    let connection: Connection;
+    try {
+      connection = hub.open(this);
+    } catch (error) {
+      this.close(CLOSE.tryAgainLater, error instanceof FanfareError ? error.message : "no room");
+      return;
+    }
+    this.#connection = connection;
+    const session = sessions.begin(connection);
+    connection.answer(
+      encodeFrame({
+        type: "connected",
+        connection: connection.id,
+        session,
+        resumed,
+        ping: CLIENT_PING_SECONDS,
+      }),
+    );
+    for (const channel of hub.rules.auto) {
+      const since = frame.since?.find((each) => each.channel === channel);
+      this.#subscribe(connection, { channel }, { request: undefined, since });
+    }
+    for (const later of held) {
+      if (this.#closing) return;
+      try {
+        this.#take(later, 0);
+      } catch (error) {
+        if (error instanceof MalformedFrameError) this.#malformed(error.message);
+        else this.#failedInside(error);
+      }
+    }
+  }
+
+  #subscribeAll(connection: Connection, id: number, items: readonly SubscribeItem[]): void {
+    const batch = { request: id, unanswered: items.length };
+    for (const item of items) this.#subscribe(connection, item, { request: id, since: item.since, batch });
+  }
+
+  #subscribe(connection: Connection, { channel: text }: SubscribeItem, request: SubscribeRequest): void {
+    try {
+      const channel = parseChannelName(text);
+      this.#authorize("subscribe", channel);
+      connection.subscribe(channel, request);
+    } catch (error) {
+      if (!(error instanceof FanfareError)) throw error;
+      connection.refuse(text, request, error);
+    }
+  }
+
+  async #publish(connection: Connection, frame: PublishFrame): Promise<void> {
+    const { id, event, data, key } = frame;
+    try {
+      const channel = parseChannelName(frame.channel);
+      this.#authorize("publish", channel);
+      const { epoch, offset } = await this.#door.hub.publish(channel, {
+        data,
+        event,
+        key,
+        principal: `connection ${connection.id}`,
+      });
+      connection.answer(encodeFrame({ type: "ok", id, channel, epoch, offset }));
+    } catch (error) {
+      if (!(error instanceof FanfareError)) this.#failedInside(error);
+      else if (error.code === "forbidden") this.close(CLOSE.notAllowed, error.message);
+      else if (error.code === "too_large") this.close(CLOSE.tooBig, error.message);
+      else connection.answer(encodeFrame(errorFrame(error, id, frame.channel)));
+    }
+  }
+
+  /** @throws FanfareError `forbidden` */
+  #authorize(action: Action, channel: Parameters<DoorContext["authorize"]>[2]): void {
+    if (this.#door.authorize(NOBODY, action, channel)) return;
+    throw new FanfareError("forbidden", `may not ${action} on ${channel}`, { remedy: FORBIDDEN_REMEDY });
+  }
+
+  #answerErrors(connection: Connection, id: number, channel: string, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      if (!(error instanceof FanfareError)) throw error;
+      connection.answer(encodeFrame(errorFrame(error, id, channel)));
+    }
+  }
+
+  #malformed(reason: string): void {
+    this.close(CLOSE.malformed, reason);
+  }
+
+  /** An error of ours: this client is sent away, everybody else goes on. */
+  #failedInside(error: unknown): void {
+    this.#door.log.error({ err: error, remote: this.#remote }, "a frame could not be handled");
+    this.close(CLOSE.internal, "the server failed to handle a frame; its log says why");
+  }
+
+  #leave(clean: boolean): void {
+    const connection = this.#connection;
+    if (!connection || connection.ended) {
+      if (connection?.session) this.#door.sessions.end(connection, clean);
+      return;
+    }
+    connection.leave();
+    this.#door.sessions.end(connection, clean);
+  }
+}

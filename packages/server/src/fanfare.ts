@@ -1,0 +1,212 @@
+/** A Fanfare in your own server: everything put together behind one small interface. */
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { type Epoch, type Position, parseChannelName, parsePosition } from "@fanfare/protocol";
+import { getRequestListener } from "@hono/node-server";
+import { loopbackOnly, sameOrigin } from "./access/origins.js";
+import { type AccessMode, policyOf } from "./access/policy.js";
+import { type Clock, type Random, systemClock, systemRandom } from "./clock.js";
+import { WebSocketDoor } from "./doors/websocket/door.js";
+import type { Engine } from "./engine/engine.js";
+import { MemoryEngine } from "./engine/memory-engine.js";
+import { createApp } from "./http/app.js";
+import { toPublic } from "./http/messages.js";
+import { mount } from "./http/mount.js";
+import { checkPath, isUnder, type ReservedPaths } from "./http/path.js";
+import { Hub } from "./hub/hub.js";
+import { DEFAULT_LIMITS, type Limits } from "./hub/limits.js";
+import { type RuleOptions, Rules } from "./hub/rules.js";
+import { Sessions } from "./hub/sessions.js";
+import { type Log, silentLog } from "./log.js";
+
+export interface FanfareOptions {
+  /** Everything of this Fanfare lives under this path. @default "/push" */
+  readonly path?: string;
+  /** First path segments that the host application keeps for itself. @default those of every Mendix app */
+  readonly reservedPaths?: ReservedPaths;
+  /**
+   * `listen`: whoever reaches the server may subscribe and read history; messages are published in process only.
+   * `open`: they may publish, too, over HTTP and WebSocket. @default "listen"
+   */
+  readonly access?: AccessMode;
+  /** Pages of other origins that may come in, such as `https://app.example.com`. @default none */
+  readonly allowedOrigins?: readonly string[];
+  /** Answers only to requests that name this machine (localhost), against DNS rebinding. @default false */
+  readonly loopbackOnly?: boolean;
+  /** What holds for which channels. @default history of 100 messages or 5 minutes */
+  readonly rules?: readonly RuleOptions[];
+  /** Bounds; those left out have their defaults. */
+  readonly limits?: Partial<Limits>;
+  /** Where logs live. @default a `MemoryEngine` */
+  readonly engine?: Engine;
+  /** Runs although there are several processes that do not know of each other's messages. @default false */
+  readonly allowIsolated?: boolean;
+  /** A pino logger, or anything with its four methods. @default nothing is logged */
+  readonly logger?: Log;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+export interface PublishOptions {
+  /** What kind of message. @default "message" */
+  readonly event?: string;
+  /** Idempotency key: the same message with the same key is appended once within 5 minutes. */
+  readonly key?: string;
+}
+
+/** Where a message stands. */
+export interface Published extends Position {
+  readonly channel: string;
+}
+
+/** A message of a channel's log. */
+export interface HistoryMessage {
+  readonly channel: string;
+  readonly offset: number;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly event: string;
+  readonly data: unknown;
+  readonly user?: string;
+  /** The publisher's idempotency key. */
+  readonly id?: string;
+}
+
+export interface History {
+  readonly channel: string;
+  readonly epoch: Epoch;
+  /** Offset of the oldest message held; `head + 1` when none is. */
+  readonly first: number;
+  /** Offset of the newest message. */
+  readonly head: number;
+  /** Oldest first. */
+  readonly messages: readonly HistoryMessage[];
+}
+
+export interface HistoryOptions {
+  /** Only what came after this position, given as such or as the text `epoch:offset`. */
+  readonly after?: Position | string;
+  /** 1 to 1,000. @default 100 */
+  readonly limit?: number;
+}
+
+export interface CloseOptions {
+  /** Milliseconds after which connections that are still open are cut off. @default 10,000 */
+  readonly withinMs?: number;
+}
+
+export interface Fanfare {
+  readonly path: string;
+  /**
+   * Serves this Fanfare on a Node HTTP server, WebSockets included, under its path; requests for other paths go to the
+   * listeners that the server has by now. May be called for several servers.
+   *
+   * @throws TypeError when the server has a Fanfare with this path
+   */
+  attach(server: Server): void;
+  /** Answers an HTTP request, for servers that speak web-standard `Request` and `Response`. WebSockets need `attach`. */
+  fetch(request: Request): Promise<Response>;
+  /** Answers an HTTP request of a Node server or of Express; calls `next` for paths that are not its own. */
+  readonly handler: (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
+  /**
+   * Publishes to a channel. Resolves when the message is in the log; every subscription gets it.
+   *
+   * @param channel such as `order:42`
+   * @param data any JSON value, at most 64 KiB
+   * @throws FanfareError `invalid_channel`, `invalid_value`, `invalid_request`, `too_large`, `key_reused`, `unavailable`
+   * @example await fanfare.publish("order:42", { status: "paid" });
+   */
+  publish(channel: string, data: unknown, options?: PublishOptions): Promise<Published>;
+  /** What a channel's log holds. @throws FanfareError `invalid_channel`, `invalid_position`, `unavailable` */
+  history(channel: string, options?: HistoryOptions): Promise<History>;
+  /**
+   * The newest position of a channel. Read it before the data that a page is rendered from, and hand it to the page as the
+   * `since` of its subscription: then nothing is missed in between. @throws FanfareError `invalid_channel`, `unavailable`
+   */
+  position(channel: string): Promise<Position>;
+  /** Figures for people and metrics. */
+  stats(): ReturnType<Hub["stats"]>;
+  /** Says goodbye to all clients, each with another time to come back, and resolves when they are gone. */
+  close(options?: CloseOptions): Promise<void>;
+}
+
+/**
+ * Makes a Fanfare. It listens to nothing until it is attached to a server.
+ *
+ * @throws TypeError, ReservedPathError, RuleError, FanfareError `invalid_pattern`, SingleNodeEngineError
+ * @example
+ * const fanfare = createFanfare();
+ * fanfare.attach(server);
+ * await fanfare.publish("broadcast", "Hello");
+ */
+export function createFanfare(options: FanfareOptions = {}): Fanfare {
+  const path = checkPath(options.path ?? "/push", options.reservedPaths);
+  const { clock = systemClock, random = systemRandom, logger: log = silentLog } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const rules = new Rules(options.rules);
+  const authorize = policyOf(options.access ?? "listen");
+  const checkOrigin = options.loopbackOnly ? loopbackOnly : sameOrigin(options.allowedOrigins ?? []);
+  const engine = options.engine ?? memoryEngine(limits, clock, random, options.allowIsolated ?? false);
+  const hub = new Hub({ engine, rules, limits, clock, random });
+  const sessions = new Sessions(hub);
+  const door = new WebSocketDoor({ hub, sessions, authorize, checkOrigin, log });
+  const unmounts: (() => void)[] = [];
+  let closing: Promise<void> | null = null;
+  const app = createApp({ path, hub, authorize, checkOrigin, log, stopping: () => closing !== null });
+  const listener: RequestListener = getRequestListener((request, env) => app.fetch(request, env), {
+    overrideGlobalObjects: false,
+  });
+
+  async function stop(withinMs: number): Promise<void> {
+    hub.flush();
+    await door.close(withinMs);
+    for (const unmount of unmounts) unmount();
+    sessions.close();
+    hub.close();
+    if (!options.engine) await engine.close();
+  }
+
+  return {
+    path,
+    attach(server) {
+      const upgrade = (request: IncomingMessage, socket: Socket, head: Buffer) =>
+        door.upgrade(request, socket, head);
+      unmounts.push(mount(server, { path, request: (...args) => void listener(...args), upgrade }));
+    },
+    fetch: async (request) => app.fetch(request),
+    handler(request, response, next) {
+      if (isUnder(path, request.url)) void listener(request, response);
+      else if (next) next();
+      else response.writeHead(404).end();
+    },
+    async publish(name, data, { event, key } = {}) {
+      const channel = parseChannelName(name);
+      const { epoch, offset } = await hub.publish(channel, { data, event, key });
+      return { channel, epoch, offset };
+    },
+    async history(name, { after, limit = 100 } = {}) {
+      const channel = parseChannelName(name);
+      const position = typeof after === "string" ? parsePosition(after) : (after ?? null);
+      const { epoch, first, head, messages } = await hub.history(channel, position, limit);
+      return { channel, epoch, first, head, messages: messages.map(toPublic) };
+    },
+    position: async (name) => hub.position(parseChannelName(name)),
+    stats: () => hub.stats(),
+    close({ withinMs = 10_000 } = {}) {
+      closing ??= stop(withinMs);
+      return closing;
+    },
+  };
+}
+
+function memoryEngine(limits: Limits, clock: Clock, random: Random, allowIsolated: boolean): Engine {
+  return new MemoryEngine({
+    clock,
+    random,
+    allowIsolated,
+    maxBytes: limits.historyBytes,
+    maxChannels: limits.channels,
+    maxStubs: limits.stubs,
+    maxIdempotencyKeys: limits.idempotencyKeys,
+  });
+}

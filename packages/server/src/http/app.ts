@@ -1,0 +1,100 @@
+/** The HTTP API as a web-standard application: one file per resource, errors as problem details. */
+import { type ChannelName, FanfareError } from "@fanfare/protocol";
+import { type Context, Hono } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { CheckOrigin } from "../access/origins.js";
+import { type Action, type Authorize, FORBIDDEN_REMEDY, NOBODY } from "../access/policy.js";
+import type { Hub } from "../hub/hub.js";
+import type { Log } from "../log.js";
+import { problemOf } from "../problem.js";
+import type { NodeBindings } from "./body.js";
+import { messageRoutes } from "./messages.js";
+
+export interface HttpEnv {
+  Bindings: NodeBindings;
+}
+
+export interface AppOptions {
+  readonly path: string;
+  readonly hub: Hub;
+  readonly authorize: Authorize;
+  readonly checkOrigin: CheckOrigin;
+  readonly log: Log;
+  /** Is the server on its way out? */
+  readonly stopping: () => boolean;
+}
+
+/** What the resources need. */
+export interface HttpContext {
+  readonly hub: Hub;
+  /** @throws FanfareError `forbidden` */
+  readonly allow: (action: Action, channel: ChannelName) => void;
+}
+
+export function createApp(options: AppOptions): Hono<HttpEnv> {
+  const { path, hub, authorize, checkOrigin, log, stopping } = options;
+  const allow: HttpContext["allow"] = (action, channel) => {
+    if (authorize(NOBODY, action, channel)) return;
+    throw new FanfareError("forbidden", `may not ${action} on ${channel}`, { remedy: FORBIDDEN_REMEDY });
+  };
+  const app = new Hono<HttpEnv>().basePath(path);
+
+  app.use(async (c, next) => {
+    const origin = c.req.header("origin");
+    checkOrigin({ host: c.req.header("host") ?? new URL(c.req.url).host, origin });
+    if (origin !== undefined) allowPage(c, origin);
+    if (c.req.method === "OPTIONS") return c.body(null, 204);
+    await next();
+    return;
+  });
+
+  app.get("/health", (c) => {
+    const status = stopping() ? "stopping" : hub.deaf ? "deaf" : "ready";
+    return c.json({ status }, status === "ready" ? 200 : 503);
+  });
+  app.route("/", messageRoutes({ hub, allow }));
+  app.get("/", () => {
+    throw new FanfareError("upgrade_required", `${path} is where WebSockets are opened`);
+  });
+
+  for (const [route, methods] of ALLOWED) {
+    app.all(route, (c) => {
+      c.header("Allow", methods);
+      throw new FanfareError("method_not_allowed", `${c.req.method} is not possible here; ${methods} is`);
+    });
+  }
+  app.notFound((c) =>
+    answerProblem(c, new FanfareError("not_found", `there is nothing at ${c.req.path.slice(0, 200)}`)),
+  );
+  app.onError((error, c) => {
+    if (error instanceof FanfareError) return answerProblem(c, error);
+    log.error({ err: error, method: c.req.method, path: c.req.path }, "a request failed");
+    return answerProblem(c, new FanfareError("internal", "the server failed", { cause: error }));
+  });
+  return app;
+}
+
+const ALLOWED = [
+  ["/channels/:channel/messages", "GET, POST"],
+  ["/health", "GET"],
+  ["/", "GET"],
+] as const;
+
+/** Lets the page read the answer; whether it may call at all has been decided. */
+function allowPage(c: Context, origin: string): void {
+  c.header("Access-Control-Allow-Origin", origin);
+  c.header("Vary", "Origin");
+  if (c.req.method !== "OPTIONS") return;
+  c.header("Access-Control-Allow-Methods", "GET, POST");
+  c.header("Access-Control-Allow-Headers", "Content-Type, Idempotency-Key");
+  c.header("Access-Control-Max-Age", "600");
+}
+
+function answerProblem(c: Context, error: FanfareError): Response {
+  const problem = problemOf(error);
+  c.header("Content-Type", "application/problem+json");
+  if (error.retryAfter !== undefined) c.header("Retry-After", String(Math.ceil(error.retryAfter)));
+  // The rest of a body that was too large is not worth reading.
+  if (error.code === "too_large") c.header("Connection", "close");
+  return c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode);
+}

@@ -1,0 +1,50 @@
+/** The path under which everything of a Fanfare lives, checked when the server is made. */
+import { quote } from "@fanfare/protocol";
+
+/** First segments that Mendix keeps for itself in every app, whatever it is set up for. */
+const ALWAYS_RESERVED = ["debugger", "xas", "mxdevtools"];
+const MENDIX_RESERVED = ["rest", "odata", "ws", "ws-doc", "api-doc", "file", "link"];
+
+/** Names that a host application uses for itself: a list, or the ready-made one for Mendix. */
+export type ReservedPaths = "mendix" | readonly string[];
+
+/** The path is used by the host application. */
+export class ReservedPathError extends Error {
+  override readonly name = "ReservedPathError";
+  readonly code = "reserved_path";
+  readonly path: string;
+  readonly remedy = "Choose another path, such as /push.";
+
+  constructor(path: string, segment: string) {
+    super(
+      `the path ${quote(path)} begins with ${quote(segment)}, which the host application keeps for itself`,
+    );
+    this.path = path;
+  }
+}
+
+/**
+ * The path, checked: it begins with a slash, has no slash at the end, and consists of letters, digits and `-._~`.
+ *
+ * @throws TypeError when it has another form
+ * @throws ReservedPathError when its first segment is reserved, in whatever case
+ */
+export function checkPath(path: string, reserved: ReservedPaths = []): string {
+  if (!/^(?:\/[A-Za-z0-9._~-]+)+$/.test(path) || path.split("/").some((segment) => /^\.+$/.test(segment))) {
+    throw new TypeError(
+      `path is ${quote(path)}. Give a path such as /push: segments of letters, digits and -._~`,
+    );
+  }
+  const names = [...ALWAYS_RESERVED, ...(reserved === "mendix" ? MENDIX_RESERVED : reserved)];
+  const first = path.split("/")[1] ?? "";
+  if (names.some((name) => name.toLowerCase() === first.toLowerCase()))
+    throw new ReservedPathError(path, first);
+  return path;
+}
+
+/** Is the address of a request the path itself, or below it? */
+export function isUnder(path: string, url: string | undefined): boolean {
+  if (!url?.startsWith(path)) return false;
+  const next = url.charAt(path.length);
+  return next === "" || next === "/" || next === "?";
+}

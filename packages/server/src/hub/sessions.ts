@@ -1,0 +1,76 @@
+/**
+ * Sessions: what survives a reconnect. The engine keeps them under a hash of their secret, so any node can take one over, and
+ * only one can. While a connection lives its session is renewed now and then; after an unclean end it stays for a while.
+ */
+import { hash } from "node:crypto";
+import type { Connection } from "./connection.js";
+import type { Hub } from "./hub.js";
+
+/** How much longer than a session's own time it is kept between two renewals. */
+const RENEWAL_MS = 90_000;
+const END_TOPIC = "connection.resumed";
+
+export class Sessions {
+  readonly #hub: Hub;
+  readonly #ttlMs: number;
+  readonly #stopListening: () => void;
+
+  constructor(hub: Hub) {
+    this.#hub = hub;
+    this.#ttlMs = hub.limits.sessionSeconds * 1000;
+    this.#stopListening = hub.engine.onSignal(END_TOPIC, (json) => {
+      const id: unknown = JSON.parse(json);
+      const connection = typeof id === "string" ? hub.connections.get(id) : undefined;
+      connection?.subscriber.end("resumed_elsewhere");
+    });
+  }
+
+  /** A new session for a connection; answers with the secret, 128 bits. */
+  begin(connection: Connection): string {
+    const secret = Buffer.from(this.#hub.random.bytes(16)).toString("base64url");
+    connection.session = hash("sha256", secret, "base64url");
+    this.renew(connection);
+    return secret;
+  }
+
+  /** The connection lives: its session stays. */
+  renew(connection: Connection): void {
+    if (connection.session) void this.#put(connection.session, connection.id, this.#ttlMs + RENEWAL_MS);
+  }
+
+  /** The connection is over. After a clean end the session is over too. */
+  end(connection: Connection, clean: boolean): void {
+    const { session } = connection;
+    connection.session = null;
+    if (!session) return;
+    if (clean) this.#hub.engine.takeSession(session).catch(ignore);
+    else void this.#put(session, connection.id, this.#ttlMs);
+  }
+
+  /**
+   * Takes over the session with this secret; a connection that still holds it is ended. False when there is none.
+   *
+   * @throws FanfareError `unavailable`
+   */
+  async resume(secret: string): Promise<boolean> {
+    const json = await this.#hub.engine.takeSession(hash("sha256", secret, "base64url"));
+    if (json === null) return false;
+    const earlier: unknown = JSON.parse(json);
+    if (typeof earlier !== "string") return false;
+    const here = this.#hub.connections.get(earlier);
+    if (here) here.subscriber.end("resumed_elsewhere");
+    else await this.#hub.engine.signal(END_TOPIC, json);
+    return true;
+  }
+
+  close(): void {
+    this.#stopListening();
+  }
+
+  /** A session that could not be kept cannot be resumed, which the client is told then; nothing else is lost. */
+  async #put(session: string, connection: string, ttlMs: number): Promise<void> {
+    await this.#hub.engine.putSession(session, JSON.stringify(connection), ttlMs).catch(ignore);
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,12 @@
+/** Fanfare as a library: everything that is public. */
+export { type Epoch, FanfareError, type Position } from "@fanfare/protocol";
+export type { AccessMode } from "./access/policy.js";
+export type { Clock, Random, Timer } from "./clock.js";
+export type * from "./engine/engine.js";
+export { MemoryEngine, type MemoryEngineOptions } from "./engine/memory-engine.js";
+export { SingleNodeEngineError } from "./engine/single-node.js";
+export * from "./fanfare.js";
+export { ReservedPathError, type ReservedPaths } from "./http/path.js";
+export type { Limits } from "./hub/limits.js";
+export { RuleError, type RuleOptions } from "./hub/rules.js";
+export type { Log } from "./log.js";
