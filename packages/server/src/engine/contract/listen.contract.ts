@@ -1,0 +1,234 @@
+/** Listening, signals, sessions, and the end. Announcements are tested for arriving at all; sorting them is the hub's. */
+import { describe, expect, test } from "vitest";
+import {
+  appendAll,
+  BUSY,
+  draft,
+  Heard,
+  headOf,
+  KEEP_ALL,
+  NO_LIMIT,
+  numbersTo,
+  type Open,
+  OTHER,
+  QUIET,
+} from "./harness.contract.js";
+
+export function listenContract(open: Open): void {
+  describe("listen", () => {
+    test("answers with the head, and announces all that is appended after it", async () => {
+      const { engine, peer } = await open();
+      const head = await appendAll(engine, BUSY, [1, 2]);
+      const heard = new Heard();
+      expect(await engine.listen(BUSY, heard)).toStrictEqual(head);
+      await appendAll(engine, BUSY, [3, 4]);
+      await appendAll(peer, BUSY, [5]);
+      await heard.until("offsets 3 to 5", () => [3, 4, 5].every((offset) => heard.offsets.includes(offset)));
+      const { messages } = await engine.read(BUSY, head, NO_LIMIT);
+      for (const message of messages) expect(heard.messages).toContainEqual(message);
+    });
+
+    test("misses nothing that is appended while it begins", async () => {
+      const { engine, peer } = await open();
+      const heard = new Heard();
+      const appending = numbersTo(20).map((n) => peer.append(BUSY, draft(n), KEEP_ALL));
+      const { offset: start } = await engine.listen(BUSY, heard);
+      const more = numbersTo(20).map((n) => peer.append(BUSY, draft(n), KEEP_ALL));
+      await Promise.all([...appending, ...more]);
+      const wanted = numbersTo(40).slice(start);
+      await heard.until(`all after ${start}`, () => wanted.every((offset) => heard.offsets.includes(offset)));
+    });
+
+    test("tells every listener, on every node", async () => {
+      const { engine, peer } = await open();
+      const listeners = [new Heard(), new Heard(), new Heard()];
+      for (const [index, heard] of listeners.entries()) await (index ? engine : peer).listen(BUSY, heard);
+      await appendAll(engine, BUSY, [1]);
+      for (const heard of listeners) await heard.untilOffset(1);
+    });
+
+    test("tells nothing of other channels", async () => {
+      const { engine } = await open();
+      const [busy, other] = [new Heard(), new Heard()];
+      await engine.listen(BUSY, busy);
+      await engine.listen(OTHER, other);
+      await appendAll(engine, OTHER, [1]);
+      await appendAll(engine, BUSY, [1, 2]);
+      await other.untilOffset(1);
+      await busy.untilOffset(2);
+      expect(other.messages.every(({ channel }) => channel === OTHER)).toBe(true);
+      expect(busy.messages.every(({ channel }) => channel === BUSY)).toBe(true);
+    });
+
+    test("is the same twice as once, and one unlisten ends it", async () => {
+      const { engine } = await open();
+      const [heard, witness] = [new Heard(), new Heard()];
+      const first = await engine.listen(BUSY, heard);
+      expect(await engine.listen(BUSY, heard)).toStrictEqual(first);
+      await engine.listen(BUSY, witness);
+      await appendAll(engine, BUSY, [1]);
+      await heard.untilOffset(1);
+      engine.unlisten(BUSY, heard);
+      await appendAll(engine, BUSY, [2]);
+      await witness.untilOffset(2);
+      expect(heard.offsets).toEqual([1]);
+    });
+
+    test("can end without having begun, and begin again after its end", async () => {
+      const { engine } = await open();
+      const heard = new Heard();
+      engine.unlisten(BUSY, heard);
+      await engine.listen(BUSY, heard);
+      engine.unlisten(BUSY, heard);
+      engine.unlisten(BUSY, heard);
+      const head = await appendAll(engine, BUSY, [1]);
+      expect(await engine.listen(BUSY, heard)).toStrictEqual(head);
+      await appendAll(engine, BUSY, [2]);
+      await heard.untilOffset(2);
+    });
+
+    test("announces a message even when the log keeps none", async () => {
+      const { engine } = await open();
+      const heard = new Heard();
+      await engine.listen(BUSY, heard);
+      await engine.append(BUSY, draft("gone"), { messages: 0, ageMs: 1000 });
+      await heard.untilOffset(1);
+      expect(heard.messages[0]?.json).toBe('"gone"');
+    });
+
+    test("does not announce a repeated or refused message again", async () => {
+      const { engine } = await open();
+      const heard = new Heard();
+      await engine.listen(BUSY, heard);
+      const idempotency = { key: "k", principal: "p" };
+      await engine.append(BUSY, draft("paid", { idempotency }), KEEP_ALL);
+      await engine.append(BUSY, draft("paid", { idempotency }), KEEP_ALL);
+      await engine.append(BUSY, draft("sent", { idempotency }), KEEP_ALL).catch(() => {});
+      await appendAll(engine, BUSY, ["end"]);
+      await heard.untilOffset(2);
+      expect(heard.offsets).toEqual([1, 2]);
+    });
+
+    test("alone makes no log, and the first message goes on from its position", async () => {
+      const { engine } = await open();
+      const born = await headOf(engine, QUIET);
+      const heard = new Heard();
+      expect(await engine.listen(QUIET, heard)).toStrictEqual(born);
+      const page = await engine.read(QUIET, born, NO_LIMIT);
+      expect(page).toStrictEqual({ epoch: born.epoch, first: 1, head: 0, messages: [] });
+      expect(await appendAll(engine, QUIET, ["first"])).toStrictEqual({ epoch: born.epoch, offset: 1 });
+      await heard.untilOffset(1);
+    });
+
+    test("hears of a log that was started over, and of what comes in the new one", async ({ skip }) => {
+      const { engine, startOver = skip("logs cannot be started over") } = await open();
+      const heard = new Heard();
+      const old = await appendAll(engine, BUSY, [1, 2]);
+      await engine.listen(BUSY, heard);
+      await startOver(BUSY);
+      await heard.until("the reset", () => heard.resets.length > 0);
+      const head = await headOf(engine, BUSY);
+      expect(head.offset).toBe(0);
+      expect(head.epoch).not.toBe(old.epoch);
+      expect(heard.resets[0]).toStrictEqual({ position: head, reason: "epoch_changed" });
+      const next = await appendAll(engine, BUSY, [3]);
+      expect(next).toStrictEqual({ epoch: head.epoch, offset: 1 });
+      await heard.untilOffset(1);
+      expect(await engine.read(BUSY, old, NO_LIMIT)).toMatchObject({
+        first: 1,
+        head: 1,
+        lost: "epoch_changed",
+      });
+    });
+  });
+
+  describe("a signal", () => {
+    test("reaches every listener of its topic on every node, the sender's included, until they leave", async () => {
+      const { engine, peer } = await open();
+      const heard: string[] = [];
+      const arrived = new Heard();
+      const hear = (name: string) => (json: string) => {
+        heard.push(`${name} ${json}`);
+        arrived.deaf(0);
+      };
+      engine.onSignal("revoked", hear("a"));
+      peer.onSignal("revoked", hear("b"));
+      const leave = engine.onSignal("revoked", hear("c"));
+      engine.onSignal("reload", hear("d"));
+      await engine.signal("revoked", '{"key":1}');
+      await arrived.until("three deliveries", () => heard.length >= 3);
+      expect(heard.sort()).toEqual(['a {"key":1}', 'b {"key":1}', 'c {"key":1}']);
+
+      leave();
+      leave();
+      await peer.signal("revoked", "2");
+      await arrived.until("two more deliveries", () => heard.length >= 5);
+      await engine.signal("reload", "3");
+      await arrived.until("the last delivery", () => heard.length >= 6);
+      expect(heard.slice(3).sort()).toEqual(["a 2", "b 2", "d 3"]);
+    });
+  });
+
+  describe("a session", () => {
+    test("is taken once, whoever asks", async () => {
+      const { engine, peer } = await open();
+      expect(await engine.takeSession("h1")).toBeNull();
+      await engine.putSession("h1", '{"user":"ann"}', 60_000);
+      await engine.putSession("h2", "2", 60_000);
+      expect(await peer.takeSession("h1")).toBe('{"user":"ann"}');
+      expect(await engine.takeSession("h1")).toBeNull();
+      expect(await engine.takeSession("h2")).toBe("2");
+    });
+
+    test("goes to exactly one of many who take it at once", async () => {
+      const { engine, peer } = await open();
+      await engine.putSession("h1", "1", 60_000);
+      const taken = await Promise.all(numbersTo(50).map((n) => (n % 2 ? engine : peer).takeSession("h1")));
+      expect(taken.filter((json) => json !== null)).toEqual(["1"]);
+    });
+
+    test("replaces the one before", async () => {
+      const { engine } = await open();
+      await engine.putSession("h1", "old", 60_000);
+      await engine.putSession("h1", "new", 60_000);
+      expect(await engine.takeSession("h1")).toBe("new");
+      expect(await engine.takeSession("h1")).toBeNull();
+    });
+
+    test("ends when its time is over, each by its own time", async ({ skip }) => {
+      const { engine, passTime = skip("the engine's time is not ours") } = await open();
+      await engine.putSession("long", "l", 60_000);
+      await engine.putSession("short", "s", 10_000);
+      await engine.putSession("renewed", "r1", 10_000);
+      await engine.putSession("renewed", "r2", 60_000);
+      await passTime(30_000);
+      expect(await engine.takeSession("short")).toBeNull();
+      expect(await engine.takeSession("renewed")).toBe("r2");
+      await passTime(28_000);
+      expect(await engine.takeSession("long")).toBe("l");
+      await engine.putSession("long", "l", 60_000);
+      await passTime(62_000);
+      expect(await engine.takeSession("long")).toBeNull();
+    });
+  });
+
+  describe("close", () => {
+    test("makes every later call fail with unavailable, and may be called twice", async () => {
+      const { engine } = await open();
+      const heard = new Heard();
+      await engine.listen(BUSY, heard);
+      await appendAll(engine, BUSY, [1]);
+      await engine.close();
+      await engine.close();
+      const unavailable = { code: "unavailable", status: 503 };
+      await expect(engine.append(BUSY, draft(1), KEEP_ALL)).rejects.toMatchObject(unavailable);
+      await expect(engine.read(BUSY, null, NO_LIMIT)).rejects.toMatchObject(unavailable);
+      await expect(engine.heads([BUSY])).rejects.toMatchObject(unavailable);
+      await expect(engine.listen(BUSY, heard)).rejects.toMatchObject(unavailable);
+      await expect(engine.signal("t", "1")).rejects.toMatchObject(unavailable);
+      await expect(engine.putSession("h", "1", 1000)).rejects.toMatchObject(unavailable);
+      await expect(engine.takeSession("h")).rejects.toMatchObject(unavailable);
+      engine.unlisten(BUSY, heard);
+    });
+  });
+}

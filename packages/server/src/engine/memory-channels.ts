@@ -1,0 +1,130 @@
+/**
+ * Which channels there are: a record for each that has a log or a listener, a stub for each that was forgotten lately, and
+ * the birth epoch for all others. Decides when a channel is forgotten; does not append, read or announce.
+ */
+import { type ChannelName, type Epoch, FanfareError } from "@fanfare/protocol";
+import type { BirthEpoch } from "./birth-epoch.js";
+import type { LogListener, LossReason } from "./engine.js";
+import { type LogStand, MemoryLog } from "./memory-log.js";
+
+export interface ChannelRecord {
+  readonly channel: ChannelName;
+  log: MemoryLog;
+  /** Replaced, never changed, so that an announcement that is under way keeps to those it began with. */
+  listeners: readonly LogListener[];
+  /** When somebody last appended, read, or stopped listening; milliseconds of the monotonic clock. */
+  usedAt: number;
+}
+
+export class MemoryChannels {
+  readonly #epochs: BirthEpoch;
+  readonly #maxChannels: number;
+  readonly #maxStubs: number;
+  readonly #records = new Map<ChannelName, ChannelRecord>();
+  /** The least recently used first. */
+  readonly #stubs = new Map<ChannelName, LogStand>();
+  #round: Iterator<ChannelRecord> | null = null;
+
+  constructor(epochs: BirthEpoch, limits: { readonly maxChannels: number; readonly maxStubs: number }) {
+    this.#epochs = epochs;
+    this.#maxChannels = limits.maxChannels;
+    this.#maxStubs = limits.maxStubs;
+  }
+
+  get size(): number {
+    return this.#records.size;
+  }
+  get stubs(): number {
+    return this.#stubs.size;
+  }
+
+  find(channel: ChannelName): ChannelRecord | undefined {
+    return this.#records.get(channel);
+  }
+
+  /** Where the channel stands, without making a record of it. */
+  stand(channel: ChannelName): LogStand {
+    return this.#records.get(channel)?.log ?? this.#stubs.get(channel) ?? this.#born();
+  }
+
+  /** Keeps the channel's stub, if it has one, from being the next to go. */
+  touchStub(channel: ChannelName): void {
+    const stub = this.#stubs.get(channel);
+    if (!stub || !this.#stubs.delete(channel)) return;
+    this.#stubs.set(channel, stub);
+  }
+
+  /**
+   * The channel's record; a new one goes on where the stub stands, or begins at the birth epoch.
+   *
+   * @throws FanfareError `too_many_channels`
+   */
+  open(channel: ChannelName, at: number): ChannelRecord {
+    const found = this.#records.get(channel);
+    if (found) return found;
+    if (this.#records.size >= this.#maxChannels) {
+      throw new FanfareError(
+        "too_many_channels",
+        `channel ${channel} would be one more than the ${this.#maxChannels} channels there may be`,
+      );
+    }
+    const log = new MemoryLog(this.stand(channel));
+    this.#stubs.delete(channel);
+    const record: ChannelRecord = { channel, log, listeners: [], usedAt: at };
+    this.#records.set(channel, record);
+    return record;
+  }
+
+  /** Gives the record a log with an epoch of its own. */
+  startOver(record: ChannelRecord): void {
+    const { time } = record.log;
+    record.log = new MemoryLog({ epoch: this.#epochs.fresh(), head: 0, time, startedOver: true });
+  }
+
+  /** To be called when the last listener has left: a record that never was more than listened to is of no use. */
+  dropIfUnused(record: ChannelRecord): void {
+    // A log that was started over is no longer what the birth epoch stands for, even while it is empty.
+    if (record.log.head === 0 && !record.log.startedOver) this.#records.delete(record.channel);
+  }
+
+  /** Leaves only a stub of the channel, and throws away the least recently used stub when there are too many. */
+  forget(record: ChannelRecord): void {
+    const { epoch, head, time, startedOver } = record.log;
+    this.#records.delete(record.channel);
+    this.#stubs.set(record.channel, { epoch, head, time, startedOver });
+    for (const channel of this.#stubs.keys()) {
+      if (this.#stubs.size <= this.#maxStubs) return;
+      this.#stubs.delete(channel);
+      this.#epochs.renew();
+    }
+  }
+
+  /** Why a position in this epoch does not belong to the log that stands there now. */
+  whyLost(epoch: Epoch, stand: LogStand): LossReason {
+    if (!this.#epochs.isOfThisLife(epoch)) return "restarted";
+    return stand.startedOver ? "epoch_changed" : "forgotten";
+  }
+
+  /** The next records, at most so many, going on where the last call ended and beginning anew after the last one. */
+  *next(atMost: number): Generator<ChannelRecord> {
+    for (let left = atMost; left > 0; left--) {
+      this.#round ??= this.#records.values();
+      const { value, done } = this.#round.next();
+      if (done) {
+        this.#round = null;
+        return;
+      }
+      yield value;
+    }
+  }
+
+  clear(): void {
+    this.#records.clear();
+    this.#stubs.clear();
+    this.#round = null;
+  }
+
+  #born(): LogStand {
+    return { epoch: this.#epochs.current, head: 0, time: 0, startedOver: false };
+  }
+}

@@ -1,0 +1,48 @@
+/** What can be set on the memory engine, the bounds that it keeps, and how much of them is used. */
+import type { Clock, Random } from "../clock.js";
+
+export interface MemoryEngineOptions extends Partial<MemoryEngineLimits> {
+  /** @default the machine's clock */
+  readonly clock?: Clock;
+  /** @default the machine's randomness */
+  readonly random?: Random;
+  /** Runs even in one of several processes, each of which then has channels of its own. @default false */
+  readonly allowIsolated?: boolean;
+}
+
+export interface MemoryEngineLimits {
+  /** Bytes of all logs together; beyond it the largest lose their oldest messages first. @default 256 MiB */
+  readonly maxBytes: number;
+  /** Channels that have a log or a listener; one more is refused. @default 1,000,000 */
+  readonly maxChannels: number;
+  /** Forgotten channels whose position is still known; beyond it the least recently used go. @default 100,000 */
+  readonly maxStubs: number;
+  /** Idempotency keys; beyond it the oldest go. @default 100,000 */
+  readonly maxIdempotencyKeys: number;
+  /** How long an idempotency key is remembered, in milliseconds. @default 300,000 (5 minutes) */
+  readonly idempotencyTtlMs: number;
+  /** How long a channel without listeners must be idle to be forgotten, in milliseconds. @default 3,600,000 (1 hour) */
+  readonly forgetAfterMs: number;
+  /** Sessions; beyond it those that expire first go. @default 100,000 */
+  readonly maxSessions: number;
+}
+
+/** How much there is, for metrics; compare with `limits`. */
+export interface MemoryEngineStats {
+  readonly channels: number;
+  readonly messages: number;
+  readonly bytes: number;
+  readonly stubs: number;
+  readonly idempotencyKeys: number;
+  readonly sessions: number;
+}
+
+export const DEFAULT_LIMITS: MemoryEngineLimits = {
+  maxBytes: 256 * 2 ** 20,
+  maxChannels: 1_000_000,
+  maxStubs: 100_000,
+  maxIdempotencyKeys: 100_000,
+  idempotencyTtlMs: 300_000,
+  forgetAfterMs: 3_600_000,
+  maxSessions: 100_000,
+};
