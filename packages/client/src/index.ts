@@ -1,0 +1,3 @@
+/** The Fanfare client. */
+export { createClient } from "./client.js";
+export * from "./types.js";

@@ -1,0 +1,249 @@
+/**
+ * How the client's connection behaves, as one state machine: from a state and an event to the next state and what is to be done.
+ * Touches nothing by itself, so every path can be tested. The drawing is in this package's README.
+ */
+import { CLOSE } from "@fanfare/protocol";
+import type { ConnectionState } from "./types.js";
+
+/** How long a socket may take to open, and the server to answer `connect`. */
+export const OPEN_WITHIN_MS = 10_000;
+/** A ping is sent this often, and the server is dead when it has said nothing between two of them. */
+export const PING_EVERY_MS = 15_000;
+/** The same after the page woke up, when the connection is likely to be gone. */
+export const WAKE_ANSWER_WITHIN_MS = 3000;
+/** Waits double from the first to the second, and a random part of each is waited. */
+export const RETRY_MIN_MS = 500;
+export const RETRY_MAX_MS = 30_000;
+/** A connection that held for so long counts as a success: the waits begin anew. */
+const STABLE_AFTER_MS = 5000;
+
+export type Machine =
+  | { readonly phase: "idle" }
+  /** A socket is being opened. */
+  | { readonly phase: "opening"; readonly attempt: number }
+  /** `connect` was sent. */
+  | { readonly phase: "greeting"; readonly attempt: number }
+  | {
+      readonly phase: "connected";
+      readonly attempt: number;
+      readonly since: number;
+      readonly connection: string;
+      readonly resumed: boolean;
+      /** When the ping was sent after which nothing has come yet. */
+      readonly pingedAt: number | null;
+      /** When the timer was to fire: much later means that the page was asleep. */
+      readonly dueAt: number;
+      /** What the server said in `goodbye`, in milliseconds. */
+      readonly retryAfterMs: number | null;
+    }
+  | { readonly phase: "waiting"; readonly attempt: number; readonly why: string; readonly retryAt: number }
+  /** The page is put away, maybe to come back. */
+  | { readonly phase: "away" }
+  | { readonly phase: "closed"; readonly why: string; readonly remedy: string; readonly code: number | null };
+
+export type MachineEvent =
+  /** The page wants a connection. */
+  | { readonly kind: "start" }
+  /** The page wants none. */
+  | { readonly kind: "stop" }
+  | { readonly kind: "opened" }
+  | { readonly kind: "connected"; readonly connection: string; readonly resumed: boolean }
+  /** Any frame came. */
+  | { readonly kind: "heard" }
+  | { readonly kind: "goodbye"; readonly retryAfterMs: number }
+  /** The socket is closed, or could not be opened. */
+  | { readonly kind: "lost"; readonly code: number; readonly reason: string }
+  /** The timer fired. */
+  | { readonly kind: "timer" }
+  /** The page was woken, or the network came or went. */
+  | { readonly kind: "wake" }
+  | { readonly kind: "pagehide" }
+  | { readonly kind: "pageshow" };
+
+/** What is to be done. */
+export interface Effects {
+  /** Open a socket, after dropping the one there is. */
+  readonly open?: true;
+  /** Close the socket cleanly, so that the session ends. */
+  readonly leave?: true;
+  /** Drop the socket without waiting for anything. */
+  readonly drop?: true;
+  /** Send `connect`. */
+  readonly greet?: true;
+  /** Send the subscriptions. */
+  readonly subscribe?: true;
+  readonly ping?: true;
+  /** Milliseconds until the `timer` event, in place of the one before; `null` is none, absent leaves it. */
+  readonly timerMs?: number | null;
+}
+
+export interface Step {
+  readonly next: Machine;
+  readonly effects: Effects;
+}
+
+/** Time and chance at the moment of an event. */
+export interface Moment {
+  readonly now: number;
+  /** From 0 up to, not including, 1. */
+  readonly random: () => number;
+}
+
+export function step(state: Machine, event: MachineEvent, moment: Moment): Step {
+  const { now } = moment;
+  switch (event.kind) {
+    case "start":
+      return state.phase === "idle" || state.phase === "closed" || state.phase === "waiting"
+        ? open(state.phase === "waiting" ? state.attempt : 0)
+        : stay(state);
+    case "stop":
+      return {
+        next: {
+          phase: "closed",
+          why: "The page closed the connection.",
+          remedy: "Call connect().",
+          code: null,
+        },
+        effects: { leave: true, timerMs: null },
+      };
+    case "opened":
+      return state.phase === "opening"
+        ? {
+            next: { phase: "greeting", attempt: state.attempt },
+            effects: { greet: true, timerMs: OPEN_WITHIN_MS },
+          }
+        : stay(state);
+    case "connected":
+      if (state.phase !== "greeting") return stay(state);
+      return {
+        next: {
+          phase: "connected",
+          attempt: state.attempt,
+          since: now,
+          connection: event.connection,
+          resumed: event.resumed,
+          pingedAt: null,
+          dueAt: now + PING_EVERY_MS,
+          retryAfterMs: null,
+        },
+        effects: { subscribe: true, timerMs: PING_EVERY_MS },
+      };
+    case "heard":
+      return state.phase === "connected" ? stay({ ...state, pingedAt: null }) : stay(state);
+    case "goodbye":
+      return state.phase === "connected" ? stay({ ...state, retryAfterMs: event.retryAfterMs }) : stay(state);
+    case "lost":
+      return lost(state, event.code, event.reason, moment);
+    case "timer":
+      return timer(state, moment);
+    case "wake":
+      if (state.phase === "waiting") return open(state.attempt);
+      return state.phase === "connected" ? ping(state, WAKE_ANSWER_WITHIN_MS, moment) : stay(state);
+    case "pagehide":
+      return state.phase === "idle" || state.phase === "closed"
+        ? stay(state)
+        : { next: { phase: "away" }, effects: { leave: true, timerMs: null } };
+    case "pageshow":
+      return state.phase === "away" ? open(0) : step(state, { kind: "wake" }, moment);
+  }
+}
+
+/** What users see of a state. */
+export function publicState(state: Machine): ConnectionState {
+  switch (state.phase) {
+    case "idle":
+    case "away":
+      return { status: "idle" };
+    case "opening":
+    case "greeting":
+      return { status: "connecting" };
+    case "connected":
+      return { status: "connected", connection: state.connection, resumed: state.resumed };
+    case "waiting":
+      return { status: "reconnecting", why: state.why, attempt: state.attempt, retryAt: state.retryAt };
+    case "closed":
+      return { status: "closed", why: state.why, remedy: state.remedy, code: state.code };
+  }
+}
+
+function open(attempt: number): Step {
+  return { next: { phase: "opening", attempt }, effects: { open: true, timerMs: OPEN_WITHIN_MS } };
+}
+
+/** The phase stays, and its timer. */
+function stay(next: Machine): Step {
+  return { next, effects: {} };
+}
+
+function timer(state: Machine, moment: Moment): Step {
+  switch (state.phase) {
+    case "opening":
+      return retry(state.attempt, "The server did not open the connection in time.", null, moment);
+    case "greeting":
+      return retry(state.attempt, "The server did not answer in time.", null, moment);
+    case "waiting":
+      return open(state.attempt);
+    case "connected": {
+      const { now } = moment;
+      // A timer that comes late says that the page was asleep, and its socket with it: ask before judging.
+      const asleep = now - state.dueAt > PING_EVERY_MS;
+      if (state.pingedAt === null || asleep) return ping(state, PING_EVERY_MS, moment);
+      return retry(attemptAfter(state, now), "The server has fallen silent.", null, moment);
+    }
+    default:
+      return stay(state);
+  }
+}
+
+function ping(state: Extract<Machine, { phase: "connected" }>, withinMs: number, { now }: Moment): Step {
+  return {
+    next: { ...state, pingedAt: now, dueAt: now + withinMs },
+    effects: { ping: true, timerMs: withinMs },
+  };
+}
+
+function lost(state: Machine, code: number, reason: string, moment: Moment): Step {
+  if (state.phase !== "opening" && state.phase !== "greeting" && state.phase !== "connected")
+    return stay(state);
+  const known = Object.values(CLOSE).find((each) => each.code === code);
+  const why = reason || known?.meaning;
+  // A clean close that we did not ask for comes from something in between.
+  const final = code >= 4400 && code < 4500 ? !known?.reconnect : known && !known.reconnect && code > 1001;
+  if (final) {
+    return {
+      next: {
+        phase: "closed",
+        why: why ?? `The server closed the connection with code ${code}.`,
+        remedy: known?.remedy ?? "Look up the code in the documentation of the server.",
+        code,
+      },
+      effects: { drop: true, timerMs: null },
+    };
+  }
+  if (state.phase === "opening") return retry(state.attempt, "The server cannot be reached.", null, moment);
+  if (state.phase === "greeting")
+    return retry(state.attempt, why ?? "The connection was lost.", null, moment);
+  return retry(
+    attemptAfter(state, moment.now),
+    why ?? "The connection was lost.",
+    state.retryAfterMs,
+    moment,
+  );
+}
+
+function attemptAfter({ attempt, since }: { attempt: number; since: number }, now: number): number {
+  return now - since >= STABLE_AFTER_MS ? 0 : attempt;
+}
+
+/**
+ * Waits, and tries again: as long as the server asked, or with full jitter, a random part of a time that doubles
+ * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+ */
+function retry(attempt: number, why: string, retryAfterMs: number | null, { now, random }: Moment): Step {
+  const mostMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(attempt, 16));
+  const waitMs = retryAfterMs ?? Math.round(random() * mostMs);
+  return {
+    next: { phase: "waiting", attempt: attempt + 1, why, retryAt: now + waitMs },
+    effects: { drop: true, timerMs: waitMs },
+  };
+}

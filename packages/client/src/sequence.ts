@@ -1,0 +1,70 @@
+/** A subscription as an endless asynchronous sequence. */
+import type { Client, Gap, Message, SubscribeOptions } from "./types.js";
+
+/** What a loop that is slower than its channel may leave waiting; what is beyond becomes a gap. */
+const MAX_WAITING = 10_000;
+
+type Item<Data> = Message<Data> | Gap;
+
+/** What a channel delivers from the first `next` on, until the loop ends. */
+export function messagesOf<Data>(
+  client: Client,
+  channel: string,
+  options: Pick<SubscribeOptions, "since">,
+): AsyncIterableIterator<Item<Data>> {
+  const waiting: Item<Data>[] = [];
+  let wake: (() => void) | null = null;
+  let failure: Error | null = null;
+  let ended = false;
+
+  const add = (item: Item<Data>) => {
+    const last = waiting.at(-1);
+    const offset = item.type === "message" ? item.offset : item.to;
+    if (waiting.length < MAX_WAITING) waiting.push(item);
+    else if (last?.type === "gap") waiting[waiting.length - 1] = { ...last, to: offset };
+    else
+      waiting.push({
+        type: "gap",
+        channel,
+        reason: "too_slow",
+        from: item.type === "message" ? offset : item.from,
+        to: offset,
+      });
+    wake?.();
+  };
+  const subscription = client.subscribe<Data>(channel, add, {
+    ...options,
+    onGap: add,
+    onError: (error) => {
+      failure = error;
+      wake?.();
+    },
+  });
+  const end = () => {
+    ended = true;
+    subscription.unsubscribe();
+    wake?.();
+    return Promise.resolve({ done: true, value: undefined } as const);
+  };
+
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      while (!ended) {
+        const item = waiting.shift();
+        if (item) return { done: false, value: item };
+        if (failure) {
+          await end();
+          throw failure;
+        }
+        await new Promise<void>((done) => {
+          wake = done;
+        });
+      }
+      return { done: true, value: undefined };
+    },
+    return: end,
+  };
+}

@@ -1,0 +1,225 @@
+/** What users of the client see. Says all of it in its own words, so that the package needs no other. */
+
+/** A place in a channel's log: everything up to this message has been seen. */
+export interface Position {
+  /** Says which log it belongs to; 16 hexadecimal characters. */
+  readonly epoch: string;
+  /** 1, 2, 3 …; 0 is before the first message. */
+  readonly offset: number;
+}
+
+/** A message, as its publisher gave it, and where it stands. */
+export interface Message<Data = unknown> {
+  readonly type: "message";
+  readonly channel: string;
+  readonly offset: number;
+  /** Milliseconds since 1970, by the server's clock. */
+  readonly time: number;
+  /** What kind of message; `"message"` unless the publisher said otherwise. */
+  readonly event: string;
+  readonly data: Data;
+  /** Who published, where a client did. */
+  readonly user?: string;
+  /** The publisher's idempotency key. */
+  readonly id?: string;
+}
+
+/** Why messages are missing. */
+export type GapReason =
+  | "evicted"
+  | "restarted"
+  | "epoch_changed"
+  | "forgotten"
+  | "conflated"
+  | "too_slow"
+  | "not_allowed_history";
+
+/** Messages that will not come. */
+export interface Gap {
+  readonly type: "gap";
+  readonly channel: string;
+  readonly reason: GapReason;
+  /** The first and last that are missing; `null` where that is not known, as after a restart of the server. */
+  readonly from: number | null;
+  readonly to: number | null;
+}
+
+/** A subscription begins, or goes on after a reconnect. */
+export interface Subscribed {
+  readonly channel: string;
+  /** Delivery starts after this. */
+  readonly position: Position;
+  /** True when nothing was missed since the last position. Always false the first time, unless `since` was given. */
+  readonly recovered: boolean;
+  /** Why not, where something was missed. */
+  readonly reason: GapReason | null;
+}
+
+/** What the connection is doing, and why. */
+export type ConnectionState =
+  /** Nothing is subscribed yet, so there is no connection. */
+  | { readonly status: "idle" }
+  | { readonly status: "connecting" }
+  | {
+      readonly status: "connected";
+      /** The connection's name; no secret. */
+      readonly connection: string;
+      /** The session of the last connection goes on. */
+      readonly resumed: boolean;
+    }
+  | {
+      readonly status: "reconnecting";
+      /** A sentence that says what happened. */
+      readonly why: string;
+      /** How many tries have failed in a row. */
+      readonly attempt: number;
+      /** When the next try begins: milliseconds since 1970, by this machine's clock. */
+      readonly retryAt: number;
+    }
+  | {
+      readonly status: "closed";
+      /** A sentence that says what happened. */
+      readonly why: string;
+      /** What to do about it. */
+      readonly remedy: string;
+      /** The WebSocket close code; `null` when the page closed it. */
+      readonly code: number | null;
+    };
+
+/** Something was refused; `remedy` says what to do. */
+export class ClientError extends Error {
+  override readonly name = "ClientError";
+  /** Stable; see the table of error codes in the protocol. */
+  readonly code: string;
+  readonly remedy: string;
+  /** Seconds to wait before the next try, where waiting helps. */
+  readonly retryAfter: number | null;
+
+  constructor(code: string, message: string, remedy: string, retryAfter: number | null = null) {
+    super(message);
+    this.code = code;
+    this.remedy = remedy;
+    this.retryAfter = retryAfter;
+  }
+}
+
+export interface SubscribeOptions {
+  /** Where to go on: what came after this position is delivered first. @default the newest message */
+  readonly since?: Position;
+  /**
+   * Loads what the page shows, and shows it. It is called once the subscription stands; messages wait until it resolves,
+   * so nothing is lost between loading and listening. It is called again whenever messages were missed. When it fails,
+   * it is called again after a while.
+   */
+  readonly snapshot?: () => Promise<unknown>;
+  /** Messages were missed. @default the client's `gap` listeners */
+  readonly onGap?: (gap: Gap) => void;
+  /** The subscription stands, at first and after every reconnect. */
+  readonly onSubscribed?: (subscribed: Subscribed) => void;
+  /** The server refused, or the snapshot failed. @default the client's `error` listeners */
+  readonly onError?: (error: Error) => void;
+}
+
+export interface Subscription {
+  readonly channel: string;
+  /** What this handler has been given; `null` until the subscription stands. */
+  readonly position: Position | null;
+  /** Ends it. The last one of a channel to leave ends the channel's subscription on the server. */
+  unsubscribe(): void;
+}
+
+export interface PublishOptions {
+  /** What kind of message. @default "message" */
+  readonly event?: string;
+  /** Idempotency key, 1 to 200 characters: the same message with the same key is appended once within 5 minutes. */
+  readonly key?: string;
+}
+
+/** What the client tells its listeners. */
+export interface ClientEvents {
+  state: ConnectionState;
+  /** Messages were missed, and the subscription has no `onGap`. */
+  gap: Gap;
+  /** Something was refused or failed, and the subscription has no `onError`. */
+  error: Error;
+}
+
+/** What the client needs of a WebSocket; browsers' and the `ws` package's have it. */
+export interface SocketLike {
+  readonly readyState: number;
+  send(data: string): void;
+  close(code?: number, reason?: string): void;
+  onopen: (() => void) | null;
+  onmessage: ((event: { data: unknown }) => void) | null;
+  onclose: ((event: { code: number; reason: string }) => void) | null;
+  onerror: (() => void) | null;
+}
+export type SocketConstructor = new (url: string, protocol: string) => SocketLike;
+
+/** Time, as the client needs it. */
+export interface ClientClock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Calls once, after so many milliseconds; what it answers with calls it off. */
+  after(ms: number, call: () => void): () => void;
+}
+
+/** Where a page tells that it was hidden, woken or left; `document` and `window` together. */
+export interface PageEvents {
+  on(event: "visible" | "online" | "offline" | "pageshow" | "pagehide", listener: () => void): () => void;
+}
+
+export interface ClientOptions {
+  /** The server's path or address, such as `/push` or `https://push.example.com/push`. @default "/push" */
+  readonly url?: string;
+  /** Said in `connect`. */
+  readonly token?: string;
+  /** Asked before every connect, instead of `token`. */
+  readonly getToken?: () => string | Promise<string>;
+  /** @default the global one; Node.js before 22 has none: pass that of the package `ws` */
+  readonly WebSocket?: SocketConstructor;
+  /** @default the machine's */
+  readonly clock?: ClientClock;
+  /** From 0 up to, not including, 1. @default Math.random */
+  readonly random?: () => number;
+  /** @default those of the page, if there is one */
+  readonly page?: PageEvents;
+}
+
+export interface Client {
+  /** What the connection is doing, and why. */
+  readonly state: ConnectionState;
+  /**
+   * Listens to a channel, and connects if there is no connection yet. Several handlers may listen to one channel; each gets
+   * every message once.
+   *
+   * @throws ClientError `invalid_channel` when the name is no channel name
+   * @example client.subscribe("order:42", ({ data }) => show(data));
+   */
+  subscribe<Data = unknown>(
+    channel: string,
+    handler: (message: Message<Data>) => void,
+    options?: SubscribeOptions,
+  ): Subscription;
+  /**
+   * The same as an endless sequence. Gaps are part of it; look at `type`.
+   *
+   * @example for await (const item of client.messages("order:42")) if (item.type === "message") show(item.data);
+   */
+  messages<Data = unknown>(
+    channel: string,
+    options?: Pick<SubscribeOptions, "since">,
+  ): AsyncIterableIterator<Message<Data> | Gap>;
+  /**
+   * Publishes, where the server allows it; answers with the position of the message.
+   *
+   * @throws ClientError with the server's code, or `not_connected`
+   */
+  publish(channel: string, data: unknown, options?: PublishOptions): Promise<Position>;
+  /** Listens to what the client tells; what it answers with ends that. */
+  on<Name extends keyof ClientEvents>(event: Name, listener: (value: ClientEvents[Name]) => void): () => void;
+  /** Connects now: at first, instead of waiting for the next try, or after `close`. */
+  connect(): void;
+  /** Closes the connection and stays closed until `connect`; subscriptions go on from where they are then. */
+  close(): void;
+}
