@@ -1,0 +1,30 @@
+/** `npm test`: all that has to hold before a change goes in. What stands after `npm test --` goes to Vitest. */
+import { runNode } from "./run.mjs";
+import { checkNode, compile, install, takeSteps } from "./steps.mjs";
+
+/** @type {import("./steps.mjs").Step} */
+const style = {
+  name: "Style",
+  why: () => "one format, and none of the known traps (biome check)",
+  work: () => runNode("node_modules/@biomejs/biome/bin/biome", ["check", "."]),
+  remedy:
+    "Run npm run format, which mends what can be mended by itself, and mend by hand what it still shows.",
+};
+
+/** @type {import("./steps.mjs").Step} */
+const tests = {
+  name: "Tests",
+  why: () => "does it do what it says? (vitest run)",
+  work: () => runNode("node_modules/vitest/vitest.mjs", ["run", ...process.argv.slice(2)]),
+  remedy: "Look at the first failure above. One file alone: npx vitest run path/of/one.test.ts",
+};
+
+takeSteps([
+  // What has to be on the machine.
+  checkNode,
+  install,
+  // What has to hold.
+  style,
+  compile("do all types agree, those of the tests too? (tsc -b)"),
+  tests,
+]);
