@@ -1,18 +1,25 @@
 /** A Fanfare in your own server: everything put together behind one small interface. */
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
-import { type Epoch, type Position, parseChannelName, parsePosition } from "@fanfare/protocol";
-import { getRequestListener } from "@hono/node-server";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import {
+  type Epoch,
+  FanfareError,
+  formatPosition,
+  type Position,
+  parseChannelName,
+  parsePosition,
+  quote,
+} from "@fanfare/protocol";
 import { loopbackOnly, sameOrigin } from "./access/origins.js";
 import { type AccessMode, policyOf } from "./access/policy.js";
 import { type Clock, type Random, systemClock, systemRandom } from "./clock.js";
-import { WebSocketDoor } from "./doors/websocket/door.js";
+import { refuseUpgrade, WebSocketDoor } from "./doors/websocket/door.js";
 import type { Engine } from "./engine/engine.js";
 import { MemoryEngine } from "./engine/memory-engine.js";
 import { createApp } from "./http/app.js";
-import { toPublic } from "./http/messages.js";
-import { mount } from "./http/mount.js";
-import { checkPath, isUnder, type ReservedPaths } from "./http/path.js";
+import { createListener } from "./http/listener.js";
+import { checkHistoryLimit, DEFAULT_HISTORY, toPublic } from "./http/messages.js";
+import { answerNothingHere, type Mounted, mount, nothingServedAt } from "./http/mount.js";
+import { checkPath, isAt, isUnder, type ReservedPaths } from "./http/path.js";
 import { Hub } from "./hub/hub.js";
 import { DEFAULT_LIMITS, type Limits } from "./hub/limits.js";
 import { type RuleOptions, Rules } from "./hub/rules.js";
@@ -98,10 +105,11 @@ export interface CloseOptions {
 export interface Fanfare {
   readonly path: string;
   /**
-   * Serves this Fanfare on a Node HTTP server, WebSockets included, under its path; requests for other paths go to the
-   * listeners that the server has by now. May be called for several servers.
+   * Serves this Fanfare on a Node HTTP server, WebSockets included, under its path; what is for other paths goes to the
+   * server's own listeners. May be called for several servers.
    *
    * @throws TypeError when the server has a Fanfare with this path
+   * @throws FanfareError `unavailable` when this Fanfare is closed
    */
   attach(server: Server): void;
   /** Answers an HTTP request, for servers that speak web-standard `Request` and `Response`. WebSockets need `attach`. */
@@ -117,7 +125,11 @@ export interface Fanfare {
    * @example await fanfare.publish("order:42", { status: "paid" });
    */
   publish(channel: string, data: unknown, options?: PublishOptions): Promise<Published>;
-  /** What a channel's log holds. @throws FanfareError `invalid_channel`, `invalid_position`, `unavailable` */
+  /**
+   * What a channel's log holds.
+   *
+   * @throws FanfareError `invalid_channel`, `invalid_position`, `invalid_request`, `unavailable`
+   */
   history(channel: string, options?: HistoryOptions): Promise<History>;
   /**
    * The newest position of a channel. Read it before the data that a page is rendered from, and hand it to the page as the
@@ -142,7 +154,7 @@ export interface Fanfare {
 export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const path = checkPath(options.path ?? "/push", options.reservedPaths);
   const { clock = systemClock, random = systemRandom, logger: log = silentLog } = options;
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const limits = checkLimits(options.limits);
   const rules = new Rules(options.rules);
   const authorize = policyOf(options.access ?? "listen");
   const checkOrigin = options.loopbackOnly ? loopbackOnly : sameOrigin(options.allowedOrigins ?? []);
@@ -153,9 +165,15 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const unmounts: (() => void)[] = [];
   let closing: Promise<void> | null = null;
   const app = createApp({ path, hub, authorize, checkOrigin, log, stopping: () => closing !== null });
-  const listener: RequestListener = getRequestListener((request, env) => app.fetch(request, env), {
-    overrideGlobalObjects: false,
-  });
+  const listener = createListener(app, log);
+  const mounted: Mounted = {
+    path,
+    request: listener,
+    upgrade(request, socket, head) {
+      if (isAt(path, request.url)) door.upgrade(request, socket, head);
+      else refuseUpgrade(socket, nothingServedAt(request.url));
+    },
+  };
 
   async function stop(withinMs: number): Promise<void> {
     hub.flush();
@@ -169,25 +187,33 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   return {
     path,
     attach(server) {
-      const upgrade = (request: IncomingMessage, socket: Socket, head: Buffer) =>
-        door.upgrade(request, socket, head);
-      unmounts.push(mount(server, { path, request: (...args) => void listener(...args), upgrade }));
+      if (closing) throw new FanfareError("unavailable", "this Fanfare is closed");
+      unmounts.push(mount(server, mounted));
     },
     fetch: async (request) => app.fetch(request),
     handler(request, response, next) {
-      if (isUnder(path, request.url)) void listener(request, response);
-      else if (next) next();
-      else response.writeHead(404).end();
+      if (isUnder(path, request.url)) {
+        listener(request, response);
+        return;
+      }
+      // Express takes off what it has matched, as after app.use("/push", fanfare.handler).
+      const original = "originalUrl" in request ? String(request.originalUrl) : undefined;
+      if (original !== undefined && isUnder(path, original)) {
+        request.url = original;
+        listener(request, response);
+      } else if (next) next();
+      else answerNothingHere(response);
     },
     async publish(name, data, { event, key } = {}) {
       const channel = parseChannelName(name);
       const { epoch, offset } = await hub.publish(channel, { data, event, key });
       return { channel, epoch, offset };
     },
-    async history(name, { after, limit = 100 } = {}) {
+    async history(name, { after, limit = DEFAULT_HISTORY } = {}) {
       const channel = parseChannelName(name);
-      const position = typeof after === "string" ? parsePosition(after) : (after ?? null);
-      const { epoch, first, head, messages } = await hub.history(channel, position, limit);
+      const text = after === undefined || typeof after === "string" ? after : formatPosition(after);
+      const position = text === undefined ? null : parsePosition(text);
+      const { epoch, first, head, messages } = await hub.history(channel, position, checkHistoryLimit(limit));
       return { channel, epoch, first, head, messages: messages.map(toPublic) };
     },
     position: async (name) => hub.position(parseChannelName(name)),
@@ -197,6 +223,24 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
       return closing;
     },
   };
+}
+
+/** @throws TypeError */
+function checkLimits(given: Partial<Limits> = {}): Limits {
+  const limits: Record<string, number> = { ...DEFAULT_LIMITS };
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(DEFAULT_LIMITS, name)) {
+      throw new TypeError(
+        `limits: ${quote(name)} is not known. Use ${Object.keys(DEFAULT_LIMITS).join(", ")}.`,
+      );
+    }
+    if (value === undefined) continue;
+    if (!(typeof value === "number" && value >= 0)) {
+      throw new TypeError(`limits: ${name} is ${String(value)}. Give a number of 0 or more.`);
+    }
+    limits[name] = value;
+  }
+  return { ...DEFAULT_LIMITS, ...limits };
 }
 
 function memoryEngine(limits: Limits, clock: Clock, random: Random, allowIsolated: boolean): Engine {

@@ -15,6 +15,8 @@ export interface Problem {
   readonly retryAfter?: number;
 }
 
+export const PROBLEM_TYPE = "application/problem+json";
+
 export function problemOf({ code, status, message, remedy, retryAfter }: FanfareError): Problem {
   return {
     type: `urn:fanfare:error:${code}`,

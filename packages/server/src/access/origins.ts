@@ -24,7 +24,8 @@ export const loopbackOnly: CheckOrigin = ({ host, origin }) => {
     });
   }
   if (origin === undefined) return;
-  if (!LOOPBACK.has(parseUrl(origin)?.hostname ?? "")) {
+  const page = parseUrl(origin);
+  if (page?.origin !== origin || !LOOPBACK.has(page.hostname)) {
     throw new FanfareError(
       "origin_not_allowed",
       `the page's origin is ${shown(origin)}, the host ${shown(host)}`,
@@ -65,8 +66,10 @@ function checkedOrigin(origin: string): string {
   );
 }
 
+/** Empty where the header is no host with or without a port. */
 function hostName(host: string | undefined): string {
-  return host === undefined ? "" : (parseUrl(`http://${host}`)?.hostname ?? "");
+  if (host === undefined || /[/\\?#@]/.test(host)) return "";
+  return parseUrl(`http://${host}`)?.hostname ?? "";
 }
 
 function parseUrl(text: string): URL | null {

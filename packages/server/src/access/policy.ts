@@ -2,7 +2,7 @@
  * Who may do what: one seam, asked by every door and by HTTP. The real decision (keys, tokens, grants) is to live behind it;
  * until then there are the two policies below.
  */
-import type { ChannelName } from "@fanfare/protocol";
+import { type ChannelName, quote } from "@fanfare/protocol";
 
 export type Action = "subscribe" | "publish" | "history";
 
@@ -19,8 +19,16 @@ export type Authorize = (principal: Principal, action: Action, channel: ChannelN
 /** `open`: everybody may do everything. `listen`: everybody may subscribe and read history; publishing is in process only. */
 export type AccessMode = "open" | "listen";
 
+/** @throws TypeError */
 export function policyOf(mode: AccessMode): Authorize {
-  return mode === "open" ? () => true : (_principal, action) => action !== "publish";
+  switch (mode) {
+    case "open":
+      return () => true;
+    case "listen":
+      return (_principal, action) => action !== "publish";
+    default:
+      throw new TypeError(`access is ${quote(String(mode))}. Give "listen" or "open".`);
+  }
 }
 
 /** What to do when the policy of a mode says no. */

@@ -25,10 +25,6 @@ export function checkNoOthers(
   words: readonly string[],
   known: readonly string[],
 ): void {
-  const [word] = words;
-  if (word !== undefined) {
-    throw new UsageError(`${quote(word)} is not understood`, "Call it with --help to see what it takes.");
-  }
   for (const argument of raw) {
     const name = /^--?([^=]+)/.exec(argument)?.[1];
     if (name !== undefined && !known.includes(name)) {
@@ -37,5 +33,10 @@ export function checkNoOthers(
         "Call it with --help to see the options.",
       );
     }
+  }
+  // After the options, since what follows an unknown one counts as a word.
+  const [word] = words;
+  if (word !== undefined) {
+    throw new UsageError(`${quote(word)} is not understood`, "Call it with --help to see what it takes.");
   }
 }

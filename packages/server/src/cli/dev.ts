@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { defineCommand } from "citty";
 import { createFanfare } from "../fanfare.js";
+import { ReservedPathError } from "../http/path.js";
 import { checkNoOthers, parsePort, UsageError } from "./arguments.js";
 import { createLogger } from "./logger.js";
 import { type LoopbackServers, listenOnLoopback } from "./loopback.js";
@@ -40,7 +41,8 @@ export const dev = defineCommand({
       if (!(error instanceof Error)) throw error;
       const remedy = "remedy" in error ? `\n${String(error.remedy)}` : "";
       process.stderr.write(`fanfare dev: ${error.message}${remedy}\n`);
-      process.exitCode = error instanceof UsageError || error instanceof TypeError ? 2 : 1;
+      const called = [UsageError, ReservedPathError, TypeError].some((type) => error instanceof type);
+      process.exitCode = called ? 2 : 1;
     }
   },
 });

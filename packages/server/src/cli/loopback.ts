@@ -9,6 +9,8 @@ export interface LoopbackServers {
 
 /** A connection that does not finish its request headers is closed after so long. */
 const HEADERS_TIMEOUT_MS = 10_000;
+/** A port that is free on one address may be taken on the other; then another free one is looked for. */
+const TRIES = 10;
 
 /**
  * Listens on 127.0.0.1 and, if the machine has it, on ::1.
@@ -17,6 +19,17 @@ const HEADERS_TIMEOUT_MS = 10_000;
  * @throws UsageError when the port is taken or not allowed
  */
 export async function listenOnLoopback(port: number, listener: RequestListener): Promise<LoopbackServers> {
+  for (let tries = 1; port === 0 && tries < TRIES; tries++) {
+    try {
+      return await listenOnBoth(port, listener);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+    }
+  }
+  return listenOnBoth(port, listener);
+}
+
+async function listenOnBoth(port: number, listener: RequestListener): Promise<LoopbackServers> {
   const first = await listen(port, "127.0.0.1", listener);
   const address = first.address();
   const chosen = typeof address === "object" && address ? address.port : port;

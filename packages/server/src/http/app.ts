@@ -1,12 +1,13 @@
 /** The HTTP API as a web-standard application: one file per resource, errors as problem details. */
-import { type ChannelName, FanfareError } from "@fanfare/protocol";
+import { type ChannelName, FanfareError, quote } from "@fanfare/protocol";
 import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { CheckOrigin } from "../access/origins.js";
 import { type Action, type Authorize, FORBIDDEN_REMEDY, NOBODY } from "../access/policy.js";
 import type { Hub } from "../hub/hub.js";
 import type { Log } from "../log.js";
-import { problemOf } from "../problem.js";
+import { PROBLEM_TYPE, problemOf } from "../problem.js";
+import { setHeader } from "./answer.js";
 import type { NodeBindings } from "./body.js";
 import { messageRoutes } from "./messages.js";
 
@@ -37,23 +38,27 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     if (authorize(NOBODY, action, channel)) return;
     throw new FanfareError("forbidden", `may not ${action} on ${channel}`, { remedy: FORBIDDEN_REMEDY });
   };
-  const app = new Hono<HttpEnv>().basePath(path);
+  const app = new Hono<HttpEnv>({ strict: false }).basePath(path);
 
   app.use(async (c, next) => {
     const origin = c.req.header("origin");
-    checkOrigin({ host: c.req.header("host") ?? new URL(c.req.url).host, origin });
-    if (origin !== undefined) allowPage(c, origin);
-    if (c.req.method === "OPTIONS") return c.body(null, 204);
+    checkOrigin({ host: hostOf(c), origin });
+    if (origin !== undefined) {
+      allowPage(c, origin);
+      if (c.req.method === "OPTIONS") return c.body(null, 204);
+    }
     await next();
     return;
   });
 
   app.get("/health", (c) => {
     const status = stopping() ? "stopping" : hub.deaf ? "deaf" : "ready";
-    return c.json({ status }, status === "ready" ? 200 : 503);
+    return c.json({ status }, status === "ready" ? 200 : 503, { "Cache-Control": "no-store" });
   });
   app.route("/", messageRoutes({ hub, allow }));
-  app.get("/", () => {
+  app.get("/", (c) => {
+    c.header("Upgrade", "websocket");
+    c.header("Connection", "Upgrade");
     throw new FanfareError("upgrade_required", `${path} is where WebSockets are opened`);
   });
 
@@ -64,26 +69,36 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     });
   }
   app.notFound((c) =>
-    answerProblem(c, new FanfareError("not_found", `there is nothing at ${c.req.path.slice(0, 200)}`)),
+    answerProblem(c, new FanfareError("not_found", `there is nothing at ${quote(c.req.path, 200)}`)),
   );
   app.onError((error, c) => {
-    if (error instanceof FanfareError) return answerProblem(c, error);
-    log.error({ err: error, method: c.req.method, path: c.req.path }, "a request failed");
-    return answerProblem(c, new FanfareError("internal", "the server failed", { cause: error }));
+    if (!(error instanceof FanfareError)) {
+      log.error({ err: error, method: c.req.method, path: quote(c.req.path, 200) }, "a request failed");
+      return answerProblem(c, new FanfareError("internal", "the server failed"));
+    }
+    if (error.code === "host_not_allowed" || error.code === "origin_not_allowed") {
+      log.warn({ code: error.code, remedy: error.remedy }, `request refused: ${error.message}`);
+    }
+    return answerProblem(c, error);
   });
   return app;
 }
 
 const ALLOWED = [
-  ["/channels/:channel/messages", "GET, POST"],
-  ["/health", "GET"],
-  ["/", "GET"],
+  ["/channels/:channel/messages", "GET, HEAD, POST"],
+  ["/health", "GET, HEAD"],
+  ["/", "GET, HEAD"],
 ] as const;
+
+/** A `Request` that did not come over the wire names its host in the URL only. */
+function hostOf(c: Context<HttpEnv>): string | undefined {
+  return c.req.header("host") ?? (c.env?.incoming ? undefined : new URL(c.req.url).host);
+}
 
 /** Lets the page read the answer; whether it may call at all has been decided. */
 function allowPage(c: Context, origin: string): void {
-  c.header("Access-Control-Allow-Origin", origin);
-  c.header("Vary", "Origin");
+  setHeader(c, "Access-Control-Allow-Origin", origin);
+  setHeader(c, "Vary", "Origin");
   if (c.req.method !== "OPTIONS") return;
   c.header("Access-Control-Allow-Methods", "GET, POST");
   c.header("Access-Control-Allow-Headers", "Content-Type, Idempotency-Key");
@@ -92,9 +107,7 @@ function allowPage(c: Context, origin: string): void {
 
 function answerProblem(c: Context, error: FanfareError): Response {
   const problem = problemOf(error);
-  c.header("Content-Type", "application/problem+json");
+  c.header("Content-Type", PROBLEM_TYPE);
   if (error.retryAfter !== undefined) c.header("Retry-After", String(Math.ceil(error.retryAfter)));
-  // The rest of a body that was too large is not worth reading.
-  if (error.code === "too_large") c.header("Connection", "close");
   return c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode);
 }

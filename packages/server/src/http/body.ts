@@ -1,35 +1,55 @@
 /** Reads request bodies: bounded, strict UTF-8, from Node's own stream where there is one, which costs least. */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { FanfareError, quote } from "@fanfare/protocol";
 import type { Context } from "hono";
 
 /** What a Node server hands on to the HTTP application beside the request. */
 export interface NodeBindings {
   readonly incoming?: IncomingMessage;
+  readonly outgoing?: ServerResponse;
 }
+
+const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\b/i;
+/** What JSON leaves as it is, though no reader sees it, or a terminal obeys it. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
  * The body as a JSON value.
  *
- * @throws FanfareError `invalid_json`, `too_large`, `unsupported_media_type`
+ * @throws FanfareError `invalid_json`, `invalid_request`, `too_large`, `unsupported_media_type`
  */
 export async function readJson(c: Context<{ Bindings: NodeBindings }>, maxBytes: number): Promise<unknown> {
-  const type = c.req.header("content-type");
+  const type = c.req.header("content-type") ?? "";
   // Only browsers can be made to send a body by a foreign page, and of those only what is not JSON.
-  if (c.req.header("origin") !== undefined && !/^application\/(?:[\w.-]+\+)?json\b/i.test(type ?? "")) {
+  if (c.req.header("origin") !== undefined && !JSON_TYPE.test(type)) {
     throw new FanfareError("unsupported_media_type", `the Content-Type is ${type ? quote(type) : "missing"}`);
+  }
+  const incoming = c.env?.incoming;
+  if (incoming?.readableEnded) return readBefore(incoming, type);
+  const encoding = c.req.header("content-encoding") ?? "identity";
+  if (encoding.toLowerCase() !== "identity") {
+    throw new FanfareError("unsupported_media_type", `the Content-Encoding is ${quote(encoding)}`, {
+      remedy: "Send the body as it is, not compressed.",
+    });
   }
   const declared = Number(c.req.header("content-length") ?? 0);
   if (declared > maxBytes) throw tooLarge(`${declared}`, maxBytes);
-  const incoming = c.env?.incoming;
-  // A body parser of the host application has been here before.
-  if (incoming && "body" in incoming && incoming.readableEnded) return incoming.body;
-  const bytes = incoming
-    ? await readStream(incoming, maxBytes)
-    : await readStream(c.req.raw.body ?? [], maxBytes);
-  return parse(bytes);
+  return parse(await (incoming ? readIncoming(incoming, maxBytes) : readWeb(c.req.raw.body, maxBytes)));
+}
+
+/** A body parser of the host application has been here before, and left in `body` what it made of it. */
+function readBefore(incoming: IncomingMessage, type: string): unknown {
+  const body: unknown = "body" in incoming ? incoming.body : undefined;
+  if (body instanceof Uint8Array) return parse(body);
+  if (typeof body === "string") return parseText(body);
+  if (body !== undefined && JSON_TYPE.test(type)) return body;
+  throw new FanfareError(
+    "invalid_json",
+    "another part of the application has read the body already, and not as JSON",
+    { remedy: "Send Content-Type: application/json, or let Fanfare come before what reads bodies." },
+  );
 }
 
 function parse(bytes: Uint8Array): unknown {
@@ -39,28 +59,55 @@ function parse(bytes: Uint8Array): unknown {
   } catch {
     throw new FanfareError("invalid_json", "the body is no valid UTF-8");
   }
+  return parseText(text);
+}
+
+function parseText(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    const why = error instanceof Error ? error.message : "";
-    throw new FanfareError(
-      "invalid_json",
-      text === "" ? "the body is empty" : `the body is no JSON: ${why.slice(0, 200)}`,
-    );
+    // It shows a piece of the text.
+    const why = error instanceof Error ? error.message.slice(0, 200).replace(INVISIBLE, "\ufffd") : "";
+    throw new FanfareError("invalid_json", text === "" ? "the body is empty" : `the body is no JSON: ${why}`);
   }
 }
 
-async function readStream(
-  stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  maxBytes: number,
-): Promise<Uint8Array> {
+function readIncoming(incoming: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const brokenOff = () => {
+      if (!incoming.readableEnded) reject(new FanfareError("invalid_request", "the body broke off"));
+    };
+    if (incoming.destroyed) brokenOff();
+    incoming.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= maxBytes) {
+        chunks.push(chunk);
+        return;
+      }
+      // The rest is read, too, and thrown away: so the answer arrives, and the connection can be used again.
+      chunks.length = 0;
+      reject(tooLarge(`more than ${maxBytes}`, maxBytes));
+    });
+    incoming.on("end", () => resolve(join(chunks, length)));
+    incoming.on("error", brokenOff);
+    incoming.on("close", brokenOff);
+  });
+}
+
+async function readWeb(stream: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of stream) {
+  for await (const chunk of stream ?? []) {
     length += chunk.length;
     if (length > maxBytes) throw tooLarge(`more than ${maxBytes}`, maxBytes);
     chunks.push(chunk);
   }
+  return join(chunks, length);
+}
+
+function join(chunks: readonly Uint8Array[], length: number): Uint8Array {
   const [only] = chunks;
   return only && chunks.length === 1 ? only : Buffer.concat(chunks, length);
 }

@@ -48,3 +48,8 @@ export function isUnder(path: string, url: string | undefined): boolean {
   const next = url.charAt(path.length);
   return next === "" || next === "/" || next === "?";
 }
+
+/** Is the address of a request the path itself? */
+export function isAt(path: string, url: string | undefined): boolean {
+  return isUnder(path, url) && /^\/?(?:\?|$)/.test(url?.slice(path.length) ?? "");
+}

@@ -1,0 +1,20 @@
+/** How a command tells that it failed: one sentence, what to do, and an exit code that says whose fault it was. */
+import { ReservedPathError } from "../http/path.js";
+import { UsageError } from "./arguments.js";
+
+/** Exit codes: 1 when something failed, 2 when the command was called in a way that it cannot follow. */
+const FAILED = 1;
+const MISUSED = 2;
+
+/** Runs a command's work; an error goes to standard error, with its remedy. */
+export async function tellErrors(command: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const remedy = "remedy" in error ? `\n${String(error.remedy)}` : "";
+    process.stderr.write(`fanfare ${command}: ${error.message}${remedy}\n`);
+    const misused = [UsageError, ReservedPathError, TypeError].some((type) => error instanceof type);
+    process.exitCode = misused ? MISUSED : FAILED;
+  }
+}

@@ -1,0 +1,82 @@
+/** The built command `fanfare`, as a child process. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+import { within } from "../library/within.js";
+
+const BIN = fileURLToPath(new URL("../../packages/server/bin/fanfare.js", import.meta.url));
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class Command {
+  readonly #process: ChildProcess;
+  readonly ended: Promise<Ended>;
+  #stdout = "";
+  #stderr = "";
+
+  constructor(args: readonly string[], env: Record<string, string> = {}) {
+    const child = spawn(process.execPath, [BIN, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, NO_COLOR: "1", ...env },
+    });
+    child.stdout.on("data", (text) => {
+      this.#stdout += String(text);
+    });
+    child.stderr.on("data", (text) => {
+      this.#stderr += String(text);
+    });
+    this.#process = child;
+    this.ended = once(child, "close").then(([code]: (number | null)[]) => ({
+      code: code ?? null,
+      stdout: this.#stdout,
+      stderr: this.#stderr,
+    }));
+    onTestFinished(async () => {
+      child.kill("SIGKILL");
+      await this.ended;
+    });
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** What it ended with. */
+  end(): Promise<Ended> {
+    return within(this.ended, "the end of the command", 10_000);
+  }
+
+  /** Waits until standard output or standard error has this. */
+  async says(wanted: RegExp, from: "stdout" | "stderr" = "stdout"): Promise<RegExpExecArray> {
+    const found = () => wanted.exec(from === "stdout" ? this.#stdout : this.#stderr);
+    const stream = this.#process[from];
+    const saying = new Promise<RegExpExecArray>((resolve, reject) => {
+      const look = () => {
+        const match = found();
+        if (match) resolve(match);
+      };
+      stream?.on("data", look);
+      void this.ended.then(({ stderr }) => reject(new Error(`it ended before: ${stderr}`)));
+      look();
+    });
+    return within(saying, `${wanted} on ${from}`, 10_000);
+  }
+}
+
+/** `fanfare dev` on a free port or this one, ready to be used. */
+export async function dev(...args: string[]) {
+  const all = args.includes("--port") ? args : ["--port", "0", ...args];
+  const command = new Command(["dev", ...all]);
+  const [, port = ""] = await command.says(/Page {7}http:\/\/localhost:(\d+)\/\n/);
+  await command.says(/curl .*\n\n/);
+  return { command, port: Number(port) };
+}
