@@ -1,9 +1,15 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
+const source = (name: string) => fileURLToPath(new URL(`packages/${name}/src/index.ts`, import.meta.url));
+
 export default defineConfig({
   resolve: {
-    alias: { "@fanfare/protocol": fileURLToPath(new URL("packages/protocol/src/index.ts", import.meta.url)) },
+    // Whole names only: "@fanfare/client/script" is the built bundle.
+    alias: [
+      { find: /^@fanfare\/protocol$/, replacement: source("protocol") },
+      { find: /^@fanfare\/client$/, replacement: source("client") },
+    ],
   },
   test: {
     include: ["packages/*/src/**/*.test.ts", "tests/**/*.test.ts"],

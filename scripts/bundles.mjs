@@ -27,7 +27,7 @@ const clientSources = ["packages/client/src", "packages/client/build.mjs", "pack
 export const bundleClient = bundle({
   name: "Client",
   what: "the client library, bundled for pages (vite build)",
-  work: () => runNode("packages/client/build.mjs"),
+  work: () => runNode("packages/client/build.mjs", []),
   output: "packages/client/dist/client.js",
   inputs: clientSources,
 });
@@ -37,5 +37,10 @@ export const bundleGallery = bundle({
   what: "the pages that show what it does (vite build)",
   work: () => runNode("node_modules/vite/bin/vite.js", ["build", "examples/gallery", "--logLevel", "warn"]),
   output: "examples/gallery/dist/index.html",
-  inputs: ["examples/gallery/src", "examples/gallery/index.html", "examples/gallery/vite.config.ts", ...clientSources],
+  inputs: [
+    "examples/gallery/src",
+    "examples/gallery/index.html",
+    "examples/gallery/vite.config.ts",
+    ...clientSources,
+  ],
 });

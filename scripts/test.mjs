@@ -1,4 +1,5 @@
 /** `npm test`: all that has to hold before a change goes in. What stands after `npm test --` goes to Vitest. */
+import { bundleClient, bundleGallery } from "./bundles.mjs";
 import { runNode } from "./run.mjs";
 import { checkNode, compile, install, takeSteps } from "./steps.mjs";
 
@@ -26,5 +27,7 @@ takeSteps([
   // What has to hold.
   style,
   compile("do all types agree, those of the tests too? (tsc -b)"),
+  bundleClient,
+  bundleGallery,
   tests,
 ]);

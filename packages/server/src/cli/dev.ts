@@ -1,16 +1,14 @@
 /** `fanfare dev`: a server to try things out. Everybody may do everything, so it listens on this machine only. */
-import { readFile } from "node:fs/promises";
 import { defineCommand } from "citty";
 import { createFanfare } from "../fanfare.js";
-import { ReservedPathError } from "../http/path.js";
-import { checkNoOthers, parsePort, UsageError } from "./arguments.js";
+import { checkNoOthers, parsePort } from "./arguments.js";
+import { tellErrors } from "./errors.js";
 import { createLogger } from "./logger.js";
 import { type LoopbackServers, listenOnLoopback } from "./loopback.js";
+import { barePage, folder } from "./pages.js";
 
 /** How long clients are given to leave when the server is told to stop. */
 const STOP_WITHIN_MS = 10_000;
-
-const PAGE = new URL("../../pages/dev.html", import.meta.url);
 
 const args = {
   port: {
@@ -22,8 +20,13 @@ const args = {
   path: {
     type: "string",
     default: "/push",
-    description: "Path under which everything is served",
+    description: "Path under which Fanfare is served",
     valueHint: "path",
+  },
+  serve: {
+    type: "string",
+    description: "Folder with pages of your own, served at / (default: one bare page)",
+    valueHint: "folder",
   },
 } as const;
 
@@ -33,32 +36,18 @@ export const dev = defineCommand({
     description: "Runs a server to try things out, on this machine only, open to everybody.",
   },
   args,
-  async run(context) {
-    try {
+  run: (context) =>
+    tellErrors("dev", async () => {
+      const { port, path, serve: pages } = context.args;
       checkNoOthers(context.rawArgs, context.args._, Object.keys(args));
-      await serve(parsePort(context.args.port), context.args.path);
-    } catch (error) {
-      if (!(error instanceof Error)) throw error;
-      const remedy = "remedy" in error ? `\n${String(error.remedy)}` : "";
-      process.stderr.write(`fanfare dev: ${error.message}${remedy}\n`);
-      const called = [UsageError, ReservedPathError, TypeError].some((type) => error instanceof type);
-      process.exitCode = called ? 2 : 1;
-    }
-  },
+      await serve(parsePort(port), path, pages);
+    }),
 });
 
-async function serve(port: number, path: string): Promise<void> {
+async function serve(port: number, path: string, pages: string | undefined): Promise<void> {
   const logger = createLogger();
   const fanfare = createFanfare({ path, access: "open", loopbackOnly: true, logger });
-  const page = (await readFile(PAGE, "utf8")).replaceAll("{{path}}", fanfare.path);
-  const servers = await listenOnLoopback(port, (request, response) => {
-    if (request.url === "/")
-      response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" }).end(page);
-    else
-      response
-        .writeHead(404, { "Content-Type": "text/plain" })
-        .end("There is nothing here; the page is at /\n");
-  });
+  const servers = await listenOnLoopback(port, pages === undefined ? barePage(fanfare.path) : folder(pages));
   for (const server of servers.all) fanfare.attach(server);
   process.stdout.write(banner(servers.port, fanfare.path));
   stopOnSignal(async () => {

@@ -2,6 +2,8 @@
 import { readFileSync } from "node:fs";
 import { defineCommand, runMain } from "citty";
 import { dev } from "./dev.js";
+import { listen } from "./listen.js";
+import { publish } from "./publish.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -14,6 +16,6 @@ void runMain(
       version,
       description: "Pushes messages from a server to browser windows, in one call.",
     },
-    subCommands: { dev },
+    subCommands: { dev, publish, listen },
   }),
 );

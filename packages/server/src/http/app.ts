@@ -9,6 +9,7 @@ import type { Log } from "../log.js";
 import { PROBLEM_TYPE, problemOf } from "../problem.js";
 import { setHeader } from "./answer.js";
 import type { NodeBindings } from "./body.js";
+import { clientScript } from "./client-script.js";
 import { messageRoutes } from "./messages.js";
 
 export interface HttpEnv {
@@ -56,6 +57,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     return c.json({ status }, status === "ready" ? 200 : 503, { "Cache-Control": "no-store" });
   });
   app.route("/", messageRoutes({ hub, allow }));
+  app.route("/", clientScript());
   app.get("/", (c) => {
     c.header("Upgrade", "websocket");
     c.header("Connection", "Upgrade");
@@ -87,6 +89,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
 const ALLOWED = [
   ["/channels/:channel/messages", "GET, HEAD, POST"],
   ["/health", "GET, HEAD"],
+  ["/client.js", "GET, HEAD"],
   ["/", "GET, HEAD"],
 ] as const;
 

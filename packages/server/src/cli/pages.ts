@@ -1,0 +1,34 @@
+/** What `fanfare dev` serves beside Fanfare itself: the files of a folder, or one bare page. */
+import { existsSync, readFileSync, statSync } from "node:fs";
+import type { RequestListener } from "node:http";
+import { quote } from "@fanfare/protocol";
+import sirv from "sirv";
+import { UsageError } from "./arguments.js";
+
+const BARE_PAGE = new URL("../../pages/dev.html", import.meta.url);
+
+/** The bare page, which shows what arrives on a channel. */
+export function barePage(path: string): RequestListener {
+  const page = readFileSync(BARE_PAGE, "utf8").replaceAll("{{path}}", path);
+  return (request, response) => {
+    if (request.url === "/")
+      response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" }).end(page);
+    else nothingHere(response);
+  };
+}
+
+/** The files of a folder, read anew at each request, with `index.html` for the folder itself. @throws UsageError */
+export function folder(name: string): RequestListener {
+  if (!existsSync(name) || !statSync(name).isDirectory()) {
+    throw new UsageError(
+      `--serve is ${quote(name)}, which is no folder`,
+      "Give a folder with an index.html.",
+    );
+  }
+  const serve = sirv(name, { dev: true, etag: true });
+  return (request, response) => serve(request, response, () => nothingHere(response));
+}
+
+function nothingHere(response: Parameters<RequestListener>[1]): void {
+  response.writeHead(404, { "Content-Type": "text/plain" }).end("There is nothing here; the page is at /\n");
+}
