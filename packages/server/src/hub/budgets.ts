@@ -38,9 +38,8 @@ export class WindowBudget {
     let left = atMost;
     for (const [channel, counted] of this.#used) {
       if (left-- === 0) return;
-      const window = channel.tail?.window;
-      window?.trim(channel.rule.retention, now, channel.flushed);
-      this.#recount(channel, counted, window?.cost ?? 0);
+      channel.trim(now);
+      this.#recount(channel, counted, channel.tail?.window.cost ?? 0);
     }
   }
 

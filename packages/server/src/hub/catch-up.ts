@@ -21,14 +21,17 @@ export type Step =
   | { readonly kind: "rest" };
 
 const REST: Step = { kind: "rest" };
+/** So many entries are looked at for one page, however long the window is. */
+const MAX_PAGE_ENTRIES = 1000;
 
 /** Takes the next step of a lagging subscription; its cursor is moved as if the bytes had been written. */
 export function nextStep(subscription: Subscription, now: number, cache: PageCache): Step {
   const { channel, request, cursor } = subscription;
   const window = channel.tail?.window;
   if (!window || !cursor) return REST;
-  window.trim(channel.rule.retention, now, channel.flushed);
-  if (subscription.read?.epoch === window.epoch) return useRead(subscription, subscription.read, window, now);
+  channel.trim(now);
+  if (subscription.read?.epoch === window.epoch)
+    return useRead(subscription, subscription.read, window, now, cache);
   subscription.read = null;
   if (request) {
     const { since } = request;
@@ -36,7 +39,8 @@ export function nextStep(subscription: Subscription, now: number, cache: PageCac
     if (window.covers(since)) return answer(subscription, window, { cursor: since, recovered: true });
     return { kind: "read", after: since };
   }
-  const sequence = window.seek(cursor);
+  // Whoever stands in an earlier epoch goes on with the gap that began this one.
+  const sequence = cursor.epoch === window.epoch ? window.seek(cursor) : window.beginning;
   if (sequence === null) {
     const beyond = cursor.epoch === window.epoch && cursor.offset > window.head;
     return beyond ? rest(subscription) : { kind: "read", after: cursor };
@@ -86,7 +90,9 @@ function pageFromWindow(
   const { encoding } = connection.subscriber;
   const cached = cache.get(channel, sequence, encoding);
   if (cached) return cached;
-  const entries = window.slice(sequence, channel.flushed);
+  const conflates = channel.rule.events === "latest";
+  const until = conflates ? channel.flushed : Math.min(channel.flushed, sequence + MAX_PAGE_ENTRIES);
+  const entries = window.slice(sequence, until);
   const options = { ...overtaken(subscription, entries), recipient: connection.id };
   const page = buildPage(entries, 0, encoding, options);
   if (entries.every(({ message }) => message?.except === undefined))
@@ -95,7 +101,13 @@ function pageFromWindow(
 }
 
 /** Goes on with what the engine gave. */
-function useRead(subscription: Subscription, page: Page, window: Window, now: number): Step {
+function useRead(
+  subscription: Subscription,
+  page: Page,
+  window: Window,
+  now: number,
+  cache: PageCache,
+): Step {
   const { request, connection } = subscription;
   if (request?.since) {
     const { since } = request;
@@ -117,7 +129,8 @@ function useRead(subscription: Subscription, page: Page, window: Window, now: nu
   }
   subscription.read = null;
   const entries = entriesOf(subscription, page, now);
-  if (entries.length === 0) return rest(subscription);
+  // The page may be older than what has come to the window since.
+  if (entries.length === 0) return nextStep(subscription, now, cache);
   const options = { ...overtaken(subscription, entries), recipient: connection.id };
   const { bytes, offset } = buildPage(entries, 0, connection.subscriber.encoding, options);
   subscription.cursor = { epoch: page.epoch, offset };

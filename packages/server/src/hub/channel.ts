@@ -25,8 +25,8 @@ export interface ChannelHost {
   readonly random: Random;
   /** Flush the channel at the end of this turn, or as soon as its rule allows. */
   soon(channel: Channel): void;
-  /** The channel's window has changed. */
-  used(channel: Channel): void;
+  /** Call `settle` when this turn's pages have been written. */
+  settleSoon(channel: Channel): void;
   /** The last subscription left. */
   deserted(channel: Channel): void;
 }
@@ -51,10 +51,14 @@ export class Channel implements TailOwner, LogListener {
   #tail: Tail | null = null;
   /** Announcements that came before the answer to `listen`. */
   #earlyAnnouncements: Message[] = [];
+  /** Something else came before it, which only the engine can explain. */
+  #missedEarly = false;
   /** The sequence number up to which the live subscriptions have been written. */
   #flushed = 0;
   /** The same as a position. */
   #flushedTo: Position | null = null;
+  /** The sequence number from which on entries stay whatever the rule says, until the turn is over. */
+  #keptFrom = 0;
   /** Bytes of memory that wait to be flushed, roughly. */
   #unflushedCost = 0;
   #nextFlush = Number.NEGATIVE_INFINITY;
@@ -81,24 +85,29 @@ export class Channel implements TailOwner, LogListener {
     this.#tail = new Tail(this.name, position, this, engine, clock, random);
     this.#flushed = this.#tail.window.end;
     this.#flushedTo = position;
+    this.#keptFrom = this.#flushed;
+    if (this.#missedEarly) this.#tail.deaf();
+    // They asked before what was announced since; so it is delivered to them.
+    for (const subscription of this.#joining) this.#admit(subscription);
     for (const message of this.#earlyAnnouncements) this.#tail.message(message);
     this.#earlyAnnouncements = [];
-    for (const subscription of this.#joining) this.#begin(subscription);
-    this.#joining.clear();
   }
 
   message(message: Message): void {
     if (this.#tail) this.#tail.message(message);
     else if (this.#earlyAnnouncements.length < MAX_EARLY_ANNOUNCEMENTS)
       this.#earlyAnnouncements.push(message);
+    else this.#missedEarly = true;
   }
 
   reset(_position: Position, _reason: LossReason): void {
-    this.#tail?.reset();
+    if (this.#tail) this.#tail.reset();
+    else this.#missedEarly = true;
   }
 
   deaf(_since: number): void {
-    this.#tail?.deaf();
+    if (this.#tail) this.#tail.deaf();
+    else this.#missedEarly = true;
   }
 
   grew(): void {
@@ -125,8 +134,8 @@ export class Channel implements TailOwner, LogListener {
 
   add(subscription: Subscription): void {
     this.subscribers++;
-    if (this.#tail) this.#begin(subscription);
-    else this.#joining.add(subscription);
+    this.#joining.add(subscription);
+    if (this.#tail) this.#admit(subscription);
   }
 
   remove(subscription: Subscription): void {
@@ -169,7 +178,19 @@ export class Channel implements TailOwner, LogListener {
     return this.#flushed;
   }
 
+  /**
+   * While the tail is behind, or may be without knowing, what it has not seen may be gone already. So it has to catch up
+   * first, lest it say that nothing is missing.
+   */
+  #admit(subscription: Subscription): void {
+    const tail = this.#need();
+    if (subscription.request?.since && (this.#host.engine.lossy || tail.behind)) {
+      void tail.catchUp().then(() => this.#begin(subscription));
+    } else this.#begin(subscription);
+  }
+
   #begin(subscription: Subscription): void {
+    if (!this.#joining.delete(subscription)) return;
     const { window } = this.#need();
     subscription.state = "lagging";
     subscription.cursor = { epoch: window.epoch, offset: window.head };
@@ -212,14 +233,24 @@ export class Channel implements TailOwner, LogListener {
       this.#unflushedCost = 0;
       this.#flushedTo = { epoch: window.epoch, offset: window.head };
       this.#releaseAhead();
+      this.#host.settleSoon(this);
     }
-    window.trim(this.rule.retention, this.#host.clock.now(), this.#flushed);
-    this.#host.used(this);
+  }
+
+  /** The turn is over: whoever keeps up has been written what was flushed in it. */
+  settle(now: number): void {
+    this.#keptFrom = this.#flushed;
+    this.trim(now);
+  }
+
+  /** Lets go of what the rule no longer keeps, but of nothing that has not been flushed. */
+  trim(now: number): void {
+    this.#tail?.window.trim(this.rule.retention, now, this.#keptFrom);
   }
 
   /** Lets go of everything in memory that has been flushed; the engine still has it. */
   shrink(): void {
-    this.#tail?.window.dropBefore(this.#flushed);
+    this.#tail?.window.dropBefore(this.#keptFrom);
   }
 
   /** The hot path: nothing is allocated per subscription that keeps up. */
@@ -237,22 +268,32 @@ export class Channel implements TailOwner, LogListener {
       const subscription = live[index];
       if (!subscription) continue;
       const { connection } = subscription;
-      if (connection.full || excepted?.has(connection.id)) {
-        this.#fallBehind(subscription, this.#flushedTo);
-        continue;
+      if (connection.full) this.#fallBehind(subscription, this.#flushedTo);
+      else if (!excepted?.has(connection.id)) this.#writePages(subscription, pages);
+      else {
+        const own = buildPages(entries, encoding, { ...options, recipient: connection.id });
+        this.#writePages(subscription, own);
       }
-      for (const page of pages) {
-        connection.write(page.bytes);
-        if (connection.full && page !== pages[pages.length - 1]) {
-          // When the window starts over, what was before is flushed first: all entries are of one epoch.
-          this.#fallBehind(subscription, { epoch: this.#need().window.epoch, offset: page.offset });
-          break;
-        }
+    }
+  }
+
+  #writePages(subscription: Subscription, pages: readonly WirePage[]): void {
+    const { connection } = subscription;
+    const last = pages.length - 1;
+    for (let index = 0; index <= last; index++) {
+      const page = pages[index];
+      if (!page) return;
+      connection.write(page.bytes);
+      if (connection.full && index < last) {
+        // When the window starts over, what was before is flushed first: all entries are of one epoch.
+        this.#fallBehind(subscription, { epoch: this.#need().window.epoch, offset: page.offset });
+        return;
       }
     }
   }
 
   #fallBehind(subscription: Subscription, cursor: Position | null): void {
+    if (subscription.state !== "live") return;
     this.#leaveGroup(subscription);
     subscription.state = "lagging";
     subscription.cursor = cursor;

@@ -78,6 +78,7 @@ export class Connection {
 
   /** Subscribes. The answer is written when the connection takes it. */
   subscribe(name: ChannelName, request: SubscribeRequest): void {
+    if (this.ended) return;
     try {
       this.#subscribe(name, request);
     } catch (error) {
@@ -119,6 +120,7 @@ export class Connection {
 
   /** Writes an answer of the door: at once, or as soon as the connection takes it. */
   answer(bytes: Uint8Array): void {
+    if (this.ended) return;
     if (!this.full && this.#answers.length === 0) {
       this.write(bytes);
       return;
@@ -136,7 +138,7 @@ export class Connection {
 
   /** Writes whole frames. Only to be called while the connection is not full. */
   write(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
+    if (bytes.length === 0 || this.ended) return;
     if (!this.heldBack) this.#host.holdBack(this);
     if (!this.subscriber.write(bytes)) {
       this.full = true;
@@ -253,14 +255,18 @@ export class Connection {
         }
         if (step.kind === "read") void this.#read(next, step.after);
         if (step.kind === "write") this.write(step.bytes);
-        // After a write it may have become live.
-        if (step.kind === "write" && next.state === "lagging") this.#ring.push(next);
+        // After a write it may have become live. What was read for it goes out before anything else is read, so that
+        // a connection never holds more than one page of the engine's.
+        if (step.kind === "write" && next.state === "lagging") {
+          if (next.read) this.#ring.unshift(next);
+          else this.#ring.push(next);
+        }
       }
       waiting = 0;
     }
   }
 
-  /** Asks the engine for a subscription; one at a time, so that a connection never holds more than one page of answers. */
+  /** Asks the engine for a subscription; one at a time. */
   async #read(subscription: Subscription, after: Subscription["cursor"]): Promise<void> {
     this.#reading = true;
     const { channel } = subscription;
@@ -268,6 +274,7 @@ export class Connection {
       const page = await this.#host.engine.read(channel.name, after, { messages: 1000, bytes: PAGE_BYTES });
       // When the engine speaks of a log that the tail has not heard of, the tail has to learn of it first.
       if (page.epoch !== channel.tail?.window.epoch) await channel.tail?.catchUp();
+      else channel.tail.heard({ epoch: page.epoch, offset: page.head });
       subscription.read = page;
     } catch {
       const { clock, random } = this.#host;

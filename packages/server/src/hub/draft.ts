@@ -29,7 +29,9 @@ const MAX_NAME_LENGTH = 200;
 export function toDraft(input: MessageInput, maxBytes: number): Draft {
   const { event = "message", key, user, principal = "server", except } = input;
   if (input.data === undefined) {
-    throw new FanfareError("invalid_request", "data is missing", { remedy: "Give data; null is a value, too." });
+    throw new FanfareError("invalid_request", "data is missing", {
+      remedy: "Give data; null is a value, too.",
+    });
   }
   checkName("event", event);
   if (key !== undefined) checkName("key", key);

@@ -46,11 +46,14 @@ export class Hub implements ChannelHost, ConnectionHost {
   readonly #waiting: WaitingBudget;
   readonly #ticking: Timer;
   #dirty: Channel[] = [];
+  /** Channels that have been flushed, and keep what was flushed until the turn is over. */
+  readonly #unsettled = new Set<Channel>();
   #toPump: Connection[] = [];
   #heldBack: Connection[] = [];
   /** Several channels are being flushed, and what one connection gets from them goes out together. */
   #holding = false;
   #turnDue = false;
+  #turning = false;
   #lastCompared: number;
   #comparing = false;
   #closed = false;
@@ -166,8 +169,9 @@ export class Hub implements ChannelHost, ConnectionHost {
     this.#endOfTurn();
   }
 
-  used(channel: Channel): void {
-    this.#windows.used(channel);
+  settleSoon(channel: Channel): void {
+    this.#unsettled.add(channel);
+    if (!this.#turning) this.#endOfTurn();
   }
 
   deserted(channel: Channel): void {
@@ -211,6 +215,7 @@ export class Hub implements ChannelHost, ConnectionHost {
 
   #turn(): void {
     this.#turnDue = false;
+    this.#turning = true;
     const now = this.clock.monotonic();
     const dirty = this.#dirty;
     this.#dirty = [];
@@ -227,7 +232,19 @@ export class Hub implements ChannelHost, ConnectionHost {
       connection.pumpDue = false;
       connection.pump();
     }
+    this.#settle();
     this.#waiting.check(now);
+    this.#turning = false;
+  }
+
+  /** What was flushed in this turn has reached whoever keeps up. */
+  #settle(): void {
+    const now = this.clock.now();
+    for (const channel of this.#unsettled) {
+      channel.settle(now);
+      if (this.#channels.get(channel.name) === channel) this.#windows.used(channel);
+    }
+    this.#unsettled.clear();
   }
 
   #letGo(): void {

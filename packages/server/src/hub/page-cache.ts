@@ -12,7 +12,6 @@ const MAX_PAGES = 128;
 interface Cached {
   readonly page: WirePage;
   readonly encoding: Encoding;
-  readonly channel: Channel;
   /** Up to where the channel had been flushed: a page of then ends there, though more may fit into it now. */
   readonly flushed: number;
 }
@@ -27,7 +26,7 @@ export class PageCache {
   }
 
   put(channel: Channel, sequence: number, encoding: Encoding, page: WirePage): void {
-    this.#pages.set(key(channel, sequence), { page, encoding, channel, flushed: channel.flushed });
+    this.#pages.set(key(channel, sequence), { page, encoding, flushed: channel.flushed });
     if (this.#pages.size <= MAX_PAGES) return;
     for (const oldest of this.#pages.keys()) {
       this.#pages.delete(oldest);

@@ -33,35 +33,45 @@ export function buildPage(
 ): WirePage {
   const frames: Uint8Array[] = [];
   let bytes = 0;
-  let index = start;
+  /** Everything before this index is in the page. */
+  let end = start;
   /** The run of overtaken messages that is still to be announced. */
-  let overtaken: { first: Message; last: Message } | undefined;
-  const add = (frame: Uint8Array) => {
+  let run: { first: Message; last: Message } | undefined;
+  /** Takes the frame of all entries up to, not including, this index, if there is room. */
+  const add = (frame: Uint8Array, until: number): boolean => {
+    if (frames.length > 0 && bytes + frame.length > PAGE_BYTES) return false;
     frames.push(frame);
     bytes += frame.length;
+    end = until;
+    return true;
   };
-  for (; index < entries.length; index++) {
+  const endRun = (until: number): boolean => {
+    if (!run) return true;
+    const gap = conflatedGap(run.first, run.last);
+    run = undefined;
+    return add(encoding.gap(gap), until);
+  };
+  let room = true;
+  for (let index = start; room && index < entries.length; index++) {
     const entry = entries[index];
     if (!entry) break;
     const { message } = entry;
     if (message && options.overtaken?.(entry)) {
-      if (overtaken) overtaken.last = message;
-      else overtaken = { first: message, last: message };
+      if (run) run.last = message;
+      else run = { first: message, last: message };
       continue;
     }
-    const kept = message?.except !== undefined && message.except === options.recipient;
-    const frame = kept ? null : entry.frame(encoding);
-    if (frame && frames.length > 0 && bytes + frame.length > PAGE_BYTES) break;
-    if (overtaken) add(encoding.gap(conflatedGap(overtaken.first, overtaken.last)));
-    overtaken = undefined;
-    if (frame) add(frame);
+    room = endRun(index);
+    if (!room) break;
+    if (message?.except !== undefined && message.except === options.recipient) end = index + 1;
+    else room = add(entry.frame(encoding), index + 1);
   }
-  if (overtaken) add(encoding.gap(conflatedGap(overtaken.first, overtaken.last)));
+  if (room) endRun(entries.length);
   const [only] = frames;
   return {
     bytes: frames.length === 1 && only ? only : Buffer.concat(frames, bytes),
-    count: index - start,
-    offset: entries[index - 1]?.offset ?? 0,
+    count: end - start,
+    offset: entries[end - 1]?.offset ?? 0,
   };
 }
 

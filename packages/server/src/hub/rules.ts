@@ -90,7 +90,7 @@ function toRule(options: RuleOptions): Rule {
   if (historySeconds !== undefined && !(historySeconds > 0 && Number.isFinite(historySeconds))) {
     throw refuse("historySeconds", historySeconds, "a number above 0");
   }
-  if (maxRate !== undefined && !(maxRate > 0 && maxRate <= 1000)) {
+  if (maxRate !== undefined && !(Number.isFinite(maxRate) && maxRate > 0 && maxRate <= 1000)) {
     throw refuse("maxRate", maxRate, "a number of writes per second above 0 and up to 1000");
   }
   if (events !== undefined && events !== "all" && events !== "latest") {

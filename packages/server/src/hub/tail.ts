@@ -30,6 +30,8 @@ export class Tail implements LogListener {
   readonly #random: Random;
   readonly #owner: TailOwner;
   readonly #early = new Map<number, Message>();
+  /** Messages of logs that the window does not hold: gone ones, or the one that comes next. */
+  #foreign: Message[] = [];
   #reading: Promise<void> | null = null;
   /** Something was heard that a read has yet to explain. */
   #suspicious = false;
@@ -50,10 +52,16 @@ export class Tail implements LogListener {
     this.#random = random;
   }
 
+  /** Has something been heard that is not in the window yet? */
+  get behind(): boolean {
+    return this.#suspicious || this.#reading !== null;
+  }
+
   /** Asks nothing of the engine any more. */
   end(): void {
     this.#ended = true;
     this.#early.clear();
+    this.#foreign = [];
   }
 
   // ---- what the engine announces
@@ -62,6 +70,7 @@ export class Tail implements LogListener {
     if (this.#ended) return;
     if (message.epoch !== this.window.epoch) {
       // From a log that is gone, or from one that this tail has not heard of: only the engine can tell.
+      if (this.#foreign.length < MAX_EARLY) this.#foreign.push(message);
       this.#suspect();
     } else if (message.offset === this.window.head + 1) {
       this.#push(message);
@@ -89,7 +98,7 @@ export class Tail implements LogListener {
   async catchUp(): Promise<void> {
     // A read that is under way may have been answered before the call.
     if (this.#reading) await this.#reading;
-    this.#suspect();
+    if (!this.#reading) this.#suspect();
     if (this.#reading) await this.#reading;
   }
 
@@ -107,7 +116,7 @@ export class Tail implements LogListener {
 
   async #read(): Promise<void> {
     let waitMs = RETRY_MIN_MS;
-    while (!this.#ended && (this.#suspicious || this.#early.size > 0)) {
+    while (!this.#ended && this.#suspicious) {
       this.#suspicious = false;
       try {
         const { epoch, head: offset, channel } = this.window;
@@ -122,6 +131,7 @@ export class Tail implements LogListener {
         waitMs = Math.min(waitMs * 2, RETRY_MAX_MS);
       }
     }
+    this.#foreign = [];
   }
 
   #pause(ms: number): Promise<void> {
@@ -130,16 +140,7 @@ export class Tail implements LogListener {
 
   #take(page: Page): void {
     const { window } = this;
-    if (page.epoch !== window.epoch) {
-      this.#owner.startingOver();
-      this.#early.clear();
-      const { epoch, first, lost } = page;
-      window.startOver(
-        { channel: window.channel, epoch, from: 1, to: first - 1, reason: lost ?? "epoch_changed" },
-        this.#clock.now(),
-      );
-      this.#owner.grew();
-    }
+    if (page.epoch !== window.epoch) this.#startOver(page);
     // What the log has let go of can only come from what was announced.
     for (const message of [...this.#early.values()].sort((a, b) => a.offset - b.offset)) {
       if (message.offset < page.first) this.#pushAfterHole(message);
@@ -149,6 +150,19 @@ export class Tail implements LogListener {
       if (message.offset > window.head) this.#pushAfterHole(message);
     }
     this.#pushEarly();
+  }
+
+  #startOver({ epoch, first, lost }: Page): void {
+    const { window } = this;
+    this.#owner.startingOver();
+    this.#early.clear();
+    for (const message of this.#foreign) {
+      if (message.epoch === epoch) this.#early.set(message.offset, message);
+    }
+    const to = Math.min(first, ...this.#early.keys()) - 1;
+    const gap = { channel: window.channel, epoch, from: 1, to, reason: lost ?? "epoch_changed" } as const;
+    window.startOver(gap, this.#clock.now());
+    this.#owner.grew();
   }
 
   #pushAfterHole(message: Message): void {

@@ -21,6 +21,8 @@ export class Window {
   /** The sequence number of `#entries[0]`, gone or not. */
   #base = 0;
   #cost = 0;
+  /** The sequence number of the gap with which the epoch began, if it began here. */
+  #beginning = -1;
 
   constructor(channel: ChannelName, position: Position) {
     this.channel = channel;
@@ -44,6 +46,10 @@ export class Window {
   /** The sequence number that the next entry will get. */
   get end(): number {
     return this.#base + this.#entries.length;
+  }
+  /** The sequence number of the gap with which the epoch began; `null` when the window does not hold it. */
+  get beginning(): number | null {
+    return this.#beginning >= this.first ? this.#beginning : null;
   }
   /** Bytes of memory that the entries take, roughly. */
   get cost(): number {
@@ -76,6 +82,7 @@ export class Window {
     this.dropBefore(this.end);
     this.#epoch = gap.epoch;
     this.#floor = gap.to;
+    this.#beginning = this.end;
     this.push(Entry.ofGap(gap, time));
   }
 
@@ -88,7 +95,10 @@ export class Window {
     );
   }
 
-  /** The sequence number of the first entry after this position; `null` when that lies outside the window. */
+  /**
+   * The sequence number of the first entry after this position; `null` when that lies outside the window, or within
+   * a hole: whoever stands there has seen something that the window has not.
+   */
   seek(position: Position): number | null {
     const { epoch, offset } = position;
     if (epoch !== this.#epoch || offset < this.#floor || offset > this.#head) return null;
@@ -99,7 +109,8 @@ export class Window {
       if ((this.#entries[middle]?.offset ?? 0) > offset) high = middle;
       else low = middle + 1;
     }
-    return this.#base + low;
+    const gap = this.#entries[low]?.gap;
+    return gap && gap.from <= offset ? null : this.#base + low;
   }
 
   /** Lets go of what the retention no longer keeps, but of nothing from `keepFrom` (a sequence number) on. */

@@ -1,0 +1,103 @@
+import { FanfareError } from "@fanfare/protocol";
+import { expect, test } from "vitest";
+import { DEFAULT_RULE, RuleError, type RuleOptions, Rules } from "./rules.js";
+
+test("a channel that no rule is for has the default", () => {
+  expect(new Rules().of("order:42")).toEqual(DEFAULT_RULE);
+  expect(new Rules([{ channels: "ticker:**", history: 1 }]).of("order:42")).toEqual(DEFAULT_RULE);
+});
+
+test("the most specific rule wins, in whatever order they are written", () => {
+  const rules: RuleOptions[] = [
+    { channels: "**", history: 1 },
+    { channels: "order:**", history: 2 },
+    { channels: "order:*", history: 3 },
+    { channels: "order:*:lines", history: 4 },
+    { channels: "order:42:*", history: 5 },
+    { channels: "order:42", history: 6 },
+  ];
+  for (const order of [rules, [...rules].reverse()]) {
+    const of = (channel: string) => new Rules(order).of(channel).retention.messages;
+    expect(of("news")).toBe(1);
+    expect(of("order:7:a:b")).toBe(2);
+    expect(of("order:7")).toBe(3);
+    expect(of("order:7:lines")).toBe(4);
+    expect(of("order:42:lines")).toBe(5);
+    expect(of("order:42")).toBe(6);
+  }
+});
+
+test("the winner wins whole: what it leaves out is the default, not the next best rule's", () => {
+  const rules = new Rules([
+    {
+      channels: "order:*",
+      history: 7,
+      historySeconds: 5,
+      maxRate: 10,
+      events: "latest",
+      durability: "memory",
+    },
+    { channels: "order:42", history: 3 },
+  ]);
+  expect(rules.of("order:7")).toEqual({
+    retention: { messages: 7, ageMs: 5000 },
+    maxWritesPerSecond: 10,
+    events: "latest",
+    durability: "memory",
+    auto: false,
+  });
+  expect(rules.of("order:42")).toEqual({ ...DEFAULT_RULE, retention: { messages: 3, ageMs: 300_000 } });
+});
+
+test("two rules for one pattern are refused", () => {
+  const rules = [{ channels: "order:*" }, { channels: "news" }, { channels: "order:*", history: 1 }];
+  expect(() => new Rules(rules)).toThrow(/order:\*/);
+});
+
+test("a pattern that is none is refused", () => {
+  expect(() => new Rules([{ channels: "a:**:b" }])).toThrow(FanfareError);
+});
+
+test("channels that every connection hears are known by name", () => {
+  const rules = new Rules([
+    { channels: "news", auto: true },
+    { channels: "a:b", auto: true },
+    { channels: "c" },
+  ]);
+  expect([...rules.auto].sort()).toEqual(["a:b", "news"]);
+  expect(() => new Rules([{ channels: "a:*", auto: true }])).toThrow(/a:\*.*auto/);
+});
+
+const refused: [string, unknown][] = [
+  ["history", -1],
+  ["history", 1.5],
+  ["history", 100_001],
+  ["history", Number.NaN],
+  ["history", "5"],
+  ["historySeconds", 0],
+  ["historySeconds", -5],
+  ["historySeconds", Number.POSITIVE_INFINITY],
+  ["historySeconds", "5"],
+  ["maxRate", 0],
+  ["maxRate", 1001],
+  ["maxRate", Number.NaN],
+  ["maxRate", "5"],
+  ["events", "newest"],
+  ["durability", "disk"],
+];
+test.each(refused)("%s: %s is refused, and the refusal names both", (name, value) => {
+  const refuse = () => new Rules([{ channels: "order:*", [name]: value }]);
+  expect(refuse).toThrow(RuleError);
+  expect(refuse).toThrow(`rule order:*: ${name} is ${value}`);
+});
+
+test("the edges of what is allowed are allowed", () => {
+  const edges: Partial<RuleOptions>[] = [
+    { history: 0 },
+    { history: 100_000 },
+    { maxRate: 1000 },
+    { maxRate: 0.1 },
+    { historySeconds: 0.5 },
+  ];
+  for (const edge of edges) expect(() => new Rules([{ channels: "a", ...edge }])).not.toThrow();
+});

@@ -1,0 +1,325 @@
+/**
+ * A client for tests that follows PROTOCOL.md to the letter and compares every frame with the truth: what the engine really
+ * appended. Throws at the first frame that is false, out of order, or hides a hole.
+ */
+import type { ChannelName, Position } from "@fanfare/protocol";
+import type { Hub } from "../hub/hub.js";
+import type { Rules } from "../hub/rules.js";
+import type { Batch } from "../hub/subscription.js";
+import { FakeSubscriber, type Frame, type Reading, type SubscribedFrame } from "./fake-subscriber.js";
+import type { RecordedEngine } from "./recorded-engine.js";
+
+/** What was asked, and how the channel really stood then. */
+interface Asked {
+  readonly channel: ChannelName;
+  readonly since: Position | undefined;
+  readonly truth: Position;
+}
+
+interface Request {
+  readonly unanswered: Map<string, Asked>;
+  /** Ends with an `ok`. */
+  readonly closes: "batch" | "unsubscribe" | null;
+  readonly unsubscribes?: ChannelName;
+}
+
+interface Following {
+  position: { epoch: string; offset: number };
+  /** Up to here nothing may be missing that the client did not miss by being slow. */
+  promised: Position | null;
+  /** It began at the head, and has read without a pause since. */
+  keepsUp: boolean;
+  time: number;
+}
+
+export interface World {
+  readonly truth: RecordedEngine;
+  readonly rules: Rules;
+  /** Announcements cannot get lost. */
+  readonly lossless: boolean;
+}
+
+const STARTED_OVER = ["restarted", "epoch_changed", "forgotten"];
+
+export class CheckedClient {
+  readonly name: string;
+  readonly #world: World;
+  readonly #highWaterMark: number;
+  /** Where it stood in each channel when it was last connected. */
+  readonly reached = new Map<ChannelName, Position>();
+  readonly following = new Map<string, Following>();
+  readonly #requests = new Map<number, Request>();
+  #subscriber: FakeSubscriber | null = null;
+  /** It has read everything at once since it connected. */
+  #steady = true;
+  #checked = 0;
+  #lastRequest = 0;
+  #frames: string[] = [];
+
+  constructor(name: string, highWaterMark: number, world: World) {
+    this.name = name;
+    this.#highWaterMark = highWaterMark;
+    this.#world = world;
+  }
+
+  get online(): boolean {
+    return this.#subscriber !== null;
+  }
+  get connectionId(): string | undefined {
+    return this.#subscriber?.connection.id;
+  }
+  /** What was read lately, for messages. */
+  get lately(): string {
+    return this.#frames.slice(-12).join("\n    ");
+  }
+  get unanswered(): number {
+    return this.#requests.size;
+  }
+
+  connect(hub: Hub, reading: Reading): void {
+    this.leave();
+    this.#steady = reading === "at once";
+    this.#subscriber = new FakeSubscriber({ reading, highWaterMark: this.#highWaterMark });
+    this.#checked = 0;
+    this.#subscriber.belongsTo(hub.open(this.#subscriber));
+  }
+
+  leave(): void {
+    this.check();
+    this.#subscriber?.leave();
+    this.#gone();
+  }
+
+  async subscribe(items: readonly { channel: ChannelName; since: Position | undefined }[]): Promise<void> {
+    const asked: Asked[] = [];
+    for (const item of items) asked.push({ ...item, truth: await this.#world.truth.truth(item.channel) });
+    const connection = this.#subscriber?.connection;
+    if (!connection || connection.ended) return;
+    const request = ++this.#lastRequest;
+    const unanswered = new Map(asked.map((each) => [each.channel, each]));
+    this.#requests.set(request, { unanswered, closes: items.length > 1 ? "batch" : null });
+    const batch: Batch = { request, unanswered: items.length };
+    for (const { channel, since } of asked) {
+      connection.subscribe(channel, { request, since, ...(items.length > 1 && { batch }) });
+    }
+  }
+
+  unsubscribe(channel: ChannelName): void {
+    const connection = this.#subscriber?.connection;
+    if (!connection?.subscriptions.has(channel)) return;
+    const request = ++this.#lastRequest;
+    this.#requests.set(request, { unanswered: new Map(), closes: "unsubscribe", unsubscribes: channel });
+    connection.unsubscribe(channel, request);
+  }
+
+  set reading(reading: Reading) {
+    if (reading !== "at once") {
+      this.#steady = false;
+      for (const following of this.following.values()) following.keepsUp = false;
+    }
+    if (this.#subscriber) this.#subscriber.reading = reading;
+  }
+
+  read(bytes: number): void {
+    this.#subscriber?.read(bytes);
+  }
+
+  /** Checks what has been read since the last time. */
+  check(): void {
+    const subscriber = this.#subscriber;
+    if (!subscriber) return;
+    for (; this.#checked < subscriber.frames.length; this.#checked++) {
+      const frame = subscriber.frames[this.#checked];
+      if (!frame) break;
+      this.#frames.push(JSON.stringify(frame).slice(0, 160));
+      this.#frame(frame);
+    }
+    if (subscriber.faults.length > 0) this.#fail(subscriber.faults.join("; "));
+    if (subscriber.ended) this.#gone();
+  }
+
+  /** Everything is calm, and everybody has had time: it has to stand at the head of each of its channels. */
+  async checkArrived(): Promise<void> {
+    this.check();
+    if (this.#requests.size > 0) this.#fail(`requests ${[...this.#requests.keys()]} were not answered`);
+    for (const [name, { position }] of this.following) {
+      const channel = name as ChannelName;
+      const head = await this.#world.truth.truth(channel);
+      const stands = `${position.epoch}:${position.offset}`;
+      if (position.epoch !== head.epoch) this.#fail(`stands at ${stands}, ${name} at ${head.epoch}`);
+      if (this.#skipOwn(channel, position.epoch, position.offset + 1) !== head.offset + 1) {
+        this.#fail(`stands at ${stands}, and the head of ${name} is ${head.offset}`);
+      }
+    }
+  }
+
+  #gone(): void {
+    for (const [channel, { position }] of this.following) {
+      this.reached.set(channel as ChannelName, position as Position);
+    }
+    this.following.clear();
+    this.#requests.clear();
+    this.#subscriber = null;
+  }
+
+  // ---- frames
+
+  #frame(frame: Frame): void {
+    switch (frame.type) {
+      case "subscribed":
+        this.#subscribed(frame);
+        break;
+      case "message":
+        this.#message(frame);
+        break;
+      case "gap":
+        this.#gap(frame);
+        break;
+      case "error":
+        this.#refused(frame);
+        break;
+      case "ok":
+        this.#ok(frame.request);
+        break;
+      case "answer":
+        break;
+    }
+  }
+
+  #take(request: number | undefined, channel: string): Asked {
+    const found = request === undefined ? undefined : this.#requests.get(request);
+    const asked = found?.unanswered.get(channel);
+    if (request === undefined || !found || !asked)
+      this.#fail(`request ${request} for ${channel} was not open`);
+    found.unanswered.delete(channel);
+    if (found.closes === null) this.#requests.delete(request);
+    return asked;
+  }
+
+  #subscribed(frame: SubscribedFrame): void {
+    const { channel, since, truth } = this.#take(frame.request, frame.channel);
+    const { epoch, offset, head, recovered, reason } = frame;
+    if (this.following.has(channel)) this.#fail("subscribed to what it was subscribed to");
+    const newest = this.#world.truth.newest(channel, epoch);
+    // The node may not have heard of a new log yet, but then it must not claim anything about a position.
+    if (since && this.#world.truth.ageOf(channel, epoch) < this.#world.truth.ageOf(channel, truth.epoch)) {
+      this.#fail(`began in ${epoch}, which was gone`);
+    }
+    if (offset > head || head > newest)
+      this.#fail(`head ${head} for offset ${offset}, and newest is ${newest}`);
+    if (!since) {
+      if (recovered || reason) this.#fail("no position was given");
+      if (epoch === truth.epoch && offset > truth.offset) this.#fail(`the head was ${truth.offset}`);
+    } else if (recovered) {
+      if (reason || epoch !== since.epoch || offset !== since.offset) this.#fail("recovered something else");
+      if (this.#world.truth.ageOf(channel, epoch) < 0) this.#fail("recovered from a made-up log");
+    } else if (reason === "evicted") {
+      if (epoch !== since.epoch || offset <= since.offset) this.#fail("evicted what comes before");
+    } else {
+      if (!reason || !STARTED_OVER.includes(reason)) this.#fail(`reason ${reason}`);
+      if (epoch === since.epoch && since.offset <= truth.offset && epoch === truth.epoch) {
+        this.#fail("the position was good");
+      }
+    }
+    this.following.set(channel, {
+      position: { epoch, offset },
+      promised: recovered && epoch === truth.epoch ? truth : null,
+      keepsUp: !since && this.#steady,
+      time: 0,
+    });
+  }
+
+  #message(frame: Extract<Frame, { type: "message" }>): void {
+    const following = this.#followed(frame.channel);
+    const { position } = following;
+    const expected = this.#skipOwn(frame.channel, position.epoch, position.offset + 1, frame.offset);
+    if (frame.offset !== expected) this.#fail(`message ${frame.offset} where ${expected} was to come`);
+    const draft = this.#world.truth.appended(frame.channel, position.epoch, frame.offset);
+    if (!draft) this.#fail(`message ${frame.offset} was never appended`);
+    if (draft.json !== JSON.stringify(frame.data) || draft.event !== frame.event) {
+      this.#fail(`message ${frame.offset} was appended as ${draft.event} ${draft.json.slice(0, 40)}`);
+    }
+    if (draft.except !== undefined && draft.except === this.connectionId) this.#fail("heard itself");
+    if (frame.id !== draft.idempotency?.key) this.#fail(`message ${frame.offset} has key ${frame.id}`);
+    if (frame.time < following.time) this.#fail("time went back");
+    following.time = frame.time;
+    position.offset = frame.offset;
+  }
+
+  #gap(frame: Extract<Frame, { type: "gap" }>): void {
+    const following = this.#followed(frame.channel);
+    const { position, promised } = following;
+    const { epoch, from, to, reason } = frame;
+    const channel = frame.channel as ChannelName;
+    const { truth } = this.#world;
+    if (to > truth.newest(channel, epoch)) this.#fail(`a gap beyond ${truth.newest(channel, epoch)}`);
+    if (epoch !== position.epoch) {
+      if (from !== 1 || to < 0 || !STARTED_OVER.includes(reason)) this.#fail("a new log begins otherwise");
+      if (truth.ageOf(channel, epoch) <= truth.ageOf(channel, position.epoch)) this.#fail("an older log");
+      following.position = { epoch, offset: to };
+      following.promised = null;
+      return;
+    }
+    const expected = this.#skipOwn(channel, epoch, position.offset + 1, from);
+    if (from !== expected || to < from) this.#fail(`a gap where ${expected} was to come`);
+    if (reason === "conflated") this.#checkConflated(channel, epoch, from, to);
+    else if (reason !== "evicted" && reason !== "too_slow") this.#fail(`a gap for ${reason}`);
+    else if (following.keepsUp && this.#world.lossless) this.#fail("a gap for one that keeps up");
+    if (reason === "evicted") {
+      if (this.#world.lossless) this.#fail("the node missed something, and nothing can get lost");
+      if (promised && promised.epoch === epoch && from <= promised.offset) this.#fail("recovered was false");
+    }
+    position.offset = to;
+  }
+
+  #checkConflated(channel: ChannelName, epoch: string, from: number, to: number): void {
+    const { truth, rules } = this.#world;
+    if (rules.of(channel).events !== "latest") this.#fail("the rule does not conflate");
+    const newest = truth.newest(channel, epoch);
+    for (let offset = from; offset <= to; offset++) {
+      const event = truth.appended(channel, epoch, offset)?.event;
+      let later = offset + 1;
+      while (later <= newest && truth.appended(channel, epoch, later)?.event !== event) later++;
+      if (later > newest) this.#fail(`conflated the newest ${event}, ${offset}`);
+    }
+  }
+
+  #refused(frame: Extract<Frame, { type: "error" }>): void {
+    this.#take(frame.request, frame.channel);
+    const allowed = ["already_subscribed", "not_subscribed", "unavailable"];
+    if (!allowed.includes(frame.code)) this.#fail(`refused as ${frame.code}`);
+  }
+
+  #ok(request: number): void {
+    const found = this.#requests.get(request);
+    if (!found?.closes) this.#fail(`ok ${request} was not to come`);
+    if (found.unanswered.size > 0) this.#fail("ok before all were answered");
+    this.#requests.delete(request);
+    const channel = found.unsubscribes;
+    const following = channel && this.following.get(channel);
+    if (!channel || !following) return;
+    this.reached.set(channel, following.position as Position);
+    this.following.delete(channel);
+  }
+
+  #followed(channel: string): Following {
+    const following = this.following.get(channel);
+    if (!following) this.#fail(`a frame of ${channel}, which is not subscribed to`);
+    return following;
+  }
+
+  /** The next offset that is not kept from this connection. */
+  #skipOwn(channel: string, epoch: string, offset: number, upTo = Number.POSITIVE_INFINITY): number {
+    let next = offset;
+    while (next < upTo) {
+      const draft = this.#world.truth.appended(channel, epoch, next);
+      if (draft?.except === undefined || draft.except !== this.connectionId) break;
+      next++;
+    }
+    return next;
+  }
+
+  #fail(what: string): never {
+    throw new Error(`${this.name}: ${what}\n    ${this.lately}`);
+  }
+}
