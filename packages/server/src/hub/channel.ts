@@ -5,10 +5,9 @@
 import type { ChannelName, Position } from "@fanfare/protocol";
 import type { Clock, Random } from "../clock.js";
 import type { Engine, LogListener, LossReason, Message } from "../engine/engine.js";
-import type { Entry } from "./entry.js";
-import { buildPage, overtakenIn, type PageOptions, type WirePage } from "./page.js";
+import { type FallBehind, LiveSubscriptions } from "./live.js";
+import { overtakenIn } from "./page.js";
 import type { Rule } from "./rules.js";
-import type { Encoding } from "./subscriber.js";
 import type { Subscription } from "./subscription.js";
 import { Tail, type TailOwner } from "./tail.js";
 
@@ -31,12 +30,6 @@ export interface ChannelHost {
   deserted(channel: Channel): void;
 }
 
-/** The live subscriptions that share an encoding. */
-interface Group {
-  readonly encoding: Encoding;
-  readonly live: Subscription[];
-}
-
 let serials = 0;
 
 export class Channel implements TailOwner, LogListener {
@@ -45,7 +38,7 @@ export class Channel implements TailOwner, LogListener {
   readonly name: ChannelName;
   readonly rule: Rule;
   readonly #host: ChannelHost;
-  readonly #groups: Group[] = [];
+  readonly #live = new LiveSubscriptions();
   readonly #ahead = new Set<Subscription>();
   readonly #joining = new Set<Subscription>();
   #tail: Tail | null = null;
@@ -140,7 +133,7 @@ export class Channel implements TailOwner, LogListener {
 
   remove(subscription: Subscription): void {
     if (subscription.state === "left") return;
-    if (subscription.state === "live") this.#leaveGroup(subscription);
+    if (subscription.state === "live") this.#live.remove(subscription);
     this.#joining.delete(subscription);
     this.#ahead.delete(subscription);
     subscription.state = "left";
@@ -155,16 +148,9 @@ export class Channel implements TailOwner, LogListener {
 
   /** From here on the subscription gets what is flushed; its cursor must be `flushed`. */
   join(subscription: Subscription): void {
-    const { encoding } = subscription.connection.subscriber;
-    let group = this.#groups.find((each) => each.encoding === encoding);
-    if (!group) {
-      group = { encoding, live: [] };
-      this.#groups.push(group);
-    }
     subscription.state = "live";
     subscription.cursor = null;
-    subscription.index = group.live.length;
-    group.live.push(subscription);
+    this.#live.add(subscription);
   }
 
   /** The subscription has seen more than the channel has flushed, and waits for it. */
@@ -176,6 +162,11 @@ export class Channel implements TailOwner, LogListener {
   /** The sequence number up to which live subscriptions have been written. */
   get flushed(): number {
     return this.#flushed;
+  }
+
+  /** How many entries wait to be flushed. */
+  get unflushed(): number {
+    return this.#tail ? this.#tail.window.end - this.#flushed : 0;
   }
 
   /**
@@ -195,14 +186,6 @@ export class Channel implements TailOwner, LogListener {
     subscription.state = "lagging";
     subscription.cursor = { epoch: window.epoch, offset: window.head };
     subscription.connection.enqueue(subscription);
-  }
-
-  #leaveGroup(subscription: Subscription): void {
-    const group = this.#groups.find((each) => each.live[subscription.index] === subscription);
-    const last = group?.live.pop();
-    if (!group || !last || last === subscription) return;
-    group.live[subscription.index] = last;
-    last.index = subscription.index;
   }
 
   // ---- flushing
@@ -227,8 +210,7 @@ export class Channel implements TailOwner, LogListener {
     if (end > this.#flushed) {
       const entries = window.slice(this.#flushed, end);
       const options = this.rule.events === "latest" ? { overtaken: overtakenIn(entries) } : {};
-      const excepted = connectionsExcepted(entries);
-      for (const group of this.#groups) this.#flushGroup(group, entries, options, excepted);
+      this.#live.write(entries, options, this.#fallBehind);
       this.#flushed = end;
       this.#unflushedCost = 0;
       this.#flushedTo = { epoch: window.epoch, offset: window.head };
@@ -248,57 +230,20 @@ export class Channel implements TailOwner, LogListener {
     this.#tail?.window.trim(this.rule.retention, now, this.#keptFrom);
   }
 
-  /** Lets go of everything in memory that has been flushed; the engine still has it. */
+  /** Lets go of as much memory as possible: what is flushed the engine still has, so what waits goes out first. */
   shrink(): void {
+    this.flush();
     this.#tail?.window.dropBefore(this.#keptFrom);
   }
 
-  /** The hot path: nothing is allocated per subscription that keeps up. */
-  #flushGroup(
-    group: Group,
-    entries: readonly Entry[],
-    options: PageOptions,
-    excepted: Set<string> | null,
-  ): void {
-    const { live, encoding } = group;
-    if (live.length === 0) return;
-    const pages = buildPages(entries, encoding, options);
-    // Backwards, so that taking one out (which moves the last into its place) does not skip another.
-    for (let index = live.length - 1; index >= 0; index--) {
-      const subscription = live[index];
-      if (!subscription) continue;
-      const { connection } = subscription;
-      if (connection.full) this.#fallBehind(subscription, this.#flushedTo);
-      else if (!excepted?.has(connection.id)) this.#writePages(subscription, pages);
-      else {
-        const own = buildPages(entries, encoding, { ...options, recipient: connection.id });
-        this.#writePages(subscription, own);
-      }
-    }
-  }
-
-  #writePages(subscription: Subscription, pages: readonly WirePage[]): void {
-    const { connection } = subscription;
-    const last = pages.length - 1;
-    for (let index = 0; index <= last; index++) {
-      const page = pages[index];
-      if (!page) return;
-      connection.write(page.bytes);
-      if (connection.full && index < last) {
-        // When the window starts over, what was before is flushed first: all entries are of one epoch.
-        this.#fallBehind(subscription, { epoch: this.#need().window.epoch, offset: page.offset });
-        return;
-      }
-    }
-  }
-
-  #fallBehind(subscription: Subscription, cursor: Position | null): void {
+  readonly #fallBehind: FallBehind = (subscription, offset) => {
     if (subscription.state !== "live") return;
-    this.#leaveGroup(subscription);
+    this.#live.remove(subscription);
     subscription.state = "lagging";
-    subscription.cursor = cursor;
+    // When the window starts over, what was before is flushed first: all that is written at once is of one epoch.
+    subscription.cursor = offset === null ? this.#flushedTo : { epoch: this.#need().window.epoch, offset };
     subscription.connection.enqueue(subscription);
-  }
+  };
 
   #releaseAhead(): void {
     for (const subscription of this.#ahead) {
@@ -312,24 +257,4 @@ export class Channel implements TailOwner, LogListener {
     if (!this.#tail) throw new TypeError(`${this.name} is not listened to`);
     return this.#tail;
   }
-}
-
-function buildPages(entries: readonly Entry[], encoding: Encoding, options: PageOptions): WirePage[] {
-  const pages: WirePage[] = [];
-  for (let start = 0; start < entries.length; ) {
-    const page = buildPage(entries, start, encoding, options);
-    pages.push(page);
-    start += page.count;
-  }
-  return pages;
-}
-
-function connectionsExcepted(entries: readonly Entry[]): Set<string> | null {
-  let excepted: Set<string> | null = null;
-  for (const { message } of entries) {
-    if (message?.except === undefined) continue;
-    excepted ??= new Set();
-    excepted.add(message.except);
-  }
-  return excepted;
 }

@@ -13,6 +13,7 @@ import type { Limits } from "./limits.js";
 import { PageCache } from "./page-cache.js";
 import type { Rules } from "./rules.js";
 import type { Subscriber } from "./subscriber.js";
+import { Turn, type TurnOwner } from "./turn.js";
 
 /** A channel without subscriptions is listened to for so long, so that a reload of a page costs nothing. */
 const LINGER_MS = 30_000;
@@ -31,7 +32,7 @@ export interface HubOptions {
   readonly random: Random;
 }
 
-export class Hub implements ChannelHost, ConnectionHost {
+export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly random: Random;
@@ -45,15 +46,7 @@ export class Hub implements ChannelHost, ConnectionHost {
   readonly #windows: WindowBudget;
   readonly #waiting: WaitingBudget;
   readonly #ticking: Timer;
-  #dirty: Channel[] = [];
-  /** Channels that have been flushed, and keep what was flushed until the turn is over. */
-  readonly #unsettled = new Set<Channel>();
-  #toPump: Connection[] = [];
-  #heldBack: Connection[] = [];
-  /** Several channels are being flushed, and what one connection gets from them goes out together. */
-  #holding = false;
-  #turnDue = false;
-  #turning = false;
+  readonly #turn: Turn;
   #lastCompared: number;
   #comparing = false;
   #closed = false;
@@ -66,6 +59,7 @@ export class Hub implements ChannelHost, ConnectionHost {
     this.random = options.random;
     this.#windows = new WindowBudget(options.limits.windowBytes);
     this.#waiting = new WaitingBudget(options.limits.waitingBytes);
+    this.#turn = new Turn(options.clock, this);
     this.#lastCompared = options.clock.monotonic();
     this.#ticking = options.clock.every(TICK_MS, () => this.#tick());
   }
@@ -118,7 +112,7 @@ export class Hub implements ChannelHost, ConnectionHost {
   /** Writes out what waits, also what a rule's rate holds back. */
   flush(): void {
     for (const channel of this.#channels.values()) channel.flush();
-    this.#turn();
+    this.#turn.run();
   }
 
   /** Stops listening and ticking; connections have to be closed by their doors. */
@@ -150,6 +144,7 @@ export class Hub implements ChannelHost, ConnectionHost {
       this.#lingering.delete(known);
       return known;
     }
+    if (this.#channels.size >= this.limits.channels) this.#dropLingering();
     if (this.#channels.size >= this.limits.channels) {
       throw new FanfareError("too_many_channels", `${this.limits.channels} channels are listened to`);
     }
@@ -165,13 +160,11 @@ export class Hub implements ChannelHost, ConnectionHost {
   }
 
   soon(channel: Channel): void {
-    this.#dirty.push(channel);
-    this.#endOfTurn();
+    this.#turn.flush(channel);
   }
 
   settleSoon(channel: Channel): void {
-    this.#unsettled.add(channel);
-    if (!this.#turning) this.#endOfTurn();
+    this.#turn.settle(channel);
   }
 
   deserted(channel: Channel): void {
@@ -179,17 +172,11 @@ export class Hub implements ChannelHost, ConnectionHost {
   }
 
   pumpSoon(connection: Connection): void {
-    if (connection.pumpDue) return;
-    connection.pumpDue = true;
-    this.#toPump.push(connection);
-    this.#endOfTurn();
+    this.#turn.pump(connection);
   }
 
   holdBack(connection: Connection): void {
-    if (!this.#holding) return;
-    connection.heldBack = true;
-    connection.subscriber.cork();
-    this.#heldBack.push(connection);
+    this.#turn.holdBack(connection);
   }
 
   becameFull(connection: Connection): void {
@@ -207,54 +194,13 @@ export class Hub implements ChannelHost, ConnectionHost {
 
   // ---- the turn
 
-  #endOfTurn(): void {
-    if (this.#turnDue) return;
-    this.#turnDue = true;
-    this.clock.endOfTurn(() => this.#turn());
+  settled(channel: Channel): void {
+    channel.settle(this.clock.now());
+    if (this.#channels.get(channel.name) === channel) this.#windows.used(channel);
   }
 
-  #turn(): void {
-    this.#turnDue = false;
-    this.#turning = true;
-    const now = this.clock.monotonic();
-    const dirty = this.#dirty;
-    this.#dirty = [];
-    this.#holding = dirty.length > 1;
-    for (const channel of dirty) {
-      const waitMs = channel.flushIfDue(now);
-      if (waitMs > 0) this.clock.after(waitMs, () => this.soon(channel));
-    }
-    this.#holding = false;
-    this.#letGo();
-    const toPump = this.#toPump;
-    this.#toPump = [];
-    for (const connection of toPump) {
-      connection.pumpDue = false;
-      connection.pump();
-    }
-    this.#settle();
+  ended(now: number): void {
     this.#waiting.check(now);
-    this.#turning = false;
-  }
-
-  /** What was flushed in this turn has reached whoever keeps up. */
-  #settle(): void {
-    const now = this.clock.now();
-    for (const channel of this.#unsettled) {
-      channel.settle(now);
-      if (this.#channels.get(channel.name) === channel) this.#windows.used(channel);
-    }
-    this.#unsettled.clear();
-  }
-
-  #letGo(): void {
-    if (this.#heldBack.length === 0) return;
-    const heldBack = this.#heldBack;
-    this.#heldBack = [];
-    for (const connection of heldBack) {
-      connection.heldBack = false;
-      connection.subscriber.uncork();
-    }
   }
 
   // ---- the tick
@@ -268,6 +214,14 @@ export class Hub implements ChannelHost, ConnectionHost {
     this.#windows.trim(this.clock.now(), 1000);
     this.#waiting.check(now);
     if (this.engine.lossy && now - this.#lastCompared >= COMPARE_HEADS_MS) void this.#compareHeads();
+  }
+
+  /** Makes room for a channel that is wanted now. */
+  #dropLingering(): void {
+    for (const channel of this.#lingering.keys()) {
+      this.#drop(channel);
+      return;
+    }
   }
 
   #drop(channel: Channel): void {

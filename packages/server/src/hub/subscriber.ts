@@ -36,7 +36,7 @@ export interface Subscribed extends Position {
   readonly reason?: GapReason;
 }
 
-/** One client's connection, as the hub sees it. */
+/** One client's connection, as the hub sees it. None of its methods throws. */
 export interface Subscriber {
   readonly encoding: Encoding;
   /**

@@ -1,0 +1,94 @@
+/**
+ * The subscriptions of one channel that keep up, by their encodings. Writing to them is the hot path: the same bytes to
+ * each, and nothing is allocated per subscription.
+ */
+import type { Entry } from "./entry.js";
+import { buildPage, type PageOptions, type WirePage } from "./page.js";
+import type { Encoding } from "./subscriber.js";
+import type { Subscription } from "./subscription.js";
+
+interface Group {
+  readonly encoding: Encoding;
+  readonly live: Subscription[];
+}
+
+/** A connection took no more: its subscription has seen up to this offset, or nothing of what was written (`null`). */
+export type FallBehind = (subscription: Subscription, offset: number | null) => void;
+
+export class LiveSubscriptions {
+  readonly #groups: Group[] = [];
+
+  add(subscription: Subscription): void {
+    const { encoding } = subscription.connection.subscriber;
+    let group = this.#groups.find((each) => each.encoding === encoding);
+    if (!group) {
+      group = { encoding, live: [] };
+      this.#groups.push(group);
+    }
+    subscription.index = group.live.length;
+    group.live.push(subscription);
+  }
+
+  remove(subscription: Subscription): void {
+    const group = this.#groups.find((each) => each.live[subscription.index] === subscription);
+    const last = group?.live.pop();
+    if (!group || !last || last === subscription) return;
+    group.live[subscription.index] = last;
+    last.index = subscription.index;
+  }
+
+  /** Writes these entries to all; whoever cannot take them has to be removed by `fallBehind`. */
+  write(entries: readonly Entry[], options: PageOptions, fallBehind: FallBehind): void {
+    const excepted = connectionsExcepted(entries);
+    for (const { encoding, live } of this.#groups) {
+      if (live.length === 0) continue;
+      const pages = buildPages(entries, encoding, options);
+      // Backwards, so that taking one out (which moves the last into its place) does not skip another.
+      for (let index = live.length - 1; index >= 0; index--) {
+        const subscription = live[index];
+        if (!subscription) continue;
+        const { connection } = subscription;
+        if (connection.full) fallBehind(subscription, null);
+        else if (!excepted?.has(connection.id)) writePages(subscription, pages, fallBehind);
+        else {
+          const own = buildPages(entries, encoding, { ...options, recipient: connection.id });
+          writePages(subscription, own, fallBehind);
+        }
+      }
+    }
+  }
+}
+
+function writePages(subscription: Subscription, pages: readonly WirePage[], fallBehind: FallBehind): void {
+  const { connection } = subscription;
+  const last = pages.length - 1;
+  for (let index = 0; index <= last; index++) {
+    const page = pages[index];
+    if (!page) return;
+    connection.write(page.bytes);
+    if (connection.full && index < last) {
+      fallBehind(subscription, page.offset);
+      return;
+    }
+  }
+}
+
+function buildPages(entries: readonly Entry[], encoding: Encoding, options: PageOptions): WirePage[] {
+  const pages: WirePage[] = [];
+  for (let start = 0; start < entries.length; ) {
+    const page = buildPage(entries, start, encoding, options);
+    pages.push(page);
+    start += page.count;
+  }
+  return pages;
+}
+
+function connectionsExcepted(entries: readonly Entry[]): Set<string> | null {
+  let excepted: Set<string> | null = null;
+  for (const { message } of entries) {
+    if (message?.except === undefined) continue;
+    excepted ??= new Set();
+    excepted.add(message.except);
+  }
+  return excepted;
+}
