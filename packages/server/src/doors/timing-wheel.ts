@@ -3,6 +3,8 @@ import type { Clock, Timer } from "../clock.js";
 
 const SLOT_MS = 1000;
 const SLOTS = 128;
+/** What a tick counts at most, however late it comes. */
+const LONGEST_TICK_MS = 2 * SLOT_MS;
 
 export interface Watched {
   /** Answers with the milliseconds until it wants to be looked at again, or `null` when never. */
@@ -14,13 +16,23 @@ export class TimingWheel {
   readonly #clock: Clock;
   readonly #timer: Timer;
   #slot = 0;
-  /** Monotonic milliseconds at the last tick: good to a second, and costs nothing to read. */
-  now: number;
+  /** The clock's monotonic milliseconds at the last tick. */
+  #ticked: number;
+  /**
+   * Milliseconds at the last tick: good to a second, and costs nothing to read. Time in which the process was stopped, or
+   * too busy to tick, is not in it: nobody was listened to meanwhile, so it must not count as silence.
+   */
+  now = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.now = clock.monotonic();
+    this.#ticked = clock.monotonic();
     this.#timer = clock.every(SLOT_MS, () => this.#tick());
+  }
+
+  /** The same as `now`, to the millisecond. */
+  exactly(): number {
+    return this.now + this.#sinceTick();
   }
 
   /** Looks at it after so many milliseconds, rounded up to the second; at most two minutes at once. */
@@ -34,7 +46,8 @@ export class TimingWheel {
   }
 
   #tick(): void {
-    this.now = this.#clock.monotonic();
+    this.now += this.#sinceTick();
+    this.#ticked = this.#clock.monotonic();
     this.#slot = (this.#slot + 1) % SLOTS;
     const due = this.#slots[this.#slot] ?? [];
     this.#slots[this.#slot] = [];
@@ -42,5 +55,9 @@ export class TimingWheel {
       const afterMs = watched.check(this.now);
       if (afterMs !== null) this.add(watched, afterMs);
     }
+  }
+
+  #sinceTick(): number {
+    return Math.min(this.#clock.monotonic() - this.#ticked, LONGEST_TICK_MS);
   }
 }

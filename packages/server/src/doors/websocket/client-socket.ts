@@ -22,6 +22,10 @@ export interface ClientSocketEvents {
   drained(): void;
   /** The `ws` layer found the input invalid and closes the connection by itself. */
   failed(error: Error): void;
+  /** The peer closes: its close frame came. `closed` follows. */
+  closing(): void;
+  /** The peer will send nothing more, and did not say why. `closed` follows. */
+  ended(): void;
   /** It is closed. `code` is what the peer said, or 1006 when it said nothing. */
   closed(code: number): void;
 }
@@ -39,7 +43,12 @@ export class ClientSocket {
     });
     ws.on("error", (error) => events.failed(error));
     ws.on("close", (code) => events.closed(code));
-    socket.on("data", () => events.alive());
+    socket.on("data", () => {
+      events.alive();
+      // These bytes have been through `ws` already.
+      if (ws.readyState === WebSocket.CLOSING) events.closing();
+    });
+    socket.on("end", () => events.ended());
     socket.on("drain", () => events.drained());
   }
 

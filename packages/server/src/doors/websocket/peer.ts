@@ -24,16 +24,15 @@ import { MalformedFrameError, parseClientFrame } from "./client-frame.js";
 import { ClientSocket, type ClientSocketEvents } from "./client-socket.js";
 import type { DoorContext } from "./door.js";
 import { encodeFrame, errorFrame, PONG_FRAME, webSocketEncoding } from "./encoding.js";
+import { Liveness } from "./liveness.js";
 
 /** Seconds between the pings that clients are asked to send. */
 const CLIENT_PING_SECONDS = 15;
 const CONNECT_WITHIN_MS = 10_000;
-const PING_EVERY_MS = 25_000;
-const DEAD_AFTER_MS = 40_000;
-/** The same while the client cannot answer, because its socket is full or we do not read from it. */
-const STUCK_AFTER_MS = 300_000;
 /** How long a full socket is given to take the close frame. */
 const CLOSE_WITHIN_MS = 2000;
+/** When publishes of so many bytes have not been acknowledged by the engine, nothing more is read. */
+const MAX_PUBLISHING = 256 * 1024;
 /** Close codes of a client that left on purpose; 1005 is a close frame without a code. */
 const CLEAN = new Set([1000, 1001, 1005]);
 
@@ -41,29 +40,28 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
   readonly encoding = webSocketEncoding;
   readonly #socket: ClientSocket;
   readonly #door: DoorContext;
+  readonly #liveness: Liveness;
   readonly #remote: string;
   #connection: Connection | null = null;
-  /** Frames that came while the session was being resumed. */
-  #held: ClientFrame[] | null = null;
+  /** Frames that had been read already when reading stopped: what is left of one read of the socket. */
+  readonly #held: Buffer[] = [];
+  // Why nothing is read from the client:
+  #resuming = false;
+  #answersWait = false;
+  /** Bytes of the publishes that the engine has not acknowledged. */
+  #publishing = 0;
   #closing = false;
+  /** The socket is closed or destroyed. */
   #gone = false;
-  #paused = false;
-  /** Monotonic milliseconds, to the second. */
-  #lastByte: number;
-  #lastAccepted: number;
-  #nextPing: number;
-  #connectBy: number;
-  #closeBy = Number.POSITIVE_INFINITY;
-  #waitingAtCheck = 0;
+  // Times are those of the wheel, in milliseconds.
+  readonly #connectBy: number;
+  #closeBy = 0;
 
   constructor(ws: WebSocket, socket: Socket, door: DoorContext) {
     this.#door = door;
     this.#remote = socket.remoteAddress ?? "unknown";
-    const { now } = door.wheel;
-    this.#lastByte = now;
-    this.#lastAccepted = now;
-    this.#connectBy = now + CONNECT_WITHIN_MS;
-    this.#nextPing = now + PING_EVERY_MS * (0.9 + 0.2 * door.hub.random.fraction());
+    this.#liveness = new Liveness(door.wheel, door.hub.random);
+    this.#connectBy = door.wheel.exactly() + CONNECT_WITHIN_MS;
     this.#socket = new ClientSocket(ws, socket, this);
     door.wheel.add(this, CONNECT_WITHIN_MS);
   }
@@ -75,6 +73,7 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
   }
 
   write(bytes: Uint8Array): boolean {
+    if (this.#socket.waitingBytes === 0) this.#liveness.accepted();
     return this.#socket.write(bytes);
   }
 
@@ -87,14 +86,13 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
   }
 
   pauseReading(): void {
-    this.#paused = true;
-    this.#socket.pause();
+    this.#answersWait = true;
+    this.#stopReading();
   }
 
   resumeReading(): void {
-    this.#paused = false;
-    this.#lastByte = this.#door.wheel.now;
-    this.#socket.resume();
+    this.#answersWait = false;
+    this.#readAgain();
   }
 
   end(reason: EndReason): void {
@@ -114,11 +112,11 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
   // ---- what the socket tells
 
   alive(): void {
-    this.#lastByte = this.#door.wheel.now;
+    this.#liveness.heard();
   }
 
   drained(): void {
-    this.#lastAccepted = this.#door.wheel.now;
+    this.#liveness.accepted();
     this.#connection?.drained();
   }
 
@@ -128,22 +126,29 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
 
   text(data: Buffer): void {
     if (this.#closing) return;
-    try {
-      this.#take(parseClientFrame(data.toString()), data.length);
-    } catch (error) {
-      if (error instanceof MalformedFrameError) this.#malformed(error.message);
-      else this.#failedInside(error);
-    }
+    if (this.#stopped) this.#held.push(data);
+    else this.#handle(data);
   }
 
   failed(error: Error): void {
     this.#door.log.debug({ remote: this.#remote, err: error }, "invalid WebSocket input");
+    this.ended();
+  }
+
+  closing(): void {
+    // Its session ends, or not, with the code that `closed` brings.
+    this.#closeSoon();
+  }
+
+  ended(): void {
+    if (this.#closing) return;
     this.#leave(false);
-    this.#closing = true;
+    this.#closeSoon();
   }
 
   closed(code: number): void {
-    this.#leave(!this.#closing && CLEAN.has(code));
+    this.#leave(CLEAN.has(code));
+    this.#closing = true;
     this.#gone = true;
     this.#door.gone(this);
   }
@@ -160,13 +165,12 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
   close(code: CloseCode, reason: string): void {
     if (this.#closing) return;
     this.#leave(false);
-    this.#closing = true;
+    this.#closeSoon();
     this.#socket.close(code.code, reason);
-    this.#closeBy = this.#door.wheel.now + CLOSE_WITHIN_MS;
-    this.#door.wheel.add(this, CLOSE_WITHIN_MS);
   }
 
   destroy(): void {
+    this.#gone = true;
     this.#socket.destroy();
   }
 
@@ -174,27 +178,23 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
   check(now: number): number | null {
     if (this.#gone) return null;
     if (this.#closing) return this.#checkClosing(now);
-    if (!this.#connection && !this.#held && now >= this.#connectBy) {
+    if (!this.#connection && !this.#resuming && now >= this.#connectBy) {
       this.close(CLOSE.connectTimeout, `no connect frame within ${CONNECT_WITHIN_MS / 1000} seconds`);
       return null;
     }
-    const stuck = this.#paused || this.#connection?.full === true;
-    if (this.waitingBytes < this.#waitingAtCheck) this.#lastAccepted = now;
-    this.#waitingAtCheck = this.waitingBytes;
-    const lastSign = stuck ? Math.max(this.#lastByte, this.#lastAccepted) : this.#lastByte;
-    const deadAt = lastSign + (stuck ? STUCK_AFTER_MS : DEAD_AFTER_MS);
-    if (now >= deadAt) {
-      this.#door.log.info({ remote: this.#remote, silentMs: now - lastSign, stuck }, "client is dead");
+    const { deadForMs, ping, due, lookAt } = this.#liveness.look(now, this.waitingBytes, !this.#stopped);
+    if (deadForMs !== null) {
+      this.#door.log.info(
+        { remote: this.#remote, silentMs: deadForMs, waitingBytes: this.waitingBytes },
+        "client is dead",
+      );
       this.destroy();
       return null;
     }
-    if (now >= this.#nextPing) {
-      this.#nextPing = now + PING_EVERY_MS * (0.9 + 0.2 * this.#door.hub.random.fraction());
-      if (!stuck) this.#socket.ping();
-      if (this.#connection) this.#door.sessions.renew(this.#connection);
-    }
-    const connectBy = this.#connection ? Number.POSITIVE_INFINITY : this.#connectBy;
-    return Math.min(deadAt, this.#nextPing, connectBy) - now;
+    if (ping) this.#socket.ping();
+    if (due && this.#connection) this.#door.sessions.renew(this.#connection);
+    const connectBy = this.#connection || this.#resuming ? Number.POSITIVE_INFINITY : this.#connectBy;
+    return Math.min(lookAt, connectBy) - now;
   }
 
   #checkClosing(now: number): number | null {
@@ -209,13 +209,52 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
     return null;
   }
 
+  /** The connection is closing, whoever began: nothing more is read, and it has to be over in time. */
+  #closeSoon(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#closeBy = this.#door.wheel.exactly() + CLOSE_WITHIN_MS;
+    this.#door.wheel.add(this, CLOSE_WITHIN_MS);
+  }
+
+  // ---- reading
+
+  get #stopped(): boolean {
+    return this.#resuming || this.#answersWait || this.#publishing >= MAX_PUBLISHING;
+  }
+
+  #stopReading(): void {
+    // A closing socket has to see the peer's answer.
+    if (this.#closing) return;
+    this.#liveness.accepted();
+    this.#socket.pause();
+  }
+
+  /** Goes on with the frames that had been read, then with reading, unless there is still a reason not to. */
+  #readAgain(): void {
+    while (!this.#stopped && !this.#closing) {
+      const data = this.#held.shift();
+      if (!data) {
+        this.#liveness.heard();
+        this.#socket.resume();
+        return;
+      }
+      this.#handle(data);
+    }
+  }
+
   // ---- frames
 
-  #take(frame: ClientFrame, length: number): void {
-    if (this.#held) {
-      this.#held.push(frame);
-      return;
+  #handle(data: Buffer): void {
+    try {
+      this.#take(parseClientFrame(data.toString()), data.length);
+    } catch (error) {
+      if (error instanceof MalformedFrameError) this.#malformed(error.message);
+      else this.#failedInside(error);
     }
+  }
+
+  #take(frame: ClientFrame, length: number): void {
     const connection = this.#connection;
     if (frame.type === "connect") {
       if (connection) throw new MalformedFrameError("a second connect frame");
@@ -242,7 +281,7 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
         });
         return;
       case "publish":
-        void this.#publish(connection, frame);
+        void this.#publish(connection, frame, length);
     }
   }
 
@@ -251,19 +290,19 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
       this.#connected(frame, false);
       return;
     }
-    this.#held = [];
-    this.#door.sessions.resume(frame.session).then(
-      (resumed) => this.#connected(frame, resumed),
-      (error: unknown) => {
+    this.#resuming = true;
+    this.#stopReading();
+    this.#door.sessions
+      .resume(frame.session)
+      .catch((error: unknown) => {
         this.#door.log.warn({ err: error }, "a session could not be looked up");
-        this.#connected(frame, false);
-      },
-    );
+        return false;
+      })
+      .then((resumed) => this.#connected(frame, resumed))
+      .catch((error: unknown) => this.#failedInside(error));
   }
 
   #connected(frame: ConnectFrame, resumed: boolean): void {
-    const held = this.#held ?? [];
-    this.#held = null;
     if (this.#closing || this.#gone) return;
     const { hub, sessions } = this.#door;
     let connection: Connection;
@@ -288,14 +327,9 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
       const since = frame.since?.find((each) => each.channel === channel);
       this.#subscribe(connection, { channel }, { request: undefined, since });
     }
-    for (const later of held) {
-      if (this.#closing) return;
-      try {
-        this.#take(later, 0);
-      } catch (error) {
-        if (error instanceof MalformedFrameError) this.#malformed(error.message);
-        else this.#failedInside(error);
-      }
+    if (this.#resuming) {
+      this.#resuming = false;
+      this.#readAgain();
     }
   }
 
@@ -311,12 +345,16 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
       connection.subscribe(channel, request);
     } catch (error) {
       if (!(error instanceof FanfareError)) throw error;
-      connection.refuse(text, request, error);
+      // Encoded now, unlike a refusal of the hub: the text may be as long as a frame, and has to count as what it is.
+      connection.answer(encodeFrame(errorFrame(error, request.request, text)));
+      if (request.batch) connection.answered(request.batch);
     }
   }
 
-  async #publish(connection: Connection, frame: PublishFrame): Promise<void> {
+  async #publish(connection: Connection, frame: PublishFrame, length: number): Promise<void> {
     const { id, event, data, key } = frame;
+    this.#publishing += length;
+    if (this.#stopped) this.#stopReading();
     try {
       const channel = parseChannelName(frame.channel);
       this.#authorize("publish", channel);
@@ -332,6 +370,10 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
       else if (error.code === "forbidden") this.close(CLOSE.notAllowed, error.message);
       else if (error.code === "too_large") this.close(CLOSE.tooBig, error.message);
       else connection.answer(encodeFrame(errorFrame(error, id, frame.channel)));
+    } finally {
+      const stopped = this.#stopped;
+      this.#publishing -= length;
+      if (stopped) this.#readAgain();
     }
   }
 

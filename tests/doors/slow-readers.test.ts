@@ -1,0 +1,123 @@
+import { createServer } from "node:http";
+import type { Socket } from "node:net";
+import { parseChannelName } from "@fanfare/protocol";
+import { expect, onTestFinished, test } from "vitest";
+import { sameOrigin } from "../../packages/server/src/access/origins.js";
+import { policyOf } from "../../packages/server/src/access/policy.js";
+import { systemClock, systemRandom } from "../../packages/server/src/clock.js";
+import { WebSocketDoor } from "../../packages/server/src/doors/websocket/door.js";
+import { MemoryEngine } from "../../packages/server/src/engine/memory-engine.js";
+import type { Connection } from "../../packages/server/src/hub/connection.js";
+import { Hub } from "../../packages/server/src/hub/hub.js";
+import { DEFAULT_LIMITS } from "../../packages/server/src/hub/limits.js";
+import { Rules } from "../../packages/server/src/hub/rules.js";
+import { Sessions } from "../../packages/server/src/hub/sessions.js";
+import { silentLog } from "../../packages/server/src/log.js";
+import { Client, type Delivery } from "./client.js";
+import { OPCODE, RawClient } from "./raw-client.js";
+import { listening } from "./serving.js";
+import { until } from "./waiting.js";
+
+const CLIENTS = 100;
+const MESSAGES = 5000;
+const CHANNELS = Array.from({ length: 20 }, (_, index) => parseChannelName(`channel:${index}`));
+const PER_CHANNEL = MESSAGES / CHANNELS.length;
+const KiB = 1024;
+
+/** A hub and a door with nothing around them, to look inside. */
+async function bareDoor() {
+  const clock = systemClock;
+  const random = systemRandom;
+  const engine = new MemoryEngine({ clock, random, allowIsolated: true });
+  const rules = new Rules([{ channels: "**", history: 10 }]);
+  const hub = new Hub({ engine, rules, limits: DEFAULT_LIMITS, clock, random });
+  const sessions = new Sessions(hub);
+  const authorize = policyOf("listen");
+  const door = new WebSocketDoor({ hub, sessions, authorize, checkOrigin: sameOrigin([]), log: silentLog });
+  const server = createServer();
+  server.on("upgrade", (request, socket: Socket, head) => door.upgrade(request, socket, head));
+  const port = await listening(server);
+  onTestFinished(async () => {
+    await door.close(0);
+    hub.close();
+    await engine.close();
+  });
+  return { hub, port };
+}
+
+/** What this process holds for a connection: what its socket has not taken, and what was read for it. */
+function heldFor({ subscriber, subscriptions }: Connection): number {
+  let bytes = subscriber.waitingBytes;
+  for (const { read } of subscriptions.values()) {
+    for (const { json } of read?.messages ?? []) bytes += json.length;
+  }
+  return bytes;
+}
+
+test("100 clients that stop reading hold at most 192 KiB each, disturb nobody, and learn what they missed", async () => {
+  const { hub, port } = await bareDoor();
+  const beside = await Client.connect(`ws://localhost:${port}/`);
+  for (const channel of CHANNELS) await beside.subscribe(channel);
+
+  const slow: RawClient[] = [];
+  for (let tens = 0; tens < CLIENTS / 10; tens++) {
+    slow.push(...(await Promise.all(Array.from({ length: 10 }, () => RawClient.connect(port)))));
+  }
+  for (const client of slow) {
+    client.say({ type: "subscribe", id: 1, channels: CHANNELS.map((channel) => ({ channel })) });
+  }
+  await Promise.all(slow.map((client) => client.json("ok")));
+  for (const client of slow) client.socket.pause();
+
+  let most = 0;
+  const data = "x".repeat(KiB);
+  for (let count = 0; count < MESSAGES; count += CHANNELS.length) {
+    await Promise.all(CHANNELS.map((channel) => hub.publish(channel, { data })));
+    await new Promise<void>((done) => setImmediate(done));
+    for (const connection of hub.connections.values()) most = Math.max(most, heldFor(connection));
+  }
+  expect(hub.stats().fullConnections).toBe(CLIENTS);
+  expect(most).toBeGreaterThan(64 * KiB);
+  expect(most).toBeLessThanOrEqual(192 * KiB);
+
+  // The client beside them got all of it.
+  const all = new Sequences();
+  for (const frame of await beside.deliveries.take(MESSAGES)) all.take(frame);
+  expect(all).toMatchObject({ wrong: [], gaps: 0, complete: CHANNELS.length });
+
+  // Those who read again get, per channel, one sequence whose holes are announced, up to the head.
+  for (const client of slow) client.socket.resume();
+  await until(() => hub.stats().fullConnections === 0, "all have caught up");
+  let gaps = 0;
+  for (const client of slow) {
+    const got = new Sequences();
+    while (got.complete < CHANNELS.length) {
+      const { opcode, payload } = await client.frames.next();
+      if (opcode === OPCODE.text) got.take(JSON.parse(payload.toString()) as Delivery);
+    }
+    expect(got.wrong).toEqual([]);
+    expect(client.frames.size).toBe(0);
+    gaps += got.gaps;
+  }
+  expect(gaps).toBeGreaterThan(CLIENTS);
+});
+
+/** Checks that each channel is one sequence from 1 to the head, whose holes are announced. */
+class Sequences {
+  readonly wrong: Delivery[] = [];
+  gaps = 0;
+  /** Channels that have reached the head. */
+  complete = 0;
+  readonly #reached = new Map<string, number>();
+
+  take(frame: Delivery): void {
+    const [from, to] = frame.type === "gap" ? [frame.from, frame.to] : [frame.offset, frame.offset];
+    if (from !== (this.#reached.get(frame.channel) ?? 0) + 1) this.wrong.push(frame);
+    if (frame.type === "gap") {
+      this.gaps++;
+      if (frame.reason !== "too_slow") this.wrong.push(frame);
+    }
+    this.#reached.set(frame.channel, to);
+    if (to === PER_CHANNEL) this.complete++;
+  }
+}
