@@ -43,6 +43,13 @@ export const CLOSE = {
     reconnect: false,
     remedy: "Send JSON as UTF-8 text.",
   },
+  tooFragmented: {
+    code: 1008,
+    name: "too_fragmented",
+    meaning: "A message came in far too many pieces. Means the same as 4400.",
+    reconnect: false,
+    remedy: "Send each message as one frame.",
+  },
   frameTooBig: {
     code: 1009,
     name: "frame_too_big",

@@ -55,6 +55,8 @@ export class Connection {
   ended = false;
   /** The hash under which its session is kept. */
   session: string | null = null;
+  /** Who publishes through it: the first connection of its session. */
+  publisher: string;
   readonly #host: ConnectionHost;
   #answers: Uint8Array[] = [];
   #ring: (Subscription | LazyAnswer)[] = [];
@@ -65,6 +67,7 @@ export class Connection {
 
   constructor(id: string, subscriber: Subscriber, host: ConnectionHost) {
     this.id = id;
+    this.publisher = id;
     this.subscriber = subscriber;
     this.#host = host;
   }

@@ -10,6 +10,18 @@ import type { Hub } from "./hub.js";
 const RENEWAL_MS = 90_000;
 const END_TOPIC = "connection.resumed";
 
+/** What goes on in the next connection. */
+export interface ResumedSession {
+  /** Who publishes: idempotency keys stay its own. */
+  readonly publisher: string;
+}
+
+/** What the engine keeps. */
+interface StoredSession extends ResumedSession {
+  /** The connection that holds the session, or held it last. */
+  readonly connection: string;
+}
+
 export class Sessions {
   readonly #hub: Hub;
   readonly #ttlMs: number;
@@ -25,17 +37,18 @@ export class Sessions {
     });
   }
 
-  /** A new session for a connection; answers with the secret, 128 bits. */
-  begin(connection: Connection): string {
+  /** A new session for a connection, going on from an earlier one or not; answers with the secret, 128 bits. */
+  begin(connection: Connection, resumed: ResumedSession | null): string {
     const secret = Buffer.from(this.#hub.random.bytes(16)).toString("base64url");
     connection.session = hash("sha256", secret, "base64url");
+    connection.publisher = resumed?.publisher ?? connection.id;
     this.renew(connection);
     return secret;
   }
 
   /** The connection lives: its session stays. */
   renew(connection: Connection): void {
-    if (connection.session) void this.#put(connection.session, connection.id, this.#ttlMs + RENEWAL_MS);
+    if (connection.session) void this.#put(connection.session, connection, this.#ttlMs + RENEWAL_MS);
   }
 
   /** The connection is over. After a clean end the session is over too. */
@@ -44,23 +57,22 @@ export class Sessions {
     connection.session = null;
     if (!session) return;
     if (clean) this.#hub.engine.takeSession(session).catch(ignore);
-    else void this.#put(session, connection.id, this.#ttlMs);
+    else void this.#put(session, connection, this.#ttlMs);
   }
 
   /**
-   * Takes over the session with this secret; a connection that still holds it is ended. False when there is none.
+   * Takes over the session with this secret; a connection that still holds it is ended. `null` when there is none.
    *
    * @throws FanfareError `unavailable`
    */
-  async resume(secret: string): Promise<boolean> {
+  async resume(secret: string): Promise<ResumedSession | null> {
     const json = await this.#hub.engine.takeSession(hash("sha256", secret, "base64url"));
-    if (json === null) return false;
-    const earlier: unknown = JSON.parse(json);
-    if (typeof earlier !== "string") return false;
-    const here = this.#hub.connections.get(earlier);
+    if (json === null) return null;
+    const session = JSON.parse(json) as StoredSession;
+    const here = this.#hub.connections.get(session.connection);
     if (here) here.subscriber.end("resumed_elsewhere");
-    else await this.#hub.engine.signal(END_TOPIC, json);
-    return true;
+    else await this.#hub.engine.signal(END_TOPIC, JSON.stringify(session.connection));
+    return session;
   }
 
   close(): void {
@@ -68,8 +80,9 @@ export class Sessions {
   }
 
   /** A session that could not be kept cannot be resumed, which the client is told then; nothing else is lost. */
-  async #put(session: string, connection: string, ttlMs: number): Promise<void> {
-    await this.#hub.engine.putSession(session, JSON.stringify(connection), ttlMs).catch(ignore);
+  async #put(session: string, { id, publisher }: Connection, ttlMs: number): Promise<void> {
+    const stored: StoredSession = { connection: id, publisher };
+    await this.#hub.engine.putSession(session, JSON.stringify(stored), ttlMs).catch(ignore);
   }
 }
 

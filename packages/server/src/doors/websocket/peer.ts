@@ -4,27 +4,18 @@
  */
 
 import type { Socket } from "node:net";
-import {
-  CLOSE,
-  type ClientFrame,
-  type CloseCode,
-  type ConnectFrame,
-  FanfareError,
-  type PublishFrame,
-  parseChannelName,
-  type SubscribeItem,
-} from "@fanfare/protocol";
+import { CLOSE, type ClientFrame, type CloseCode, type ConnectFrame, FanfareError } from "@fanfare/protocol";
 import type { WebSocket } from "ws";
-import { type Action, FORBIDDEN_REMEDY, NOBODY } from "../../access/policy.js";
 import type { Connection } from "../../hub/connection.js";
+import type { ResumedSession } from "../../hub/sessions.js";
 import type { EndReason, Subscriber } from "../../hub/subscriber.js";
-import type { SubscribeRequest } from "../../hub/subscription.js";
 import type { Watched } from "../timing-wheel.js";
 import { MalformedFrameError, parseClientFrame } from "./client-frame.js";
 import { ClientSocket, type ClientSocketEvents } from "./client-socket.js";
 import type { DoorContext } from "./door.js";
-import { encodeFrame, errorFrame, PONG_FRAME, webSocketEncoding } from "./encoding.js";
+import { encodeFrame, webSocketEncoding } from "./encoding.js";
 import { Liveness } from "./liveness.js";
+import { type Requester, Requests } from "./requests.js";
 
 /** Seconds between the pings that clients are asked to send. */
 const CLIENT_PING_SECONDS = 15;
@@ -32,24 +23,25 @@ const CONNECT_WITHIN_MS = 10_000;
 /** How long a full socket is given to take the close frame. */
 const CLOSE_WITHIN_MS = 2000;
 /** When publishes of so many bytes have not been acknowledged by the engine, nothing more is read. */
-const MAX_PUBLISHING = 256 * 1024;
+const MAX_UNACKNOWLEDGED = 256 * 1024;
 /** Close codes of a client that left on purpose; 1005 is a close frame without a code. */
 const CLEAN = new Set([1000, 1001, 1005]);
 
-export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
+export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, Requester {
   readonly encoding = webSocketEncoding;
   readonly #socket: ClientSocket;
   readonly #door: DoorContext;
   readonly #liveness: Liveness;
   readonly #remote: string;
   #connection: Connection | null = null;
+  #requests: Requests | null = null;
   /** Frames that had been read already when reading stopped: what is left of one read of the socket. */
   readonly #held: Buffer[] = [];
   // Why nothing is read from the client:
   #resuming = false;
   #answersWait = false;
   /** Bytes of the publishes that the engine has not acknowledged. */
-  #publishing = 0;
+  #unacknowledged = 0;
   #closing = false;
   /** The socket is closed or destroyed. */
   #gone = false;
@@ -153,6 +145,21 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
     this.#door.gone(this);
   }
 
+  // ---- what requests ask
+
+  publishing(bytes: number): void {
+    const stopped = this.#stopped;
+    this.#unacknowledged += bytes;
+    if (!stopped && this.#stopped) this.#stopReading();
+    else if (stopped && !this.#stopped) this.#readAgain();
+  }
+
+  /** An error of ours: this client is sent away, everybody else goes on. */
+  failedInside(error: unknown): void {
+    this.#door.log.error({ err: error, remote: this.#remote }, "a frame could not be handled");
+    this.close(CLOSE.internal, "the server failed to handle a frame; its log says why");
+  }
+
   // ---- the door
 
   /** The server stops: come back after so many seconds. */
@@ -220,7 +227,7 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
   // ---- reading
 
   get #stopped(): boolean {
-    return this.#resuming || this.#answersWait || this.#publishing >= MAX_PUBLISHING;
+    return this.#resuming || this.#answersWait || this.#unacknowledged >= MAX_UNACKNOWLEDGED;
   }
 
   #stopReading(): void {
@@ -250,44 +257,19 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
       this.#take(parseClientFrame(data.toString()), data.length);
     } catch (error) {
       if (error instanceof MalformedFrameError) this.#malformed(error.message);
-      else this.#failedInside(error);
+      else this.failedInside(error);
     }
   }
 
   #take(frame: ClientFrame, length: number): void {
-    const connection = this.#connection;
-    if (frame.type === "connect") {
-      if (connection) throw new MalformedFrameError("a second connect frame");
-      this.#connect(frame);
-      return;
-    }
-    if (!connection) throw new MalformedFrameError(`a ${frame.type} frame before connect`);
-    const { messageBytes } = this.#door.hub.limits;
-    if (frame.type !== "publish" && length > messageBytes) {
-      this.close(CLOSE.tooBig, `a ${frame.type} frame of ${length} bytes; ${messageBytes} are allowed`);
-      return;
-    }
-    switch (frame.type) {
-      case "ping":
-        connection.answer(PONG_FRAME);
-        return;
-      case "subscribe":
-        if ("channels" in frame) this.#subscribeAll(connection, frame.id, frame.channels);
-        else this.#subscribe(connection, frame, { request: frame.id, since: frame.since });
-        return;
-      case "unsubscribe":
-        this.#answerErrors(connection, frame.id, frame.channel, () => {
-          connection.unsubscribe(parseChannelName(frame.channel), frame.id);
-        });
-        return;
-      case "publish":
-        void this.#publish(connection, frame, length);
-    }
+    if (this.#requests) this.#requests.take(frame, length);
+    else if (frame.type === "connect") this.#connect(frame);
+    else throw new MalformedFrameError(`a ${frame.type} frame before connect`);
   }
 
   #connect(frame: ConnectFrame): void {
     if (frame.session === undefined) {
-      this.#connected(frame, false);
+      this.#connected(frame, null);
       return;
     }
     this.#resuming = true;
@@ -296,13 +278,13 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
       .resume(frame.session)
       .catch((error: unknown) => {
         this.#door.log.warn({ err: error }, "a session could not be looked up");
-        return false;
+        return null;
       })
       .then((resumed) => this.#connected(frame, resumed))
-      .catch((error: unknown) => this.#failedInside(error));
+      .catch((error: unknown) => this.failedInside(error));
   }
 
-  #connected(frame: ConnectFrame, resumed: boolean): void {
+  #connected(frame: ConnectFrame, resumed: ResumedSession | null): void {
     if (this.#closing || this.#gone) return;
     const { hub, sessions } = this.#door;
     let connection: Connection;
@@ -313,19 +295,21 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
       return;
     }
     this.#connection = connection;
-    const session = sessions.begin(connection);
+    const session = sessions.begin(connection, resumed);
+    const requests = new Requests(connection, this.#door, this);
+    this.#requests = requests;
     connection.answer(
       encodeFrame({
         type: "connected",
         connection: connection.id,
         session,
-        resumed,
+        resumed: resumed !== null,
         ping: CLIENT_PING_SECONDS,
       }),
     );
     for (const channel of hub.rules.auto) {
       const since = frame.since?.find((each) => each.channel === channel);
-      this.#subscribe(connection, { channel }, { request: undefined, since });
+      requests.subscribe(channel, { request: undefined, since });
     }
     if (this.#resuming) {
       this.#resuming = false;
@@ -333,73 +317,8 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched {
     }
   }
 
-  #subscribeAll(connection: Connection, id: number, items: readonly SubscribeItem[]): void {
-    const batch = { request: id, unanswered: items.length };
-    for (const item of items) this.#subscribe(connection, item, { request: id, since: item.since, batch });
-  }
-
-  #subscribe(connection: Connection, { channel: text }: SubscribeItem, request: SubscribeRequest): void {
-    try {
-      const channel = parseChannelName(text);
-      this.#authorize("subscribe", channel);
-      connection.subscribe(channel, request);
-    } catch (error) {
-      if (!(error instanceof FanfareError)) throw error;
-      // Encoded now, unlike a refusal of the hub: the text may be as long as a frame, and has to count as what it is.
-      connection.answer(encodeFrame(errorFrame(error, request.request, text)));
-      if (request.batch) connection.answered(request.batch);
-    }
-  }
-
-  async #publish(connection: Connection, frame: PublishFrame, length: number): Promise<void> {
-    const { id, event, data, key } = frame;
-    this.#publishing += length;
-    if (this.#stopped) this.#stopReading();
-    try {
-      const channel = parseChannelName(frame.channel);
-      this.#authorize("publish", channel);
-      const { epoch, offset } = await this.#door.hub.publish(channel, {
-        data,
-        event,
-        key,
-        principal: `connection ${connection.id}`,
-      });
-      connection.answer(encodeFrame({ type: "ok", id, channel, epoch, offset }));
-    } catch (error) {
-      if (!(error instanceof FanfareError)) this.#failedInside(error);
-      else if (error.code === "forbidden") this.close(CLOSE.notAllowed, error.message);
-      else if (error.code === "too_large") this.close(CLOSE.tooBig, error.message);
-      else connection.answer(encodeFrame(errorFrame(error, id, frame.channel)));
-    } finally {
-      const stopped = this.#stopped;
-      this.#publishing -= length;
-      if (stopped) this.#readAgain();
-    }
-  }
-
-  /** @throws FanfareError `forbidden` */
-  #authorize(action: Action, channel: Parameters<DoorContext["authorize"]>[2]): void {
-    if (this.#door.authorize(NOBODY, action, channel)) return;
-    throw new FanfareError("forbidden", `may not ${action} on ${channel}`, { remedy: FORBIDDEN_REMEDY });
-  }
-
-  #answerErrors(connection: Connection, id: number, channel: string, act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      if (!(error instanceof FanfareError)) throw error;
-      connection.answer(encodeFrame(errorFrame(error, id, channel)));
-    }
-  }
-
   #malformed(reason: string): void {
     this.close(CLOSE.malformed, reason);
-  }
-
-  /** An error of ours: this client is sent away, everybody else goes on. */
-  #failedInside(error: unknown): void {
-    this.#door.log.error({ err: error, remote: this.#remote }, "a frame could not be handled");
-    this.close(CLOSE.internal, "the server failed to handle a frame; its log says why");
   }
 
   #leave(clean: boolean): void {
