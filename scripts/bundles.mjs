@@ -40,7 +40,7 @@ export const bundleGallery = bundle({
   inputs: [
     "examples/gallery/src",
     "examples/gallery/index.html",
-    "examples/gallery/vite.config.ts",
+    "examples/gallery/vite.config.js",
     ...clientSources,
   ],
 });

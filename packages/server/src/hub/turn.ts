@@ -25,7 +25,7 @@ export class Turn {
   readonly #owner: TurnOwner;
   #dirty: Channel[] = [];
   /** Channels that have been flushed, and keep what was flushed until the turn is over. */
-  readonly #unsettled = new Set<Channel>();
+  #unsettled = new Set<Channel>();
   #toPump: Connection[] = [];
   #heldBack: Connection[] = [];
   /** Several channels are being flushed, and what one connection gets from them goes out together. */
@@ -87,10 +87,9 @@ export class Turn {
     if (now >= this.#breathUntil) this.#flushAll(now);
     else this.#wakeLater(this.#breathUntil - now);
     this.#pumpAll();
-    for (const channel of this.#unsettled) this.#owner.settled(channel);
-    this.#unsettled.clear();
-    this.#owner.ended(now);
     this.#running = false;
+    this.#settleAll();
+    this.#owner.ended(now);
   }
 
   #wakeLater(ms: number): void {
@@ -132,6 +131,14 @@ export class Turn {
       connection.heldBack = false;
       connection.subscriber.uncork();
     }
+  }
+
+  /** What is flushed meanwhile, to make room, has not been written to those who lag: it stays until the next turn ends. */
+  #settleAll(): void {
+    if (this.#unsettled.size === 0) return;
+    const unsettled = this.#unsettled;
+    this.#unsettled = new Set();
+    for (const channel of unsettled) this.#owner.settled(channel);
   }
 
   #pumpAll(): void {

@@ -1,0 +1,103 @@
+/** The progress of a long job, in every window; one that comes late sees the newest at once. */
+import { Progress as Bar, Button } from "@mantine/core";
+import { useEffect, useState } from "react";
+import { Demo } from "../parts/Demo";
+import { Feedback } from "../parts/Feedback";
+import { usePublish } from "../parts/use-publish";
+import { newest } from "../push/calls";
+import { CHANNELS, client } from "../push/fanfare";
+import { type Progress, readProgress } from "../push/payloads";
+import { progressCall, runJob } from "./job";
+import classes from "./ProgressDemo.module.css";
+
+/** A job that has said nothing for so long has died. */
+const SILENT_AFTER_MS = 3000;
+
+const CODE = `import { createClient } from "@fanfare/client";
+const client = createClient({ url: "/push" });
+
+client.subscribe("job:demo", ({ data }) => show(data), {
+  // A window that comes late: the newest of the log.
+  async snapshot() {
+    const answer = await fetch(
+      "/push/channels/job:demo/messages?limit=1000");
+    const { messages } = await answer.json();
+    if (messages.length > 0) show(messages.at(-1).data);
+  },
+});`;
+
+export function ProgressDemo() {
+  const { progress, isRunning } = useProgress();
+  const { outcome, refuse } = usePublish();
+  const [isOurs, setOurs] = useState(false);
+
+  const isBlocked = isOurs || isRunning;
+
+  async function start() {
+    // Not `disabled`: a button that is takes the focus away from whoever pressed it.
+    if (isBlocked) return;
+    setOurs(true);
+    try {
+      await runJob();
+    } catch (error) {
+      refuse(error instanceof Error ? error.message : String(error));
+    } finally {
+      setOurs(false);
+    }
+  }
+
+  return (
+    <Demo
+      title="Progress of a long job"
+      channel={CHANNELS.job}
+      lead="The bar moves in every window. One that is opened in the middle of it shows the newest state at once."
+      calls={[{ name: "A step", call: progressCall(40, "Calculating") }]}
+      code={CODE}
+    >
+      <div className={classes.words}>
+        <strong>{progress?.label || (progress ? "Working" : "Nothing has run yet")}</strong>
+        <span className="steady">{progress?.percent ?? 0} %</span>
+      </div>
+      <Bar.Root size={18} radius="xl" transitionDuration={180}>
+        <Bar.Section
+          value={progress?.percent ?? 0}
+          color={progress?.percent === 100 ? "var(--good)" : "var(--brass)"}
+          aria-label="Progress of the job"
+        />
+      </Bar.Root>
+      <div className={classes.actions}>
+        <Button onClick={() => void start()} aria-disabled={isBlocked} data-disabled={isBlocked}>
+          {isBlocked ? "The job runs …" : "Start the job"}
+        </Button>
+        <Feedback outcome={outcome} />
+      </div>
+    </Demo>
+  );
+}
+
+function useProgress(): { progress: Progress | null; isRunning: boolean } {
+  const [progress, setProgress] = useState<Progress | null>(null);
+  const [isRunning, setRunning] = useState(false);
+  useEffect(() => {
+    let silent = 0;
+    function heard(message: Parameters<typeof readProgress>[0]) {
+      const next = readProgress(message);
+      setProgress(next);
+      setRunning(next.percent < 100);
+      clearTimeout(silent);
+      silent = window.setTimeout(() => setRunning(false), SILENT_AFTER_MS);
+    }
+    const subscription = client.subscribe(CHANNELS.job, heard, {
+      snapshot: async () => {
+        const message = await newest(CHANNELS.job);
+        if (message) heard(message);
+        else setProgress(null);
+      },
+    });
+    return () => {
+      clearTimeout(silent);
+      subscription.unsubscribe();
+    };
+  }, []);
+  return { progress, isRunning };
+}

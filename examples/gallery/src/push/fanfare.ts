@@ -1,0 +1,35 @@
+/** The client of this window, and the switch that cuts it off. */
+import { type ConnectionState, createClient } from "@fanfare/client";
+import { useSyncExternalStore } from "react";
+import { createNetwork } from "./cuttable-socket";
+
+/** Where Fanfare answers; the server that serves this page may have written another path into it. */
+export const PATH = document.querySelector<HTMLMetaElement>('meta[name="fanfare-path"]')?.content ?? "/push";
+
+export const CHANNELS = { job: "job:demo", toasts: "toasts", broadcast: "broadcast", log: "log" } as const;
+
+const { cut, WebSocket } = createNetwork();
+
+export const client = createClient({ url: PATH, WebSocket });
+
+// What is missing is told beside the switch (see recovery.ts) and in the log; what only shows the newest loads it again.
+client.on("gap", () => {});
+
+/** Cuts this window off, or lets it connect again, at once. */
+export function setCut(off: boolean): void {
+  cut.set(off);
+  if (!off) client.connect();
+}
+
+export const isCut = cut.get;
+
+export function useCut(): boolean {
+  return useSyncExternalStore(cut.watch, cut.get);
+}
+
+export function useConnectionState(): ConnectionState {
+  return useSyncExternalStore(
+    (listener) => client.on("state", listener),
+    () => client.state,
+  );
+}

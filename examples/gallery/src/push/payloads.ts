@@ -1,0 +1,55 @@
+/** What the demos publish, read with care: everybody on this machine may publish anything. */
+import type { Message } from "@fanfare/client";
+
+export interface Progress {
+  /** 0 to 100. */
+  readonly percent: number;
+  readonly label: string;
+}
+
+export interface Toast {
+  readonly title: string;
+  readonly text: string;
+}
+
+export const LEVELS = ["info", "warning"] as const;
+export type Level = (typeof LEVELS)[number];
+
+export interface Announcement {
+  readonly text: string;
+  readonly level: Level;
+}
+
+/** The event that takes an announcement back. */
+export const TAKEN_BACK = "cleared";
+
+type Content = Pick<Message, "event" | "data">;
+
+export function readProgress({ data }: Content): Progress {
+  const percent = Number(field(data, "percent"));
+  return {
+    percent: Number.isFinite(percent) ? Math.min(100, Math.max(0, Math.round(percent))) : 0,
+    label: text(field(data, "label"), 40),
+  };
+}
+
+export function readToast({ data }: Content): Toast {
+  return { title: text(field(data, "title"), 80) || "Message", text: text(field(data, "text"), 300) };
+}
+
+/** `null` when it was taken back. */
+export function readAnnouncement({ event, data }: Content): Announcement | null {
+  if (event === TAKEN_BACK) return null;
+  const level = LEVELS.find((each) => each === field(data, "level")) ?? "info";
+  return { text: text(field(data, "text"), 300), level };
+}
+
+function field(data: unknown, name: string): unknown {
+  return typeof data === "object" && data !== null ? (data as Record<string, unknown>)[name] : undefined;
+}
+
+function text(value: unknown, longest: number): string {
+  if (value === undefined || value === null) return "";
+  const all = typeof value === "string" ? value : JSON.stringify(value);
+  return all.length > longest ? `${all.slice(0, longest)} …` : all;
+}
