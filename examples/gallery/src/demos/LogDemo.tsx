@@ -16,12 +16,12 @@ const BURST = 150;
 const CODE = `import { createClient } from "@fanfare/client";
 const client = createClient({ url: "/push" });
 
-client.subscribe("log", (message) => addRow(message), {
+client.subscribe("hello", (message) => addRow(message), {
   onGap: ({ from, to, reason }) => addGap(from, to, reason),
   // What the log holds from before.
   async snapshot() {
     const answer = await fetch(
-      "/push/channels/log/messages?limit=1000");
+      "/push/channels/hello/messages?limit=1000");
     const { messages } = await answer.json();
     addRowsNotYetShown(messages);
   },

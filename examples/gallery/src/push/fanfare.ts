@@ -6,7 +6,7 @@ import { createNetwork } from "./cuttable-socket";
 /** Where Fanfare answers; the server that serves this page may have written another path into it. */
 export const PATH = document.querySelector<HTMLMetaElement>('meta[name="fanfare-path"]')?.content ?? "/push";
 
-export const CHANNELS = { job: "job:demo", toasts: "toasts", broadcast: "broadcast", log: "log" } as const;
+export const CHANNELS = { job: "job:demo", toasts: "toasts", broadcast: "broadcast", log: "hello" } as const;
 
 const { cut, WebSocket } = createNetwork();
 
