@@ -48,6 +48,7 @@ export async function historyOf(answer: Response): Promise<History> {
 }
 
 export function post(url: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
-  const text = typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body);
-  return fetch(url, { method: "POST", body: text, headers });
+  const bytes = body instanceof Uint8Array ? new Uint8Array(body) : null;
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return fetch(url, { method: "POST", body: bytes ?? text, headers });
 }

@@ -6,28 +6,43 @@ import type { Delivery, Listener } from "./listener.js";
 import type { GapReason, Position } from "./types.js";
 
 /**
- * `wanted`: to be subscribed as soon as there is a connection. `asked`: the request `id` is on its way. `live`: frames of
- * this channel are meant for us. `refused`: the server said no; asked again after a reconnect.
+ * `wanted`: to be subscribed as soon as there is a connection. `asked`: the request `id` is on its way. `live`: the server
+ * has said where delivery starts. `refused`: the server said no; asked again after a reconnect, or when the timer fires that
+ * `cancelRetry` calls off.
  */
 export type ChannelStatus =
-  | { readonly kind: "wanted" | "live" | "refused" }
-  | { readonly kind: "asked"; readonly id: number };
+  | { readonly kind: "wanted" | "live" }
+  | { readonly kind: "asked"; readonly id: number; readonly since: Position | null }
+  | { readonly kind: "refused"; readonly cancelRetry?: () => void };
 
 /** The parts of a `subscribed` frame that matter here. */
 export interface SubscribedFrame extends Position {
+  /** Absent when the server subscribed by itself. */
+  readonly id?: number;
+  readonly head: number;
   readonly recovered: boolean;
-  readonly reason?: GapReason | null;
+  readonly reason?: GapReason;
 }
 
 export class Channel {
   readonly name: string;
   readonly listeners = new Set<Listener>();
-  status: ChannelStatus = { kind: "wanted" };
-  /** What the server has given, while live. */
+  #status: ChannelStatus = { kind: "wanted" };
+  /** Frames of this channel are meant for us; also while an earlier position is asked for. */
+  #hearing = false;
+  /** What the server has given; when not live, the last that was heard. */
   #position: Position | null = null;
+  /** The newest offset when the subscription began. */
+  #head = 0;
+  /** Why an earlier answer to the same question could not go on. */
+  #reason: GapReason | null = null;
 
   constructor(name: string) {
     this.name = name;
+  }
+
+  get status(): ChannelStatus {
+    return this.#status;
   }
 
   /** Where to go on: the position of the handler that is furthest back; `null` when none has one. */
@@ -35,42 +50,93 @@ export class Channel {
     let since: Position | null = null;
     for (const { position } of this.listeners) {
       if (!position) continue;
-      // Of positions in two logs, only one in the newer can be honoured, and that is the one heard of last.
-      const older = position.epoch === since?.epoch ? position.offset < since.offset : this.#knows(position);
-      if (!since || older) since = position;
+      // Of positions in two logs only one can be honoured; the answer shows whether it was the right one.
+      const better =
+        position.epoch === since?.epoch
+          ? position.offset < since.offset
+          : position.epoch === this.#position?.epoch;
+      if (!since || better) since = position;
     }
     return since;
   }
 
-  /** A handler joins; when the channel is live and it asks for nothing earlier, it goes on from here. */
-  add(listener: Listener): void {
-    this.listeners.add(listener);
-    if (this.status.kind === "live" && this.#position && !listener.position) {
-      listener.subscribed(this.#position, false, null);
-    }
+  asked(id: number, since: Position | null): void {
+    this.#become({ kind: "asked", id, since });
   }
 
-  subscribed({ epoch, offset, recovered, reason = null }: SubscribedFrame): void {
-    this.status = { kind: "live" };
+  /** To be asked for. What still comes for the subscription that was is heard until the answer is here. */
+  wanted(): void {
+    this.#become({ kind: "wanted" });
+  }
+
+  refused(error: Error, cancelRetry?: () => void): void {
+    this.#hearing = false;
+    this.#become({ kind: "refused", ...(cancelRetry && { cancelRetry }) });
+    for (const listener of [...this.listeners]) listener.failed(error);
+  }
+
+  disconnected(): void {
+    this.#hearing = false;
+    this.wanted();
+  }
+
+  /**
+   * The handlers that joined while the channel was live go on from here.
+   *
+   * @returns false when one needs what came before, so that the server has to be asked again
+   */
+  begin(): boolean {
+    const here = this.#position;
+    if (this.#status.kind !== "live" || !here) return true;
+    const joined = [...this.listeners].filter(({ begun }) => !begun);
+    for (const { position } of joined) {
+      if (position && (position.epoch !== here.epoch || position.offset < here.offset)) return false;
+    }
+    const head = Math.max(this.#head, here.offset);
+    for (const listener of joined) listener.subscribed(here, head, listener.position !== null, null);
+    return true;
+  }
+
+  /**
+   * The server says where delivery starts.
+   *
+   * @returns false when a handler could have more than that, so that the server has to be asked again
+   */
+  subscribed({ id, epoch, offset, head, recovered, reason }: SubscribedFrame): boolean {
+    const asked = this.#status.kind === "asked" && this.#status.id === id ? this.#status.since : null;
     this.#position = { epoch, offset };
-    for (const listener of [...this.listeners]) listener.subscribed({ epoch, offset }, recovered, reason);
+    this.#head = head;
+    const why = reason ?? this.#reason;
+    // What lies before this was asked for, and is not to be had.
+    const start = asked?.epoch === epoch ? Math.min(asked.offset, offset) : offset;
+    for (const { position } of this.listeners) {
+      if (position?.epoch === epoch && position.offset < start) {
+        this.#reason = why;
+        this.#hearing = false;
+        return false;
+      }
+    }
+    this.#reason = null;
+    this.#hearing = true;
+    this.#become({ kind: "live" });
+    for (const listener of [...this.listeners]) {
+      listener.subscribed({ epoch, offset }, head, recovered, why);
+    }
+    return true;
   }
 
   deliver(delivery: Delivery): void {
-    if (this.status.kind !== "live" || !this.#position) return;
+    if (!this.#hearing || !this.#position) return;
     this.#position =
       delivery.type === "gap"
         ? { epoch: delivery.epoch, offset: delivery.to }
         : { epoch: this.#position.epoch, offset: delivery.offset };
     const { epoch } = this.#position;
-    for (const listener of [...this.listeners]) listener.deliver(delivery, epoch);
+    for (const listener of [...this.listeners]) if (listener.begun) listener.deliver(delivery, epoch);
   }
 
-  failed(error: Error): void {
-    for (const listener of [...this.listeners]) listener.failed(error);
-  }
-
-  #knows({ epoch }: Position): boolean {
-    return epoch === this.#position?.epoch;
+  #become(status: ChannelStatus): void {
+    if (this.#status.kind === "refused") this.#status.cancelRetry?.();
+    this.#status = status;
   }
 }

@@ -1,12 +1,13 @@
 /**
- * The client: does what the state machine says, and hands frames to the channels they belong to. What is the page's lives in
- * `listener.ts`, what is the connection's in `machine.ts`.
+ * The client: channels and requests on one connection. What is the page's lives in `listener.ts`, what is the connection's in
+ * `link.ts` and `machine.ts`.
  */
-import { FanfareError, parseChannelName, type ServerFrame, SUBPROTOCOL } from "@fanfare/protocol";
+import type { ServerFrame } from "@fanfare/protocol";
 import { Channel } from "./channel.js";
-import { pageEvents, socketConstructor, systemClock, webSocketUrl } from "./environment.js";
+import { checkChannel, checkPosition } from "./checks.js";
+import { Link, type LinkOwner } from "./link.js";
 import { Listener, type ListenerHost, reportError } from "./listener.js";
-import { type Machine, type MachineEvent, publicState, step } from "./machine.js";
+import { jitterMs } from "./machine.js";
 import { type SubscribeItem, splitBatches } from "./requests.js";
 import { messagesOf } from "./sequence.js";
 import {
@@ -19,14 +20,13 @@ import {
   type Message,
   type Position,
   type PublishOptions,
-  type SocketLike,
   type SubscribeOptions,
   type Subscription,
 } from "./types.js";
 
-/** A refused subscribe that may succeed later is tried again after so long, unless the server says otherwise. */
+/** A refused subscribe that may succeed later is tried again after half to one and a half of this, unless the server says when. */
 const SUBSCRIBE_RETRY_MS = 5000;
-const OPEN = 1;
+const RETRIED = new Set(["unavailable", "rate_limited", "too_many_channels", "internal"]);
 
 interface Publishing {
   resolve(position: Position): void;
@@ -45,12 +45,8 @@ export function createClient(options: ClientOptions = {}): Client {
   return new FanfareClient(options);
 }
 
-class FanfareClient implements Client, ListenerHost {
-  readonly #options: ClientOptions;
-  readonly #url: string;
-  readonly #clock;
-  readonly #random: () => number;
-  readonly #Socket;
+class FanfareClient implements Client, ListenerHost, LinkOwner {
+  readonly #link: Link;
   readonly #channels = new Map<string, Channel>();
   readonly #publishing = new Map<number, Publishing>();
   readonly #handlers: { [Name in keyof ClientEvents]: Set<(value: ClientEvents[Name]) => void> } = {
@@ -58,28 +54,15 @@ class FanfareClient implements Client, ListenerHost {
     gap: new Set(),
     error: new Set(),
   };
-  #machine: Machine = { phase: "idle" };
-  #state: ConnectionState = { status: "idle" };
-  #socket: SocketLike | null = null;
-  #cancelTimer: (() => void) | null = null;
-  #session: string | null = null;
   #nextId = 1;
   #flushDue = false;
 
   constructor(options: ClientOptions) {
-    this.#options = options;
-    this.#url = webSocketUrl(options.url ?? "/push");
-    this.#clock = options.clock ?? systemClock;
-    this.#random = options.random ?? Math.random;
-    this.#Socket = socketConstructor(options.WebSocket);
-    const page = options.page ?? pageEvents();
-    for (const event of ["visible", "online", "offline"] as const)
-      page?.on(event, () => this.#step({ kind: "wake" }));
-    for (const event of ["pagehide", "pageshow"] as const) page?.on(event, () => this.#step({ kind: event }));
+    this.#link = new Link(options, this);
   }
 
   get state(): ConnectionState {
-    return this.#state;
+    return this.#link.state;
   }
 
   // ---- what the page asks
@@ -90,6 +73,7 @@ class FanfareClient implements Client, ListenerHost {
     options: SubscribeOptions = {},
   ): Subscription {
     checkChannel(name);
+    checkPosition(options.since);
     let channel = this.#channels.get(name);
     if (!channel) {
       channel = new Channel(name);
@@ -98,14 +82,13 @@ class FanfareClient implements Client, ListenerHost {
     const joined = channel;
     // What the data is like is the page's own promise to itself.
     const listener = new Listener(name, handler as (message: Message) => void, options, this);
-    joined.add(listener);
-    if (options.since && joined.status.kind === "live") this.#askAgain(joined);
-    if (this.#machine.phase === "idle") this.#step({ kind: "start" });
+    joined.listeners.add(listener);
+    if (this.#link.idle) this.#link.start();
     this.#flushSoon();
     return {
       channel: name,
       get position() {
-        return listener.position;
+        return listener.given;
       },
       unsubscribe: () => {
         listener.end();
@@ -125,16 +108,20 @@ class FanfareClient implements Client, ListenerHost {
   publish(channel: string, data: unknown, { event, key }: PublishOptions = {}): Promise<Position> {
     return new Promise((resolve, reject) => {
       checkChannel(channel);
-      if (this.#machine.phase !== "connected") {
+      if (!this.#link.connected) {
         throw new ClientError(
           "not_connected",
           "there is no connection",
           "Publish when the state is connected.",
         );
       }
+      // What is no JSON throws here; what JSON leaves out, the server would close the connection for.
+      if (JSON.stringify(data) === undefined) {
+        throw new ClientError("invalid_value", "data is nothing that JSON has", "Send JSON values only.");
+      }
       const id = this.#nextId++;
+      this.#link.send({ type: "publish", id, channel, data, event, key });
       this.#publishing.set(id, { resolve, reject });
-      this.#send({ type: "publish", id, channel, data, event, key });
     });
   }
 
@@ -147,17 +134,17 @@ class FanfareClient implements Client, ListenerHost {
   }
 
   connect(): void {
-    this.#step({ kind: "start" });
+    this.#link.start();
   }
 
   close(): void {
-    this.#step({ kind: "stop" });
+    this.#link.stop();
   }
 
   // ---- what listeners ask
 
-  after(ms: number, call: () => void): () => void {
-    return this.#clock.after(ms, call);
+  backOff(failures: number, call: () => void): () => void {
+    return this.#link.clock.after(jitterMs(failures, this.#link.random), call);
   }
 
   gap(gap: ClientEvents["gap"]): void {
@@ -169,68 +156,18 @@ class FanfareClient implements Client, ListenerHost {
     if (!this.#emit("error", error)) reportError(error);
   }
 
-  // ---- what the machine says
+  // ---- what the link tells
 
-  #step(event: MachineEvent): void {
-    const before = this.#machine;
-    const { next, effects } = step(before, event, { now: this.#clock.now(), random: this.#random });
-    this.#machine = next;
-    if (effects.timerMs !== undefined) {
-      this.#cancelTimer?.();
-      this.#cancelTimer =
-        effects.timerMs === null
-          ? null
-          : this.#clock.after(effects.timerMs, () => this.#step({ kind: "timer" }));
-    }
-    if (effects.leave) this.#dropSocket(1000);
-    if (effects.drop || effects.open) this.#dropSocket();
-    if (effects.open) this.#openSocket();
-    if (effects.greet) void this.#greet();
-    if (effects.ping) this.#send({ type: "ping" });
-    if (effects.subscribe) this.#flush();
-    // A handler of the page may have caused another step: then that one has told.
-    if (next.phase === before.phase || this.#machine !== next) return;
-    const state = publicState(next);
-    if (state.status === "connecting" && this.#state.status === "connecting") return;
-    this.#state = state;
+  stateChanged(state: ConnectionState): void {
     this.#emit("state", state);
   }
 
-  #openSocket(): void {
-    let socket: SocketLike;
-    try {
-      socket = new this.#Socket(this.#url, SUBPROTOCOL);
-    } catch (error) {
-      // A page's own policy can forbid the address; trying again is all that can be done.
-      this.#clock.after(0, () => this.#step({ kind: "lost", code: 1006, reason: String(error) }));
-      return;
-    }
-    this.#socket = socket;
-    const mine = (act: () => void) => () => void (this.#socket === socket && act());
-    socket.onopen = mine(() => this.#step({ kind: "opened" }));
-    socket.onerror = () => {}; // `onclose` follows.
-    socket.onclose = ({ code, reason }) => mine(() => this.#closed(code, reason))();
-    socket.onmessage = ({ data }) => mine(() => this.#receive(String(data)))();
+  ready(): void {
+    this.#flush();
   }
 
-  #closed(code: number, reason: string): void {
-    this.#socket = null;
-    this.#disconnected();
-    this.#step({ kind: "lost", code, reason });
-  }
-
-  /** Lets go of the socket: whatever it still says is not heard. */
-  #dropSocket(code?: number): void {
-    const socket = this.#socket;
-    if (!socket) return;
-    this.#socket = null;
-    if (code !== undefined) this.#session = null;
-    socket.close(code);
-    this.#disconnected();
-  }
-
-  #disconnected(): void {
-    for (const channel of this.#channels.values()) channel.status = { kind: "wanted" };
+  disconnected(): void {
+    for (const channel of this.#channels.values()) channel.disconnected();
     const lost = new ClientError(
       "not_connected",
       "the connection was lost before the answer came",
@@ -240,24 +177,35 @@ class FanfareClient implements Client, ListenerHost {
     this.#publishing.clear();
   }
 
-  async #greet(): Promise<void> {
-    const socket = this.#socket;
-    const { getToken } = this.#options;
-    let { token } = this.#options;
-    try {
-      if (getToken) token = await getToken();
-    } catch (error) {
-      this.error(error instanceof Error ? error : new Error(String(error)));
-      if (this.#socket === socket) this.#closedByUs("The token could not be had.");
-      return;
+  received(frame: ServerFrame): void {
+    switch (frame.type) {
+      case "subscribed":
+        this.#subscribed(frame);
+        return;
+      case "message":
+      case "gap":
+        this.#channels.get(frame.channel)?.deliver(frame);
+        return;
+      case "ok": {
+        const { id, epoch, offset } = frame;
+        if (epoch === undefined || offset === undefined) return;
+        this.#publishing.get(id)?.resolve({ epoch, offset });
+        this.#publishing.delete(id);
+        return;
+      }
+      case "error":
+        this.#refused(frame);
+        return;
+      case "unsubscribed": {
+        const { channel: name, code } = frame;
+        const channel = this.#channels.get(name);
+        // It may be about an earlier subscription, while a later one is on its way.
+        if (channel?.status.kind !== "live") return;
+        channel.refused(new ClientError(code, `the server ended ${name}`, "Ask for the grant."));
+        return;
+      }
+      // Other types are those of later servers.
     }
-    // While the token was fetched the socket may have gone.
-    if (this.#socket === socket) this.#send({ type: "connect", session: this.#session ?? undefined, token });
-  }
-
-  #closedByUs(reason: string): void {
-    this.#dropSocket();
-    this.#step({ kind: "lost", code: 1006, reason });
   }
 
   // ---- subscriptions
@@ -273,129 +221,94 @@ class FanfareClient implements Client, ListenerHost {
   }
 
   #flush(): void {
-    if (this.#machine.phase !== "connected") return;
+    for (const channel of this.#channels.values()) if (!channel.begin()) this.#askAgain(channel);
+    if (!this.#link.connected) return;
     const items: SubscribeItem[] = [];
     for (const { name, status, since } of this.#channels.values()) {
       if (status.kind === "wanted") items.push({ channel: name, ...(since && { since }) });
     }
     for (const channels of splitBatches(items)) {
       const id = this.#nextId++;
-      for (const { channel } of channels) {
-        const asked = this.#channels.get(channel);
-        if (asked) asked.status = { kind: "asked", id };
-      }
-      this.#send({ type: "subscribe", id, channels });
+      for (const { channel, since = null } of channels) this.#channels.get(channel)?.asked(id, since);
+      this.#link.send({ type: "subscribe", id, channels });
     }
   }
 
+  /** Leaves a channel on the server, to subscribe from another position with the next flush. */
   #askAgain(channel: Channel): void {
-    this.#send({ type: "unsubscribe", id: this.#nextId++, channel: channel.name });
-    channel.status = { kind: "wanted" };
+    this.#unsubscribe(channel.name);
+    channel.wanted();
+  }
+
+  #unsubscribe(channel: string): void {
+    this.#link.send({ type: "unsubscribe", id: this.#nextId++, channel });
   }
 
   #forget(channel: Channel): void {
     if (this.#channels.get(channel.name) !== channel) return;
     this.#channels.delete(channel.name);
     const { kind } = channel.status;
-    if (kind === "asked" || kind === "live") {
-      this.#send({ type: "unsubscribe", id: this.#nextId++, channel: channel.name });
-    }
+    if (kind === "asked" || kind === "live") this.#unsubscribe(channel.name);
+    channel.disconnected();
   }
 
-  // ---- frames
+  // ---- answers
 
-  #send(frame: object): void {
-    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify(frame));
-  }
-
-  #receive(text: string): void {
-    const frame = JSON.parse(text) as ServerFrame;
-    this.#step({ kind: "heard" });
-    switch (frame.type) {
-      case "connected":
-        this.#session = frame.session;
-        this.#step({ kind: "connected", connection: frame.connection, resumed: frame.resumed });
-        return;
-      case "subscribed": {
-        const channel = this.#channels.get(frame.channel);
-        // An answer to an earlier request is of no use: a later one is on its way.
-        if (channel?.status.kind === "asked" && channel.status.id === frame.id) channel.subscribed(frame);
-        return;
-      }
-      case "message":
-      case "gap":
-        this.#channels.get(frame.channel)?.deliver(frame);
-        return;
-      case "ok":
-        if (frame.epoch !== undefined && frame.offset !== undefined) {
-          this.#publishing.get(frame.id)?.resolve({ epoch: frame.epoch, offset: frame.offset });
-        }
-        this.#publishing.delete(frame.id);
-        return;
-      case "error":
-        this.#refused(frame);
-        return;
-      case "unsubscribed": {
-        const channel = this.#channels.get(frame.channel);
-        if (!channel) return;
-        channel.status = { kind: "refused" };
-        channel.failed(
-          new ClientError(frame.code, `the server ended ${frame.channel}`, "Ask for the grant."),
-        );
-        return;
-      }
-      case "goodbye":
-        this.#step({ kind: "goodbye", retryAfterMs: frame.retryAfter * 1000 });
-        return;
-    }
-  }
-
-  #refused({
-    id,
-    channel: name,
-    code,
-    message,
-    remedy,
-    retryAfter,
-  }: Extract<ServerFrame, { type: "error" }>): void {
-    const error = new ClientError(code, message, remedy, retryAfter ?? null);
-    const publishing = id === undefined ? undefined : this.#publishing.get(id);
-    if (publishing) {
-      publishing.reject(error);
-      if (id !== undefined) this.#publishing.delete(id);
+  #subscribed(frame: Extract<ServerFrame, { type: "subscribed" }>): void {
+    const channel = this.#channels.get(frame.channel);
+    if (!channel) {
+      // The server did it by itself, and nobody here wants to hear it.
+      if (frame.id === undefined) this.#unsubscribe(frame.channel);
       return;
     }
-    const channel = name === undefined ? undefined : this.#channels.get(name);
-    if (channel?.status.kind !== "asked" || channel.status.id !== id) return;
-    channel.status = { kind: "refused" };
-    channel.failed(error);
-    if (code !== "unavailable" && code !== "rate_limited" && code !== "too_many_channels") return;
-    this.#clock.after(retryAfter === undefined ? SUBSCRIBE_RETRY_MS : retryAfter * 1000, () => {
-      if (channel.status.kind !== "refused") return;
-      channel.status = { kind: "wanted" };
+    const { status } = channel;
+    // An answer to an earlier request is of no use: a later one is on its way.
+    if (frame.id !== undefined && (status.kind !== "asked" || status.id !== frame.id)) return;
+    if (channel.subscribed(frame)) return;
+    this.#askAgain(channel);
+    this.#flush();
+  }
+
+  #refused(frame: Extract<ServerFrame, { type: "error" }>): void {
+    const { id, channel: name, code, message, remedy, retryAfter } = frame;
+    const error = new ClientError(code, message, remedy, retryAfter ?? null);
+    if (retryAfter !== undefined) this.#link.slowDown(retryAfter * 1000);
+    if (id === undefined) {
+      this.error(error);
+      return;
+    }
+    this.#publishing.get(id)?.reject(error);
+    this.#publishing.delete(id);
+    // The server subscribed by itself before we asked, and its `subscribed` was here or comes yet.
+    if (code === "already_subscribed") return;
+    for (const channel of [...this.#channels.values()]) {
+      const { status } = channel;
+      if (status.kind !== "asked" || status.id !== id || channel.name !== (name ?? channel.name)) continue;
+      channel.refused(error, this.#retry(channel, error));
+    }
+  }
+
+  /** Asks again for a channel that was refused, where that may help; answers with what calls it off. */
+  #retry(channel: Channel, { code, retryAfter }: ClientError): (() => void) | undefined {
+    if (retryAfter === null && !RETRIED.has(code)) return undefined;
+    const waitMs = retryAfter === null ? SUBSCRIBE_RETRY_MS * (0.5 + this.#link.random()) : retryAfter * 1000;
+    return this.#link.clock.after(waitMs, () => {
+      channel.wanted();
       this.#flush();
     });
   }
 
   #emit<Name extends keyof ClientEvents>(event: Name, value: ClientEvents[Name]): boolean {
-    const handlers = this.#handlers[event];
-    for (const handler of [...handlers]) {
+    const handlers = [...this.#handlers[event]];
+    for (const handler of handlers) {
+      // A handler may have changed the state: then all have been told the newer.
+      if (event === "state" && value !== this.#link.state) break;
       try {
         handler(value);
       } catch (error) {
         reportError(error);
       }
     }
-    return handlers.size > 0;
-  }
-}
-
-/** @throws ClientError `invalid_channel` */
-function checkChannel(name: string): void {
-  try {
-    parseChannelName(name);
-  } catch (error) {
-    if (!(error instanceof FanfareError)) throw error;
-    throw new ClientError(error.code, error.message, error.remedy);
+    return handlers.length > 0;
   }
 }

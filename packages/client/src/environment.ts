@@ -28,7 +28,7 @@ export function pageEvents(): PageEvents | null {
 
 /** @throws ClientError when there is none */
 export function socketConstructor(given: SocketConstructor | undefined): SocketConstructor {
-  const found = given ?? (globalThis.WebSocket as unknown as SocketConstructor | undefined);
+  const found = given ?? (globalThis.WebSocket as SocketConstructor | undefined);
   if (found) return found;
   throw new ClientError(
     "no_websocket",
@@ -47,6 +47,8 @@ export function webSocketUrl(url: string): string {
   try {
     const found = new URL(url, base);
     if (/^https?:$/.test(found.protocol)) found.protocol = found.protocol.replace("http", "ws");
+    // A WebSocket refuses one.
+    found.hash = "";
     if (/^wss?:$/.test(found.protocol)) return found.href;
   } catch {
     // Said below.

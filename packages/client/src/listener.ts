@@ -16,7 +16,8 @@ export type Delivery = Message | GapDelivery;
 
 /** What a handler needs of its client. */
 export interface ListenerHost {
-  after(ms: number, call: () => void): () => void;
+  /** Calls after a while that grows with the failures; what it answers with calls it off. */
+  backOff(failures: number, call: () => void): () => void;
   /** Nobody else wants to know of this gap. */
   gap(gap: Gap): void;
   error(error: Error): void;
@@ -24,18 +25,33 @@ export interface ListenerHost {
 
 /** While a snapshot loads, at most so many messages wait; what is beyond makes the snapshot load again. */
 const MAX_WAITING = 10_000;
-const SNAPSHOT_RETRY_MS = 2000;
+
+/** A call of the page's code that waits for the snapshot, and the position after it. */
+interface Waiting {
+  readonly position: Position;
+  readonly call: () => void;
+}
 
 export class Listener {
   readonly channel: string;
+  /** What has arrived for it. */
   position: Position | null;
+  /** What it has been given; behind `position` while a snapshot loads. */
+  given: Position | null;
+  /** It knows where its subscription starts. */
+  begun = false;
   readonly #handler: (message: Message) => void;
   readonly #options: SubscribeOptions;
   readonly #host: ListenerHost;
+  /** It asked for no position: what was there when it came is for others. */
+  #newAfter: Position | null = null;
   /** What arrived while the snapshot loads; `null` when none does. */
-  #waiting: Message[] | null = null;
-  /** A newer reason to load has come up; the result of an earlier load is not enough. */
-  #loads = 0;
+  #waiting: Waiting[] | null = null;
+  #loading = false;
+  /** A reason to load came up after the load began. */
+  #outdated = false;
+  #failures = 0;
+  #cancelRetry: (() => void) | null = null;
   #ended = false;
 
   constructor(
@@ -46,6 +62,7 @@ export class Listener {
   ) {
     this.channel = channel;
     this.position = options.since ?? null;
+    this.given = this.position;
     this.#handler = handler;
     this.#options = options;
     this.#host = host;
@@ -54,62 +71,93 @@ export class Listener {
   end(): void {
     this.#ended = true;
     this.#waiting = null;
+    this.#cancelRetry?.();
   }
 
-  /** The channel's subscription stands: it goes on after this position. */
-  subscribed(start: Position, recovered: boolean, reason: GapReason | null): void {
+  /** The channel's subscription stands: it goes on after `start`. `recovered` is what the server said. */
+  subscribed(start: Position, head: number, recovered: boolean, reason: GapReason | null): void {
     const before = this.position;
-    // Another handler may have asked for more than this one needs.
-    const goesOn = before !== null && start.epoch === before.epoch && start.offset <= before.offset;
-    if (!goesOn) this.position = start;
+    const seen = this.#seen(start.epoch);
+    // Another handler may have asked for more than this one needs. But a log that has become shorter is another log.
+    const goesOn = start.offset <= seen && (recovered || seen <= head);
     const missed = before !== null && !goesOn;
-    const nothingMissed = before === null ? false : recovered || goesOn;
+    let from = start;
+    if (!before) this.#newAfter = from = { epoch: start.epoch, offset: Math.max(start.offset, head) };
+    if (!before || missed) this.given = from;
+    if (!before || missed || before.offset < start.offset) this.position = start;
+    this.begun = true;
     const why = missed ? (reason ?? "restarted") : null;
     this.#call(() =>
       this.#options.onSubscribed?.({
         channel: this.channel,
-        position: start,
-        recovered: nothingMissed,
+        position: from,
+        recovered: goesOn,
         reason: why,
       }),
     );
-    if (missed) {
-      const sameLog = before.epoch === start.epoch;
-      this.#missed(why ?? "restarted", sameLog ? before.offset + 1 : null, sameLog ? start.offset : null);
+    if (why) {
+      const known = seen >= 0 && seen < start.offset;
+      this.#missed(why, known ? seen + 1 : null, known ? start.offset : null);
     }
-    if (before === null || missed) this.#load();
+    if (!goesOn) this.#load();
   }
 
   deliver(delivery: Delivery, epoch: string): void {
-    const { position } = this;
-    if (delivery.type === "gap") {
-      const sameLog = position?.epoch === epoch;
-      if (sameLog && delivery.to <= position.offset) return;
-      this.position = { epoch, offset: delivery.to };
-      const from = sameLog ? Math.max(delivery.from, position.offset + 1) : null;
-      this.#missed(delivery.reason, from, sameLog ? delivery.to : null);
-      // What was overtaken is not missing: the newest follows.
-      if (delivery.reason !== "conflated") this.#load();
+    const to = delivery.type === "gap" ? delivery.to : delivery.offset;
+    const sameLog = this.position?.epoch === epoch;
+    if (sameLog && to <= (this.position?.offset ?? -1)) return;
+    const seen = this.#seen(epoch);
+    this.position = { epoch, offset: to };
+    if (to <= seen) return;
+    if (delivery.type === "message") {
+      this.#hand(() => this.#handler(delivery));
       return;
     }
-    if (position?.epoch === epoch && delivery.offset <= position.offset) return;
-    this.position = { epoch, offset: delivery.offset };
-    if (!this.#waiting) this.#call(() => this.#handler(delivery));
-    else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(delivery);
-    else this.#load();
+    const missed = () =>
+      this.#missed(
+        delivery.reason,
+        sameLog ? Math.max(delivery.from, seen + 1) : null,
+        sameLog ? delivery.to : null,
+      );
+    // What was overtaken is not missing: the newest follows.
+    if (delivery.reason === "conflated") {
+      this.#hand(missed);
+      return;
+    }
+    this.given = this.position;
+    missed();
+    this.#load();
   }
 
   failed(error: Error): void {
     const { onError } = this.#options;
-    if (onError) this.#call(() => onError(error));
-    else this.#host.error(error);
+    this.#call(() => (onError ? onError(error) : this.#host.error(error)));
+  }
+
+  /** The offset up to which it has seen this log, or does not want to; -1 when it knows nothing of it. */
+  #seen(epoch: string): number {
+    let seen = -1;
+    for (const position of [this.position, this.#newAfter]) {
+      if (position?.epoch === epoch) seen = Math.max(seen, position.offset);
+    }
+    return seen;
   }
 
   #missed(reason: GapReason, from: number | null, to: number | null): void {
     const gap: Gap = { type: "gap", channel: this.channel, reason, from, to };
     const { onGap } = this.#options;
-    if (onGap) this.#call(() => onGap(gap));
-    else this.#host.gap(gap);
+    this.#call(() => (onGap ? onGap(gap) : this.#host.gap(gap)));
+  }
+
+  /** Calls the page's code with what has just arrived: now, or after the snapshot. */
+  #hand(call: () => void): void {
+    if (this.#waiting && this.position) {
+      if (this.#waiting.length < MAX_WAITING) this.#waiting.push({ position: this.position, call });
+      else this.#load();
+      return;
+    }
+    this.given = this.position;
+    this.#call(call);
   }
 
   /** Loads the snapshot, unless there is none; then hands out what has arrived since this call. */
@@ -117,25 +165,40 @@ export class Listener {
     const { snapshot } = this.#options;
     if (!snapshot || this.#ended) return;
     this.#waiting = [];
-    const load = ++this.#loads;
+    this.#cancelRetry?.();
+    // One after the other: of two at once the older might be shown last.
+    this.#outdated = this.#loading;
+    if (this.#loading) return;
+    this.#loading = true;
     // Called from a promise, so that one that throws is the same as one that rejects.
     Promise.resolve()
       .then(snapshot)
       .then(
-        () => this.#loaded(load),
-        (error: unknown) => {
-          if (load !== this.#loads || this.#ended) return;
-          this.failed(error instanceof Error ? error : new Error(String(error)));
-          this.#host.after(SNAPSHOT_RETRY_MS, () => load === this.#loads && this.#load());
-        },
+        () => this.#loaded(),
+        (error: unknown) => this.#notLoaded(error),
       );
   }
 
-  #loaded(load: number): void {
-    if (load !== this.#loads || this.#ended) return;
+  #loaded(): void {
+    this.#loading = false;
+    this.#failures = 0;
+    if (this.#outdated) {
+      this.#load();
+      return;
+    }
     const waiting = this.#waiting ?? [];
     this.#waiting = null;
-    for (const message of waiting) this.#call(() => this.#handler(message));
+    for (const { position, call } of waiting) {
+      this.given = position;
+      this.#call(call);
+    }
+    this.given = this.position;
+  }
+
+  #notLoaded(error: unknown): void {
+    this.#loading = false;
+    this.failed(error instanceof Error ? error : new Error(String(error)));
+    if (!this.#ended) this.#cancelRetry = this.#host.backOff(++this.#failures, () => this.#load());
   }
 
   /** An error of the page's code is reported, and stops nothing else. */

@@ -15,7 +15,9 @@ export const WAKE_ANSWER_WITHIN_MS = 3000;
 export const RETRY_MIN_MS = 500;
 export const RETRY_MAX_MS = 30_000;
 /** A connection that held for so long counts as a success: the waits begin anew. */
-const STABLE_AFTER_MS = 5000;
+export const STABLE_AFTER_MS = 5000;
+/** A timer that is later than this says that the page slept or was busy, and had no chance to hear an answer. */
+export const LATE_MS = 2000;
 
 export type Machine =
   | { readonly phase: "idle" }
@@ -29,14 +31,23 @@ export type Machine =
       readonly since: number;
       readonly connection: string;
       readonly resumed: boolean;
-      /** When the ping was sent after which nothing has come yet. */
-      readonly pingedAt: number | null;
-      /** When the timer was to fire: much later means that the page was asleep. */
+      /** Pings since the last frame came. */
+      readonly unanswered: number;
+      /** When the timer is to fire. */
       readonly dueAt: number;
       /** What the server said in `goodbye`, in milliseconds. */
       readonly retryAfterMs: number | null;
+      /** What it said in the last `error`, in milliseconds; holds if it then closes because we are too fast. */
+      readonly slowDownMs: number | null;
     }
-  | { readonly phase: "waiting"; readonly attempt: number; readonly why: string; readonly retryAt: number }
+  | {
+      readonly phase: "waiting";
+      readonly attempt: number;
+      readonly why: string;
+      readonly retryAt: number;
+      /** The server asked for this wait, so only the page may cut it short. */
+      readonly asked: boolean;
+    }
   /** The page is put away, maybe to come back. */
   | { readonly phase: "away" }
   | { readonly phase: "closed"; readonly why: string; readonly remedy: string; readonly code: number | null };
@@ -51,14 +62,15 @@ export type MachineEvent =
   /** Any frame came. */
   | { readonly kind: "heard" }
   | { readonly kind: "goodbye"; readonly retryAfterMs: number }
+  /** An `error` came that asks to wait. */
+  | { readonly kind: "slowDown"; readonly retryAfterMs: number }
   /** The socket is closed, or could not be opened. */
   | { readonly kind: "lost"; readonly code: number; readonly reason: string }
   /** The timer fired. */
   | { readonly kind: "timer" }
-  /** The page was woken, or the network came or went. */
+  /** The page was woken or came back, or the network came or went. */
   | { readonly kind: "wake" }
-  | { readonly kind: "pagehide" }
-  | { readonly kind: "pageshow" };
+  | { readonly kind: "pagehide" };
 
 /** What is to be done. */
 export interface Effects {
@@ -97,6 +109,7 @@ export function step(state: Machine, event: MachineEvent, moment: Moment): Step 
         ? open(state.phase === "waiting" ? state.attempt : 0)
         : stay(state);
     case "stop":
+      if (state.phase === "closed") return stay(state);
       return {
         next: {
           phase: "closed",
@@ -122,29 +135,33 @@ export function step(state: Machine, event: MachineEvent, moment: Moment): Step 
           since: now,
           connection: event.connection,
           resumed: event.resumed,
-          pingedAt: null,
+          unanswered: 0,
           dueAt: now + PING_EVERY_MS,
           retryAfterMs: null,
+          slowDownMs: null,
         },
         effects: { subscribe: true, timerMs: PING_EVERY_MS },
       };
     case "heard":
-      return state.phase === "connected" ? stay({ ...state, pingedAt: null }) : stay(state);
+      return stay(state.phase === "connected" && state.unanswered > 0 ? { ...state, unanswered: 0 } : state);
     case "goodbye":
-      return state.phase === "connected" ? stay({ ...state, retryAfterMs: event.retryAfterMs }) : stay(state);
+      return stay(state.phase === "connected" ? { ...state, retryAfterMs: event.retryAfterMs } : state);
+    case "slowDown":
+      return stay(state.phase === "connected" ? { ...state, slowDownMs: event.retryAfterMs } : state);
     case "lost":
       return lost(state, event.code, event.reason, moment);
     case "timer":
       return timer(state, moment);
     case "wake":
-      if (state.phase === "waiting") return open(state.attempt);
-      return state.phase === "connected" ? ping(state, WAKE_ANSWER_WITHIN_MS, moment) : stay(state);
+      if (state.phase === "connected") return ping(state, 1, WAKE_ANSWER_WITHIN_MS, moment);
+      if (state.phase === "away") return open(0);
+      return state.phase === "waiting" && !(state.asked && now < state.retryAt)
+        ? open(state.attempt)
+        : stay(state);
     case "pagehide":
       return state.phase === "idle" || state.phase === "closed"
         ? stay(state)
         : { next: { phase: "away" }, effects: { leave: true, timerMs: null } };
-    case "pageshow":
-      return state.phase === "away" ? open(0) : step(state, { kind: "wake" }, moment);
   }
 }
 
@@ -180,24 +197,28 @@ function timer(state: Machine, moment: Moment): Step {
     case "opening":
       return retry(state.attempt, "The server did not open the connection in time.", null, moment);
     case "greeting":
-      return retry(state.attempt, "The server did not answer in time.", null, moment);
+      return retry(state.attempt, "No answer came in time.", null, moment);
     case "waiting":
       return open(state.attempt);
     case "connected": {
-      const { now } = moment;
-      // A timer that comes late says that the page was asleep, and its socket with it: ask before judging.
-      const asleep = now - state.dueAt > PING_EVERY_MS;
-      if (state.pingedAt === null || asleep) return ping(state, PING_EVERY_MS, moment);
-      return retry(attemptAfter(state, now), "The server has fallen silent.", null, moment);
+      const { unanswered, dueAt } = state;
+      const late = moment.now - dueAt > LATE_MS;
+      // After a sleep: ask before judging. But only once, since in a hidden tab every timer may come late.
+      if (unanswered === 0 || (late && unanswered === 1)) {
+        return ping(state, unanswered + 1, PING_EVERY_MS, moment);
+      }
+      return retry(attemptAfter(state, moment), "The server has fallen silent.", state.retryAfterMs, moment);
     }
     default:
       return stay(state);
   }
 }
 
-function ping(state: Extract<Machine, { phase: "connected" }>, withinMs: number, { now }: Moment): Step {
+type Connected = Extract<Machine, { phase: "connected" }>;
+
+function ping(state: Connected, unanswered: number, withinMs: number, { now }: Moment): Step {
   return {
-    next: { ...state, pingedAt: now, dueAt: now + withinMs },
+    next: { ...state, unanswered, dueAt: now + withinMs },
     effects: { ping: true, timerMs: withinMs },
   };
 }
@@ -220,18 +241,16 @@ function lost(state: Machine, code: number, reason: string, moment: Moment): Ste
       effects: { drop: true, timerMs: null },
     };
   }
-  if (state.phase === "opening") return retry(state.attempt, "The server cannot be reached.", null, moment);
-  if (state.phase === "greeting")
-    return retry(state.attempt, why ?? "The connection was lost.", null, moment);
-  return retry(
-    attemptAfter(state, moment.now),
-    why ?? "The connection was lost.",
-    state.retryAfterMs,
-    moment,
-  );
+  if (state.phase === "opening") {
+    return retry(state.attempt, reason || "The server cannot be reached.", null, moment);
+  }
+  const said = why ?? "The connection was lost.";
+  if (state.phase === "greeting") return retry(state.attempt, said, null, moment);
+  const askedMs = code === CLOSE.tooFast.code ? state.slowDownMs : state.retryAfterMs;
+  return retry(attemptAfter(state, moment), said, askedMs, moment);
 }
 
-function attemptAfter({ attempt, since }: { attempt: number; since: number }, now: number): number {
+function attemptAfter({ attempt, since }: Connected, { now }: Moment): number {
   return now - since >= STABLE_AFTER_MS ? 0 : attempt;
 }
 
@@ -239,11 +258,15 @@ function attemptAfter({ attempt, since }: { attempt: number; since: number }, no
  * Waits, and tries again: as long as the server asked, or with full jitter, a random part of a time that doubles
  * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
  */
-function retry(attempt: number, why: string, retryAfterMs: number | null, { now, random }: Moment): Step {
-  const mostMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(attempt, 16));
-  const waitMs = retryAfterMs ?? Math.round(random() * mostMs);
+function retry(attempt: number, why: string, askedMs: number | null, { now, random }: Moment): Step {
+  const waitMs = askedMs ?? jitterMs(attempt, random);
   return {
-    next: { phase: "waiting", attempt: attempt + 1, why, retryAt: now + waitMs },
+    next: { phase: "waiting", attempt: attempt + 1, why, retryAt: now + waitMs, asked: askedMs !== null },
     effects: { drop: true, timerMs: waitMs },
   };
+}
+
+/** How long to wait after so many failures in a row. */
+export function jitterMs(failures: number, random: () => number): number {
+  return Math.round(random() * Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(failures, 16)));
 }

@@ -6,17 +6,21 @@ const MAX_WAITING = 10_000;
 
 type Item<Data> = Message<Data> | Gap;
 
-/** What a channel delivers from the first `next` on, until the loop ends. */
+/** What a channel delivers from this call on, until the loop ends. */
 export function messagesOf<Data>(
   client: Client,
   channel: string,
   options: Pick<SubscribeOptions, "since">,
 ): AsyncIterableIterator<Item<Data>> {
   const waiting: Item<Data>[] = [];
-  let wake: (() => void) | null = null;
+  /** Whoever called `next` and found nothing. */
+  const idle: (() => void)[] = [];
   let failure: Error | null = null;
   let ended = false;
 
+  const wake = () => {
+    for (const look of idle.splice(0)) look();
+  };
   const add = (item: Item<Data>) => {
     const last = waiting.at(-1);
     const offset = item.type === "message" ? item.offset : item.to;
@@ -30,20 +34,20 @@ export function messagesOf<Data>(
         from: item.type === "message" ? offset : item.from,
         to: offset,
       });
-    wake?.();
+    wake();
   };
   const subscription = client.subscribe<Data>(channel, add, {
     ...options,
     onGap: add,
     onError: (error) => {
       failure = error;
-      wake?.();
+      wake();
     },
   });
   const end = () => {
     ended = true;
     subscription.unsubscribe();
-    wake?.();
+    wake();
     return Promise.resolve({ done: true, value: undefined } as const);
   };
 
@@ -59,9 +63,7 @@ export function messagesOf<Data>(
           await end();
           throw failure;
         }
-        await new Promise<void>((done) => {
-          wake = done;
-        });
+        await new Promise<void>((look) => idle.push(look));
       }
       return { done: true, value: undefined };
     },

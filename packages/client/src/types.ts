@@ -57,7 +57,7 @@ export interface Subscribed {
 
 /** What the connection is doing, and why. */
 export type ConnectionState =
-  /** Nothing is subscribed yet, so there is no connection. */
+  /** Nothing is subscribed yet, so there is no connection. Or the page was left, and may come back. */
   | { readonly status: "idle" }
   | { readonly status: "connecting" }
   | {
@@ -71,7 +71,7 @@ export type ConnectionState =
       readonly status: "reconnecting";
       /** A sentence that says what happened. */
       readonly why: string;
-      /** How many tries have failed in a row. */
+      /** Which try comes next: 1 is the first after a connection that held. */
       readonly attempt: number;
       /** When the next try begins: milliseconds since 1970, by this machine's clock. */
       readonly retryAt: number;
@@ -108,13 +108,14 @@ export interface SubscribeOptions {
   readonly since?: Position;
   /**
    * Loads what the page shows, and shows it. It is called once the subscription stands; messages wait until it resolves,
-   * so nothing is lost between loading and listening. It is called again whenever messages were missed. When it fails,
-   * it is called again after a while.
+   * so nothing is lost between loading and listening. It is called again whenever messages were missed; those that waited
+   * by then are in what it loads, and are not delivered. It never runs twice at once. When it fails, it is called again
+   * after a while.
    */
   readonly snapshot?: () => Promise<unknown>;
   /** Messages were missed. @default the client's `gap` listeners */
   readonly onGap?: (gap: Gap) => void;
-  /** The subscription stands, at first and after every reconnect. */
+  /** The subscription stands: at first, after every reconnect, and when the server was asked for earlier messages. */
   readonly onSubscribed?: (subscribed: Subscribed) => void;
   /** The server refused, or the snapshot failed. @default the client's `error` listeners */
   readonly onError?: (error: Error) => void;
@@ -122,7 +123,7 @@ export interface SubscribeOptions {
 
 export interface Subscription {
   readonly channel: string;
-  /** What this handler has been given; `null` until the subscription stands. */
+  /** What this handler has been given; `since` or `null` until the subscription stands. */
   readonly position: Position | null;
   /** Ends it. The last one of a channel to leave ends the channel's subscription on the server. */
   unsubscribe(): void;
@@ -149,10 +150,11 @@ export interface SocketLike {
   readonly readyState: number;
   send(data: string): void;
   close(code?: number, reason?: string): void;
-  onopen: (() => void) | null;
-  onmessage: ((event: { data: unknown }) => void) | null;
-  onclose: ((event: { code: number; reason: string }) => void) | null;
-  onerror: (() => void) | null;
+  // `never` lets every library name its events as it likes. Used are `data` of a message, `code` and `reason` of a close.
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
 }
 export type SocketConstructor = new (url: string, protocol: string) => SocketLike;
 
@@ -174,7 +176,7 @@ export interface ClientOptions {
   readonly url?: string;
   /** Said in `connect`. */
   readonly token?: string;
-  /** Asked before every connect, instead of `token`. */
+  /** Asked before every connect, instead of `token`; not while an earlier answer is still to come. */
   readonly getToken?: () => string | Promise<string>;
   /** @default the global one; Node.js before 22 has none: pass that of the package `ws` */
   readonly WebSocket?: SocketConstructor;
@@ -193,7 +195,7 @@ export interface Client {
    * Listens to a channel, and connects if there is no connection yet. Several handlers may listen to one channel; each gets
    * every message once.
    *
-   * @throws ClientError `invalid_channel` when the name is no channel name
+   * @throws ClientError `invalid_channel` when the name is no channel name, `invalid_position` when `since` is no position
    * @example client.subscribe("order:42", ({ data }) => show(data));
    */
   subscribe<Data = unknown>(
@@ -202,7 +204,8 @@ export interface Client {
     options?: SubscribeOptions,
   ): Subscription;
   /**
-   * The same as an endless sequence. Gaps are part of it; look at `type`.
+   * The same as an endless sequence, which begins with this call. Gaps are part of it; look at `type`. It throws when the
+   * server refuses.
    *
    * @example for await (const item of client.messages("order:42")) if (item.type === "message") show(item.data);
    */

@@ -12,7 +12,7 @@ import {
 import { loopbackOnly, sameOrigin } from "./access/origins.js";
 import { type AccessMode, policyOf } from "./access/policy.js";
 import { type Clock, type Random, systemClock, systemRandom } from "./clock.js";
-import { refuseUpgrade, WebSocketDoor } from "./doors/websocket/door.js";
+import { WebSocketDoor } from "./doors/websocket/door.js";
 import type { Engine } from "./engine/engine.js";
 import { MemoryEngine } from "./engine/memory-engine.js";
 import { createApp } from "./http/app.js";
@@ -25,6 +25,7 @@ import { DEFAULT_LIMITS, type Limits } from "./hub/limits.js";
 import { type RuleOptions, Rules } from "./hub/rules.js";
 import { Sessions } from "./hub/sessions.js";
 import { type Log, silentLog } from "./log.js";
+import { refuseUpgrade } from "./refuse-upgrade.js";
 
 export interface FanfareOptions {
   /** Everything of this Fanfare lives under this path. @default "/push" */

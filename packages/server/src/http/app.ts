@@ -1,20 +1,16 @@
 /** The HTTP API as a web-standard application: one file per resource, errors as problem details. */
-import { type ChannelName, FanfareError, quote } from "@fanfare/protocol";
+import { FanfareError, quote } from "@fanfare/protocol";
 import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { CheckOrigin } from "../access/origins.js";
-import { type Action, type Authorize, FORBIDDEN_REMEDY, NOBODY } from "../access/policy.js";
+import { type Authorize, FORBIDDEN_REMEDY, NOBODY } from "../access/policy.js";
 import type { Hub } from "../hub/hub.js";
 import type { Log } from "../log.js";
 import { PROBLEM_TYPE, problemOf } from "../problem.js";
 import { setHeader } from "./answer.js";
-import type { NodeBindings } from "./body.js";
 import { clientScript } from "./client-script.js";
+import type { HttpContext, HttpEnv } from "./context.js";
 import { messageRoutes } from "./messages.js";
-
-export interface HttpEnv {
-  Bindings: NodeBindings;
-}
 
 export interface AppOptions {
   readonly path: string;
@@ -24,13 +20,6 @@ export interface AppOptions {
   readonly log: Log;
   /** Is the server on its way out? */
   readonly stopping: () => boolean;
-}
-
-/** What the resources need. */
-export interface HttpContext {
-  readonly hub: Hub;
-  /** @throws FanfareError `forbidden` */
-  readonly allow: (action: Action, channel: ChannelName) => void;
 }
 
 export function createApp(options: AppOptions): Hono<HttpEnv> {

@@ -1,7 +1,7 @@
 /** `{path}/client.js`: the client for pages that have no bundler, so that a script tag is all they need. */
 import { readFile } from "node:fs/promises";
 import { Hono } from "hono";
-import type { HttpEnv } from "./app.js";
+import type { HttpEnv } from "./context.js";
 
 export function clientScript(): Hono<HttpEnv> {
   let script: Promise<string> | null = null;

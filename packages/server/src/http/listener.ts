@@ -5,7 +5,7 @@ import { getRequestListener, RequestError } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Log } from "../log.js";
 import { PROBLEM_TYPE, problemOf } from "../problem.js";
-import type { HttpEnv } from "./app.js";
+import type { HttpEnv } from "./context.js";
 
 export function createListener(app: Hono<HttpEnv>, log: Log): RequestListener {
   const listener = getRequestListener((request, env) => app.fetch(request, env), {

@@ -4,8 +4,8 @@ import { Hono } from "hono";
 import { z } from "zod";
 import type { Message, Page } from "../engine/engine.js";
 import { answerJson } from "./answer.js";
-import type { HttpContext, HttpEnv } from "./app.js";
 import { readJson } from "./body.js";
+import type { HttpContext, HttpEnv } from "./context.js";
 
 /** Room for the parts of a body around `data`. */
 const BODY_OVERHEAD = 4096;

@@ -5,7 +5,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { FanfareError, quote } from "@fanfare/protocol";
-import { refuseUpgrade } from "../doors/websocket/door.js";
+import { refuseUpgrade } from "../refuse-upgrade.js";
 import { isUnder } from "./path.js";
 import { isWebSocket, serveWithoutUpgrade } from "./plain-upgrade.js";
 

@@ -1,15 +1,16 @@
 /** The WebSocket door: lets clients in, looks after them with one timer, and sends them away when the server stops. */
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { FanfareError, SUBPROTOCOL } from "@fanfare/protocol";
+import { FanfareError, quote, SUBPROTOCOL } from "@fanfare/protocol";
 import { WebSocketServer } from "ws";
 import type { CheckOrigin } from "../../access/origins.js";
 import type { Authorize } from "../../access/policy.js";
 import type { Hub } from "../../hub/hub.js";
 import type { Sessions } from "../../hub/sessions.js";
 import type { Log } from "../../log.js";
-import { problemOf } from "../../problem.js";
+import { refuseUpgrade } from "../../refuse-upgrade.js";
 import { TimingWheel } from "../timing-wheel.js";
+import type { DoorContext, DoorOptions, Leaving } from "./context.js";
 import { WebSocketPeer } from "./peer.js";
 
 /** Room for the parts of a frame around `data`. */
@@ -20,20 +21,6 @@ const MAX_RETRY_SECONDS = 30;
 /** How many clients are sent away in a second. */
 const GOODBYES_PER_SECOND = 5000;
 
-export interface DoorOptions {
-  readonly hub: Hub;
-  readonly sessions: Sessions;
-  readonly authorize: Authorize;
-  readonly checkOrigin: CheckOrigin;
-  readonly log: Log;
-}
-
-/** What a peer needs of its door. */
-export interface DoorContext extends DoorOptions {
-  readonly wheel: TimingWheel;
-  gone(peer: WebSocketPeer): void;
-}
-
 export class WebSocketDoor implements DoorContext {
   readonly hub: Hub;
   readonly sessions: Sessions;
@@ -42,7 +29,7 @@ export class WebSocketDoor implements DoorContext {
   readonly log: Log;
   readonly wheel: TimingWheel;
   readonly #server: WebSocketServer;
-  readonly #peers = new Set<WebSocketPeer>();
+  readonly #peers = new Set<Leaving>();
   #closing = false;
   #emptied: (() => void) | null = null;
 
@@ -68,11 +55,8 @@ export class WebSocketDoor implements DoorContext {
       this.#admit(request);
     } catch (error) {
       if (!(error instanceof FanfareError)) throw error;
-      const { host, origin } = request.headers;
-      this.log.warn(
-        { host, origin, code: error.code, remedy: error.remedy },
-        `upgrade refused: ${error.message}`,
-      );
+      // The message quotes what the client sent; nothing of it goes raw into the log.
+      this.log.warn({ code: error.code, remedy: error.remedy }, `upgrade refused: ${error.message}`);
       refuseUpgrade(socket, error);
       return;
     }
@@ -81,7 +65,7 @@ export class WebSocketDoor implements DoorContext {
     });
   }
 
-  gone(peer: WebSocketPeer): void {
+  gone(peer: Leaving): void {
     this.#peers.delete(peer);
     if (this.#peers.size === 0) this.#emptied?.();
   }
@@ -134,24 +118,9 @@ export class WebSocketDoor implements DoorContext {
     }
     const offered = headers["sec-websocket-protocol"];
     if (offered !== undefined && !offered.split(",").some((each) => each.trim() === SUBPROTOCOL)) {
-      throw new FanfareError("invalid_request", `the sub-protocols offered are ${offered.slice(0, 100)}`, {
+      throw new FanfareError("invalid_request", `the sub-protocols offered are ${quote(offered, 100)}`, {
         remedy: `Offer ${SUBPROTOCOL}, or no sub-protocol.`,
       });
     }
   }
-}
-
-/** Answers an upgrade with an HTTP error and closes the socket. */
-export function refuseUpgrade(socket: Socket, error: FanfareError): void {
-  const body = JSON.stringify(problemOf(error));
-  const lines = [
-    `HTTP/1.1 ${error.status} Refused`,
-    "Connection: close",
-    "Content-Type: application/problem+json",
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    ...(error.retryAfter === undefined ? [] : [`Retry-After: ${Math.ceil(error.retryAfter)}`]),
-  ];
-  socket.on("error", () => socket.destroy());
-  socket.once("finish", () => socket.destroy());
-  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
 }

@@ -12,7 +12,7 @@ import type { EndReason, Subscriber } from "../../hub/subscriber.js";
 import type { Watched } from "../timing-wheel.js";
 import { MalformedFrameError, parseClientFrame } from "./client-frame.js";
 import { ClientSocket, type ClientSocketEvents } from "./client-socket.js";
-import type { DoorContext } from "./door.js";
+import type { DoorContext } from "./context.js";
 import { encodeFrame, webSocketEncoding } from "./encoding.js";
 import { Liveness } from "./liveness.js";
 import { type Requester, Requests } from "./requests.js";

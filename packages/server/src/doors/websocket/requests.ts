@@ -12,7 +12,7 @@ import { type Action, FORBIDDEN_REMEDY, NOBODY } from "../../access/policy.js";
 import type { Connection } from "../../hub/connection.js";
 import type { SubscribeRequest } from "../../hub/subscription.js";
 import { MalformedFrameError } from "./client-frame.js";
-import type { DoorContext } from "./door.js";
+import type { DoorContext } from "./context.js";
 import { encodeFrame, errorFrame, PONG_FRAME } from "./encoding.js";
 
 /** What requests need of the peer that sends them. */

@@ -1,0 +1,216 @@
+/**
+ * The connection to the server: does what the state machine says, with a socket, a timer and the page's events. Knows
+ * sessions and tokens, but nothing of channels.
+ */
+import { type ServerFrame, SUBPROTOCOL } from "@fanfare/protocol";
+import { pageEvents, socketConstructor, systemClock, webSocketUrl } from "./environment.js";
+import { type Machine, type MachineEvent, publicState, step } from "./machine.js";
+import type { ClientClock, ClientOptions, ConnectionState, SocketLike } from "./types.js";
+
+const OPEN = 1;
+/** Close codes. The first ends the session; an empty close frame would end it, too. */
+const LEFT = 1000;
+const DROPPED = 4000;
+
+/** What the link tells its client. */
+export interface LinkOwner {
+  stateChanged(state: ConnectionState): void;
+  /** Connected: now subscribe. */
+  ready(): void;
+  /** A frame that is about channels or requests. */
+  received(frame: ServerFrame): void;
+  /** The connection is gone: what was asked will not be answered. */
+  disconnected(): void;
+  error(error: Error): void;
+}
+
+export class Link {
+  state: ConnectionState = { status: "idle" };
+  readonly clock: ClientClock;
+  readonly random: () => number;
+  readonly #options: ClientOptions;
+  readonly #owner: LinkOwner;
+  readonly #url: string;
+  readonly #Socket;
+  readonly #page;
+  #machine: Machine = { phase: "idle" };
+  #socket: SocketLike | null = null;
+  #cancelTimer: (() => void) | null = null;
+  /** Ends listening to the page's events. */
+  #pageOff: (() => void)[] = [];
+  #token: Promise<string> | null = null;
+  #session: string | null = null;
+
+  /** @throws ClientError `invalid_url`, `no_websocket` */
+  constructor(options: ClientOptions, owner: LinkOwner) {
+    this.#options = options;
+    this.#owner = owner;
+    this.#url = webSocketUrl(options.url ?? "/push");
+    this.clock = options.clock ?? systemClock;
+    this.random = options.random ?? Math.random;
+    this.#Socket = socketConstructor(options.WebSocket);
+    this.#page = options.page ?? pageEvents();
+  }
+
+  get idle(): boolean {
+    return this.#machine.phase === "idle";
+  }
+  get connected(): boolean {
+    return this.#machine.phase === "connected";
+  }
+
+  start(): void {
+    this.#step({ kind: "start" });
+  }
+
+  stop(): void {
+    this.#step({ kind: "stop" });
+  }
+
+  /** The server asks not to come back before so long. */
+  slowDown(retryAfterMs: number): void {
+    this.#step({ kind: "slowDown", retryAfterMs });
+  }
+
+  /** Sends a frame, if there is an open socket. */
+  send(frame: object): void {
+    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify(frame));
+  }
+
+  #step(event: MachineEvent): void {
+    const before = this.#machine;
+    const { next, effects } = step(before, event, { now: this.clock.now(), random: this.random });
+    this.#machine = next;
+    if (effects.timerMs !== undefined) this.#setTimer(effects.timerMs);
+    this.#listenToPage(next.phase !== "idle" && next.phase !== "closed");
+    if (effects.leave) this.#dropSocket(LEFT);
+    if (effects.drop || effects.open) this.#dropSocket(DROPPED);
+    if (effects.open) this.#openSocket();
+    if (effects.greet) void this.#greet();
+    if (effects.ping) this.send({ type: "ping" });
+    if (effects.subscribe) this.#owner.ready();
+    // A handler of the page may have caused another step: then that one has told.
+    if (next.phase === before.phase || this.#machine !== next) return;
+    const state = publicState(next);
+    if (state.status === "connecting" && this.state.status === "connecting") return;
+    this.state = state;
+    this.#owner.stateChanged(state);
+  }
+
+  #setTimer(ms: number | null): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = ms === null ? null : this.clock.after(ms, () => this.#step({ kind: "timer" }));
+  }
+
+  /** A client that is closed leaves nothing behind that would keep it in memory. */
+  #listenToPage(wanted: boolean): void {
+    const page = this.#page;
+    if (!page || wanted === this.#pageOff.length > 0) return;
+    for (const off of this.#pageOff.splice(0)) off();
+    if (!wanted) return;
+    for (const event of ["visible", "online", "offline", "pageshow", "pagehide"] as const) {
+      const kind = event === "pagehide" ? event : "wake";
+      this.#pageOff.push(page.on(event, () => this.#step({ kind })));
+    }
+  }
+
+  // ---- the socket
+
+  #openSocket(): void {
+    let socket: SocketLike;
+    try {
+      socket = new this.#Socket(this.#url, SUBPROTOCOL);
+    } catch (error) {
+      // A page's own policy can forbid the address; trying again is all that can be done.
+      const opening = this.#machine;
+      this.clock.after(0, () => {
+        if (this.#machine === opening) this.#step({ kind: "lost", code: 1006, reason: String(error) });
+      });
+      return;
+    }
+    this.#socket = socket;
+    const mine =
+      <Event>(act: (event: Event) => void) =>
+      (event: Event) =>
+        void (this.#socket === socket && act(event));
+    socket.onopen = mine(() => this.#step({ kind: "opened" }));
+    socket.onerror = () => {}; // `onclose` follows.
+    socket.onclose = mine(({ code, reason }: { code: number; reason: string }) => {
+      this.#socket = null;
+      this.#owner.disconnected();
+      this.#step({ kind: "lost", code, reason });
+    });
+    socket.onmessage = mine(({ data }: { data: unknown }) => this.#receive(String(data)));
+  }
+
+  /** Lets go of the socket: whatever it still says is not heard. */
+  #dropSocket(code: number): void {
+    const socket = this.#socket;
+    if (!socket) return;
+    this.#socket = null;
+    if (code === LEFT) this.#session = null;
+    socket.close(code);
+    this.#owner.disconnected();
+  }
+
+  /** Something is wrong here, not on the way: tries again. */
+  #giveUp(reason: string): void {
+    this.#dropSocket(DROPPED);
+    this.#step({ kind: "lost", code: 1006, reason });
+  }
+
+  #receive(text: string): void {
+    const frame = parseFrame(text);
+    if (!frame) {
+      // Whatever it was to be is had again by coming back.
+      this.#giveUp("What came was no frame of a Fanfare server.");
+      return;
+    }
+    this.#step({ kind: "heard" });
+    if (frame.type === "connected") {
+      this.#session = frame.session;
+      this.#step({ kind: "connected", connection: frame.connection, resumed: frame.resumed });
+    } else if (frame.type === "goodbye") {
+      this.#step({ kind: "goodbye", retryAfterMs: frame.retryAfter * 1000 });
+    } else this.#owner.received(frame);
+  }
+
+  // ---- saying who we are
+
+  async #greet(): Promise<void> {
+    const socket = this.#socket;
+    let { token } = this.#options;
+    try {
+      const fetched = this.#fetchToken();
+      if (fetched) token = await fetched;
+    } catch (error) {
+      if (this.#socket !== socket) return;
+      this.#owner.error(error instanceof Error ? error : new Error(String(error)));
+      if (this.#socket === socket) this.#giveUp("The token could not be had.");
+      return;
+    }
+    // While the token was fetched the socket may have gone.
+    if (this.#socket === socket) this.send({ type: "connect", session: this.#session ?? undefined, token });
+  }
+
+  /** One that takes longer than a connect may last serves the next connect. */
+  #fetchToken(): Promise<string> | null {
+    const { getToken } = this.#options;
+    if (!getToken || this.#token) return this.#token;
+    this.#token = Promise.resolve()
+      .then(getToken)
+      .finally(() => {
+        this.#token = null;
+      });
+    return this.#token;
+  }
+}
+
+function parseFrame(text: string): ServerFrame | null {
+  try {
+    const frame: unknown = JSON.parse(text);
+    return typeof frame === "object" ? (frame as ServerFrame | null) : null;
+  } catch {
+    return null;
+  }
+}

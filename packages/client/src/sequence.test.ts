@@ -1,0 +1,106 @@
+import { expect, test } from "vitest";
+import { messagesOf } from "./sequence.js";
+import type { Client, Gap, Message, SubscribeOptions } from "./types.js";
+
+/** A client of which only `subscribe` is used. */
+function scripted() {
+  let handler: (message: Message) => void = () => {};
+  let options: SubscribeOptions = {};
+  const calls = { ended: 0 };
+  const client = {
+    subscribe(channel: string, to: (message: Message) => void, given: SubscribeOptions) {
+      handler = to;
+      options = given;
+      return { channel, position: null, unsubscribe: () => void calls.ended++ };
+    },
+  } as unknown as Client;
+  return {
+    client,
+    calls,
+    options: () => options,
+    message: (offset: number) => handler(message(offset)),
+    gap: (gap: Partial<Gap>) => options.onGap?.({ ...GAP, ...gap }),
+    fail: (error: Error) => options.onError?.(error),
+  };
+}
+const GAP: Gap = { type: "gap", channel: "news", reason: "evicted", from: null, to: null };
+const message = (offset: number): Message => ({
+  type: "message",
+  channel: "news",
+  offset,
+  time: 1,
+  event: "message",
+  data: offset,
+});
+
+test("delivers what came before and after it was asked, messages and gaps in one order", async () => {
+  const server = scripted();
+  const sequence = messagesOf(server.client, "news", {});
+  server.message(1);
+  server.gap({ from: 2, to: 3 });
+  expect(await sequence.next()).toEqual({ done: false, value: message(1) });
+  expect(await sequence.next()).toEqual({ done: false, value: { ...GAP, from: 2, to: 3 } });
+  const later = sequence.next();
+  server.message(4);
+  expect(await later).toEqual({ done: false, value: message(4) });
+});
+
+test("hands the position on", () => {
+  const server = scripted();
+  const since = { epoch: "0123456789abcdef", offset: 3 };
+  messagesOf(server.client, "news", { since });
+  expect(server.options().since).toBe(since);
+});
+
+test("ends its subscription with the loop", async () => {
+  const server = scripted();
+  const sequence = messagesOf(server.client, "news", {});
+  server.message(1);
+  for await (const item of sequence) if (item.type === "message") break;
+  expect(server.calls.ended).toBe(1);
+  expect(await sequence.next()).toEqual({ done: true, value: undefined });
+});
+
+test("an end wakes a loop that waits", async () => {
+  const server = scripted();
+  const sequence = messagesOf(server.client, "news", {});
+  const waiting = sequence.next();
+  await sequence.return?.();
+  expect(await waiting).toEqual({ done: true, value: undefined });
+});
+
+test("several that wait are all served", async () => {
+  const server = scripted();
+  const sequence = messagesOf(server.client, "news", {});
+  const waiting = [sequence.next(), sequence.next()];
+  server.message(1);
+  server.message(2);
+  expect(await Promise.all(waiting)).toEqual([
+    { done: false, value: message(1) },
+    { done: false, value: message(2) },
+  ]);
+});
+
+test("throws what was refused, after what came before, and leaves", async () => {
+  const server = scripted();
+  const sequence = messagesOf(server.client, "news", {});
+  server.message(1);
+  server.fail(new Error("not for you"));
+  expect((await sequence.next()).value).toEqual(message(1));
+  await expect(sequence.next()).rejects.toThrow("not for you");
+  expect(server.calls.ended).toBe(1);
+  expect(await sequence.next()).toEqual({ done: true, value: undefined });
+});
+
+test("a loop that is too slow keeps the oldest, and is told which it lost", async () => {
+  const server = scripted();
+  const sequence = messagesOf(server.client, "news", {});
+  for (let offset = 1; offset <= 10_005; offset++) server.message(offset);
+  const offsets: unknown[] = [];
+  while (offsets.length < 10_000) offsets.push((await sequence.next()).value.offset);
+  expect(offsets).toEqual(Array.from({ length: 10_000 }, (_, index) => index + 1));
+  const gap = { type: "gap", channel: "news", reason: "too_slow", from: 10_001, to: 10_005 };
+  expect((await sequence.next()).value).toEqual(gap);
+  server.message(10_006);
+  expect((await sequence.next()).value).toEqual(message(10_006));
+});

@@ -1,0 +1,27 @@
+/** What the parts of the WebSocket door share. */
+import type { CheckOrigin } from "../../access/origins.js";
+import type { Authorize } from "../../access/policy.js";
+import type { Hub } from "../../hub/hub.js";
+import type { Sessions } from "../../hub/sessions.js";
+import type { Log } from "../../log.js";
+import type { TimingWheel } from "../timing-wheel.js";
+
+export interface DoorOptions {
+  readonly hub: Hub;
+  readonly sessions: Sessions;
+  readonly authorize: Authorize;
+  readonly checkOrigin: CheckOrigin;
+  readonly log: Log;
+}
+
+/** A client whom the door can send away. */
+export interface Leaving {
+  goodbye(retryAfter: number): void;
+  destroy(): void;
+}
+
+/** What a peer needs of its door. */
+export interface DoorContext extends DoorOptions {
+  readonly wheel: TimingWheel;
+  gone(peer: Leaving): void;
+}

@@ -1,0 +1,19 @@
+/** Refuses an HTTP upgrade on the bare socket, with the same problem that an HTTP answer would carry. */
+import type { Socket } from "node:net";
+import type { FanfareError } from "@fanfare/protocol";
+import { PROBLEM_TYPE, problemOf } from "./problem.js";
+
+/** Answers an upgrade with an HTTP error and closes the socket. */
+export function refuseUpgrade(socket: Socket, error: FanfareError): void {
+  const body = JSON.stringify(problemOf(error));
+  const lines = [
+    `HTTP/1.1 ${error.status} Refused`,
+    "Connection: close",
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(error.retryAfter === undefined ? [] : [`Retry-After: ${Math.ceil(error.retryAfter)}`]),
+  ];
+  socket.on("error", () => socket.destroy());
+  socket.once("finish", () => socket.destroy());
+  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
+}

@@ -1,0 +1,48 @@
+/** The client has to stay small: a page loads it before anything else. */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build, type Rolldown } from "vite";
+import { describe, expect, test } from "vitest";
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const LIMIT_BYTES = 8 * 1024;
+
+async function bundle(entry: string, format: "es" | "iife"): Promise<Rolldown.OutputChunk> {
+  const built = await build({
+    configFile: false,
+    root: here("../../packages/client"),
+    logLevel: "warn",
+    resolve: { alias: { "@fanfare/protocol": here("../../packages/protocol/src/index.ts") } },
+    build: {
+      write: false,
+      minify: true,
+      target: "es2022",
+      lib: { entry: here(`../../packages/client/src/${entry}`), formats: [format], name: "Fanfare" },
+    },
+  });
+  const [{ output }] = built as [Rolldown.RolldownOutput];
+  expect(output).toHaveLength(1);
+  return output[0];
+}
+
+describe("the client", () => {
+  test.each([
+    ["the module", "index.ts", "es"],
+    ["the file for pages without a bundler", "script.ts", "iife"],
+  ] as const)("as %s is at most 8 KiB, minified and with gzip", async (_name, entry, format) => {
+    const { code, imports, dynamicImports } = await bundle(entry, format);
+    const { length } = gzipSync(code, { level: 9 });
+    expect(length, `${code.length} bytes, ${length} with gzip`).toBeLessThanOrEqual(LIMIT_BYTES);
+    expect([...imports, ...dynamicImports], "it needs no other module").toEqual([]);
+  });
+
+  test("has no dependencies", () => {
+    const manifest = JSON.parse(readFileSync(here("../../packages/client/package.json"), "utf8"));
+    expect([manifest.dependencies, manifest.peerDependencies, manifest.optionalDependencies]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+});
