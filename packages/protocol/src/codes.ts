@@ -170,6 +170,11 @@ export const ERRORS = {
     meaning: "A field is missing or has the wrong form.",
     remedy: "Compare the request with the documentation; the message names the field.",
   },
+  not_logged_in: {
+    status: 401,
+    meaning: "The caller has to say who it is, and did not, or the key is wrong.",
+    remedy: "Send the header `Authorization: Bearer <key>` with a key that the server knows.",
+  },
   forbidden: {
     status: 403,
     meaning: "The caller may not do this.",

@@ -9,6 +9,7 @@ import {
   parsePosition,
   quote,
 } from "@fanfare/protocol";
+import { keysOf } from "./access/keys.js";
 import { loopbackOnly, sameOrigin } from "./access/origins.js";
 import { type AccessMode, policyOf } from "./access/policy.js";
 import { type Clock, type Random, systemClock, systemRandom } from "./clock.js";
@@ -33,10 +34,16 @@ export interface FanfareOptions {
   /** First path segments that the host application keeps for itself. @default those of every Mendix app */
   readonly reservedPaths?: ReservedPaths;
   /**
-   * `listen`: whoever reaches the server may subscribe and read history; messages are published in process only.
+   * `listen`: whoever reaches the server may subscribe and read history; messages are published in process, or with an API key.
    * `open`: they may publish, too, over HTTP and WebSocket. @default "listen"
    */
   readonly access?: AccessMode;
+  /**
+   * Keys with which other servers may do everything over HTTP: `Authorization: Bearer <key>`. At least 16 characters each.
+   *
+   * @default none
+   */
+  readonly apiKeys?: readonly string[];
   /** Pages of other origins that may come in, such as `https://app.example.com`. @default none */
   readonly allowedOrigins?: readonly string[];
   /** Answers only to requests that name this machine (localhost), against DNS rebinding. @default false */
@@ -157,6 +164,8 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const { clock = systemClock, random = systemRandom, logger: log = silentLog } = options;
   const limits = checkLimits(options.limits);
   const rules = new Rules(options.rules);
+  const { apiKeys = [] } = options;
+  const authenticate = keysOf(apiKeys);
   const authorize = policyOf(options.access ?? "listen");
   const checkOrigin = options.loopbackOnly ? loopbackOnly : sameOrigin(options.allowedOrigins ?? []);
   const engine = options.engine ?? memoryEngine(limits, clock, random, options.allowIsolated ?? false);
@@ -165,7 +174,16 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const door = new WebSocketDoor({ hub, sessions, authorize, checkOrigin, log });
   const unmounts: (() => void)[] = [];
   let closing: Promise<void> | null = null;
-  const app = createApp({ path, hub, authorize, checkOrigin, log, stopping: () => closing !== null });
+  const app = createApp({
+    path,
+    hub,
+    authenticate,
+    authorize,
+    hasKeys: apiKeys.length > 0,
+    checkOrigin,
+    log,
+    stopping: () => closing !== null,
+  });
   const listener = createListener(app, log);
   const mounted: Mounted = {
     path,

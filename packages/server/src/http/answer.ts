@@ -2,17 +2,13 @@
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import type { NodeBindings } from "./body.js";
+import type { HttpEnv } from "./context.js";
 
 /**
  * Answers with a JSON text. Where there is a Node server, it is written to its response: a web `Response` with its stream
  * costs more than all that publishing does. Such an answer has the headers that {@link setHeader} has set.
  */
-export function answerJson(
-  c: Context<{ Bindings: NodeBindings }>,
-  json: string,
-  status: ContentfulStatusCode,
-): Response {
+export function answerJson(c: Context<HttpEnv>, json: string, status: ContentfulStatusCode): Response {
   const outgoing = c.env?.outgoing;
   if (!outgoing) return c.body(json, status, { "Content-Type": "application/json" });
   outgoing.writeHead(status, {
@@ -24,7 +20,7 @@ export function answerJson(
 }
 
 /** Sets a header of the answer, whichever way it goes. */
-export function setHeader(c: Context<{ Bindings: NodeBindings }>, name: string, value: string): void {
+export function setHeader(c: Context<HttpEnv>, name: string, value: string): void {
   c.header(name, value);
   c.env?.outgoing?.setHeader(name, value);
 }

@@ -2,8 +2,9 @@
 import { FanfareError, quote } from "@fanfare/protocol";
 import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { Authenticate } from "../access/keys.js";
 import type { CheckOrigin } from "../access/origins.js";
-import { type Authorize, FORBIDDEN_REMEDY, NOBODY } from "../access/policy.js";
+import { type Authorize, refusal } from "../access/policy.js";
 import type { Hub } from "../hub/hub.js";
 import type { Log } from "../log.js";
 import { PROBLEM_TYPE, problemOf } from "../problem.js";
@@ -15,7 +16,10 @@ import { messageRoutes } from "./messages.js";
 export interface AppOptions {
   readonly path: string;
   readonly hub: Hub;
+  readonly authenticate: Authenticate;
   readonly authorize: Authorize;
+  /** Are there API keys, so that a caller who may not do something can log in? */
+  readonly hasKeys: boolean;
   readonly checkOrigin: CheckOrigin;
   readonly log: Log;
   /** Is the server on its way out? */
@@ -23,10 +27,17 @@ export interface AppOptions {
 }
 
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const { path, hub, authorize, checkOrigin, log, stopping } = options;
-  const allow: HttpContext["allow"] = (action, channel) => {
-    if (authorize(NOBODY, action, channel)) return;
-    throw new FanfareError("forbidden", `may not ${action} on ${channel}`, { remedy: FORBIDDEN_REMEDY });
+  const { path, hub, authenticate, authorize, hasKeys, checkOrigin, log, stopping } = options;
+  const allow: HttpContext["allow"] = (c, action, channel) => {
+    const principal = c.get("principal");
+    if (authorize(principal, action, channel)) return;
+    if (hasKeys && principal.kind === "nobody") {
+      throw new FanfareError(
+        "not_logged_in",
+        `an API key is needed to ${action === "admin" ? "see this" : action}`,
+      );
+    }
+    throw refusal(action, channel);
   };
   const app = new Hono<HttpEnv>({ strict: false }).basePath(path);
 
@@ -37,6 +48,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
       allowPage(c, origin);
       if (c.req.method === "OPTIONS") return c.body(null, 204);
     }
+    c.set("principal", authenticate(c.req.header("authorization")));
     await next();
     return;
   });
@@ -100,6 +112,7 @@ function allowPage(c: Context, origin: string): void {
 function answerProblem(c: Context, error: FanfareError): Response {
   const problem = problemOf(error);
   c.header("Content-Type", PROBLEM_TYPE);
+  if (error.code === "not_logged_in") c.header("WWW-Authenticate", "Bearer");
   if (error.retryAfter !== undefined) c.header("Retry-After", String(Math.ceil(error.retryAfter)));
   return c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode);
 }

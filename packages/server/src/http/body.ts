@@ -1,13 +1,8 @@
 /** Reads request bodies: bounded, strict UTF-8, from Node's own stream where there is one, which costs least. */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { FanfareError, quote } from "@fanfare/protocol";
 import type { Context } from "hono";
-
-/** What a Node server hands on to the HTTP application beside the request. */
-export interface NodeBindings {
-  readonly incoming?: IncomingMessage;
-  readonly outgoing?: ServerResponse;
-}
+import type { HttpEnv } from "./context.js";
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\b/i;
 /** What JSON leaves as it is, though no reader sees it, or a terminal obeys it. */
@@ -20,7 +15,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
  *
  * @throws FanfareError `invalid_json`, `invalid_request`, `too_large`, `unsupported_media_type`
  */
-export async function readJson(c: Context<{ Bindings: NodeBindings }>, maxBytes: number): Promise<unknown> {
+export async function readJson(c: Context<HttpEnv>, maxBytes: number): Promise<unknown> {
   const type = c.req.header("content-type") ?? "";
   // Only browsers can be made to send a body by a foreign page, and of those only what is not JSON.
   if (c.req.header("origin") !== undefined && !JSON_TYPE.test(type)) {

@@ -1,15 +1,27 @@
 /** What the resources of the HTTP API share. */
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ChannelName } from "@fanfare/protocol";
-import type { Action } from "../access/policy.js";
+import type { Context } from "hono";
+import type { Action, Principal } from "../access/policy.js";
 import type { Hub } from "../hub/hub.js";
-import type { NodeBindings } from "./body.js";
+
+/** What a Node server hands on to the HTTP application beside the request. */
+export interface NodeBindings {
+  readonly incoming?: IncomingMessage;
+  readonly outgoing?: ServerResponse;
+}
 
 export interface HttpEnv {
   Bindings: NodeBindings;
+  Variables: { principal: Principal };
 }
 
 export interface HttpContext {
   readonly hub: Hub;
-  /** @throws FanfareError `forbidden` */
-  readonly allow: (action: Action, channel: ChannelName) => void;
+  /**
+   * Lets the caller of a request go on if it may do this; `null` is the server as a whole.
+   *
+   * @throws FanfareError `forbidden`, `not_logged_in`
+   */
+  readonly allow: (c: Context<HttpEnv>, action: Action, channel: ChannelName | null) => void;
 }

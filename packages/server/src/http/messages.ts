@@ -33,7 +33,7 @@ export function messageRoutes({ hub, allow }: HttpContext): Hono<HttpEnv> {
 
   routes.post("/channels/:channel/messages", async (c) => {
     const channel = parseChannelName(c.req.param("channel"));
-    allow("publish", channel);
+    allow(c, "publish", channel);
     const body = check(publishSchema, await readJson(c, maxBodyBytes), "body");
     const key = c.req.header("idempotency-key");
     const { epoch, offset, repeated } = await hub.publish(channel, { ...body, key, principal: "http" });
@@ -42,7 +42,7 @@ export function messageRoutes({ hub, allow }: HttpContext): Hono<HttpEnv> {
 
   routes.get("/channels/:channel/messages", async (c) => {
     const channel = parseChannelName(c.req.param("channel"));
-    allow("history", channel);
+    allow(c, "history", channel);
     const { after, limit } = check(historySchema, c.req.query(), "query");
     const page = await hub.history(
       channel,

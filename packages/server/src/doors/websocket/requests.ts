@@ -1,5 +1,6 @@
 /** What a connected client asks for: each request goes to the hub, and each answer back. */
 import {
+  type ChannelName,
   CLOSE,
   type ClientFrame,
   type CloseCode,
@@ -8,7 +9,7 @@ import {
   parseChannelName,
   type SubscribeItem,
 } from "@fanfare/protocol";
-import { type Action, FORBIDDEN_REMEDY, NOBODY } from "../../access/policy.js";
+import { type Action, NOBODY, refusal } from "../../access/policy.js";
 import type { Connection } from "../../hub/connection.js";
 import type { SubscribeRequest } from "../../hub/subscription.js";
 import { MalformedFrameError } from "./client-frame.js";
@@ -114,8 +115,8 @@ export class Requests {
   }
 
   /** @throws FanfareError `forbidden` */
-  #authorize(action: Action, channel: Parameters<DoorContext["authorize"]>[2]): void {
+  #authorize(action: Action, channel: ChannelName): void {
     if (this.#door.authorize(NOBODY, action, channel)) return;
-    throw new FanfareError("forbidden", `may not ${action} on ${channel}`, { remedy: FORBIDDEN_REMEDY });
+    throw refusal(action, channel);
   }
 }
