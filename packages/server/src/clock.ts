@@ -40,4 +40,23 @@ export const systemClock: Clock = {
   endOfTurn: (call) => void setImmediate(call),
 };
 
-export const systemRandom: Random = { bytes: randomBytes, fraction: Math.random };
+/** Asking the system for many bytes costs little more than for few, and every connection needs some. */
+const POOL_BYTES = 4096;
+let pool = Buffer.alloc(0);
+let used = 0;
+
+export const systemRandom: Random = {
+  bytes(count) {
+    if (count > POOL_BYTES) return randomBytes(count);
+    if (used + count > pool.length) {
+      pool = randomBytes(POOL_BYTES);
+      used = 0;
+    }
+    // Copied, and wiped here: no byte is ever given twice.
+    const bytes = new Uint8Array(pool.subarray(used, used + count));
+    pool.fill(0, used, used + count);
+    used += count;
+    return bytes;
+  },
+  fraction: Math.random,
+};

@@ -21,15 +21,26 @@ function subscribeAll(subscriber: FakeSubscriber, request: number, names: readon
   }
 }
 
-test("answers are written at once while the connection takes them", () => {
+test("answers of one turn are written at its end, in one go", async () => {
   const subscriber = aHub().open();
   subscriber.connection.answer(answer("pong"));
+  subscriber.connection.answer(answer("ok"));
+  expect(subscriber.story).toEqual([]);
+  await turns();
+  expect(subscriber.story).toEqual(["pong", "ok"]);
+});
+
+test("answers that wait for the end of the turn go out before the connection is left", () => {
+  const subscriber = aHub().open();
+  subscriber.connection.answer(answer("pong"));
+  subscriber.connection.leave();
   expect(subscriber.story).toEqual(["pong"]);
 });
 
-test("when 64 KiB of answers wait nothing is read from the client, until they are taken", () => {
+test("when 64 KiB of answers wait nothing is read from the client, until they are taken", async () => {
   const subscriber = aHub().open(clogged);
   fill(subscriber);
+  await turns();
   const sent: string[] = [];
   while (!subscriber.paused) {
     sent.push(`${sent.length} ${"x".repeat(1000)}`);

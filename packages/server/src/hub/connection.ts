@@ -121,15 +121,12 @@ export class Connection {
     if (subscription.request) this.refuse(subscription.channel.name, subscription.request, error);
   }
 
-  /** Writes an answer of the door: at once, or as soon as the connection takes it. */
+  /** Writes an answer of the door: at the end of this turn, together with what else there is, or as soon as it is taken. */
   answer(bytes: Uint8Array): void {
     if (this.ended) return;
-    if (!this.full && this.#answers.length === 0) {
-      this.write(bytes);
-      return;
-    }
     this.#answers.push(bytes);
     this.#wait(bytes.length);
+    if (!this.full) this.#host.pumpSoon(this);
   }
 
   /** One more channel of a batch is answered. */
@@ -179,6 +176,7 @@ export class Connection {
   /** The connection is over, or about to be closed by the door: nothing is written to it any more. */
   leave(): void {
     if (this.ended) return;
+    this.#writeAnswers();
     this.ended = true;
     for (const subscription of this.subscriptions.values()) subscription.channel.remove(subscription);
     this.subscriptions.clear();
