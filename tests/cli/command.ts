@@ -13,17 +13,27 @@ export interface Ended {
   readonly stderr: string;
 }
 
+export interface CommandOptions {
+  /** Working directory. */
+  readonly folder?: string;
+  /** What it reads from standard input. @default nothing */
+  readonly input?: string;
+}
+
 export class Command {
   readonly #process: ChildProcess;
   readonly ended: Promise<Ended>;
   #stdout = "";
   #stderr = "";
 
-  constructor(args: readonly string[], env: Record<string, string> = {}) {
+  constructor(args: readonly string[], env: Record<string, string> = {}, options: CommandOptions = {}) {
     const child = spawn(process.execPath, [BIN, ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, NO_COLOR: "1", ...env },
+      stdio: ["pipe", "pipe", "pipe"],
+      env: { ...withoutOurs(process.env), ...env },
+      cwd: options.folder,
     });
+    child.stdin.on("error", () => {});
+    child.stdin.end(options.input ?? "");
     child.stdout.on("data", (text) => {
       this.#stdout += String(text);
     });
@@ -52,7 +62,7 @@ export class Command {
 
   /** What it ended with. */
   end(): Promise<Ended> {
-    return within(this.ended, "the end of the command", 10_000);
+    return within(this.ended, "the end of the command", 20_000);
   }
 
   /** Waits until standard output or standard error has this. */
@@ -68,8 +78,16 @@ export class Command {
       void this.ended.then(({ stderr }) => reject(new Error(`it ended before: ${stderr}`)));
       look();
     });
-    return within(saying, `${wanted} on ${from}`, 10_000);
+    return within(saying, `${wanted} on ${from}`, 20_000);
   }
+}
+
+/** The environment without what would configure the command, or keep colours away from it. */
+function withoutOurs(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const entries = Object.entries(environment);
+  return Object.fromEntries(
+    entries.filter(([name]) => !name.startsWith("FANFARE_") && !["NO_COLOR", "CI", "TEST"].includes(name)),
+  );
 }
 
 /** `fanfare dev` on a free port or this one, ready to be used. */

@@ -29,7 +29,14 @@ function recordingLog() {
 describe("an address", () => {
   test("that leads nowhere is 404", async () => {
     const { base } = await serve();
-    for (const path of ["/nothing", "/channels", "/channels//messages", "/channels/a/messages/1"]) {
+    for (const path of [
+      "/nothing",
+      "/channels/a",
+      "/channels//messages",
+      "/channels/a/messages/1",
+      "/connections/a/b",
+      "/docs/x",
+    ]) {
       const answer = await fetch(`${base}${path}`);
       expect(answer.headers.get("content-type")).toBe("application/problem+json");
       expect(await answer.json()).toEqual(problem(404, "not_found"));
@@ -50,6 +57,12 @@ describe("an address", () => {
       ["PATCH", messages, "GET, HEAD, POST"],
       ["OPTIONS", messages, "GET, HEAD, POST"],
       ["POST", `${base}/health`, "GET, HEAD"],
+      ["GET", `${base}/messages`, "POST"],
+      ["POST", `${base}/channels`, "GET, HEAD"],
+      ["DELETE", `${base}/connections`, "GET, HEAD"],
+      ["POST", `${base}/connections/a`, "GET, HEAD, DELETE"],
+      ["DELETE", `${base}/metrics`, "GET, HEAD"],
+      ["POST", `${base}/docs`, "GET, HEAD"],
       ["POST", base, "GET, HEAD"],
     ] as const) {
       const answer = await fetch(url, { method });
@@ -70,7 +83,17 @@ describe("an address", () => {
     const connection = new RawConnection(port);
     for (const [path, status] of [
       ["/push/health", 200],
+      ["/push/health/live", 200],
       ["/push/channels/a/messages", 200],
+      ["/push/channels", 200],
+      ["/push/channels?limit=0", 400],
+      ["/push/connections", 200],
+      ["/push/connections/nobody", 404],
+      ["/push/metrics", 200],
+      ["/push/openapi.json", 200],
+      ["/push/docs", 200],
+      ["/push/docs/viewer.js", 200],
+      ["/push/messages", 405],
       ["/push/channels/a%20b/messages", 400],
       ["/push/nothing", 404],
       ["/push", 426],
@@ -199,8 +222,8 @@ describe("a page of another origin", () => {
     expect(allowed.status).toBe(204);
     expect(Object.fromEntries(allowed.headers)).toMatchObject({
       "access-control-allow-origin": "https://app.example",
-      "access-control-allow-methods": "GET, POST",
-      "access-control-allow-headers": "Content-Type, Idempotency-Key",
+      "access-control-allow-methods": "GET, POST, DELETE",
+      "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key",
       "access-control-max-age": "600",
     });
     const refused = await ask("https://evil.example");

@@ -166,11 +166,11 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
     this.#flush();
   }
 
-  disconnected(): void {
+  disconnected(reason: string): void {
     for (const channel of this.#channels.values()) channel.disconnected();
     const lost = new ClientError(
       "not_connected",
-      "the connection was lost before the answer came",
+      `the connection was lost before the answer came${reason && `: ${reason}`}`,
       "Publish again with the same key; without a key it may appear twice.",
     );
     for (const { reject } of this.#publishing.values()) reject(lost);

@@ -19,8 +19,8 @@ export interface LinkOwner {
   ready(): void;
   /** A frame that is about channels or requests. */
   received(frame: ServerFrame): void;
-  /** The connection is gone: what was asked will not be answered. */
-  disconnected(): void;
+  /** The connection is gone, for this reason if the server gave one: what was asked will not be answered. */
+  disconnected(reason: string): void;
   error(error: Error): void;
 }
 
@@ -137,7 +137,7 @@ export class Link {
     socket.onerror = () => {}; // `onclose` follows.
     socket.onclose = mine(({ code, reason }: { code: number; reason: string }) => {
       this.#socket = null;
-      this.#owner.disconnected();
+      this.#owner.disconnected(reason);
       this.#step({ kind: "lost", code, reason });
     });
     socket.onmessage = mine(({ data }: { data: unknown }) => this.#receive(String(data)));
@@ -150,7 +150,7 @@ export class Link {
     this.#socket = null;
     if (code === LEFT) this.#session = null;
     socket.close(code);
-    this.#owner.disconnected();
+    this.#owner.disconnected("");
   }
 
   /** Something is wrong here, not on the way: tries again. */

@@ -113,6 +113,13 @@ export const CLOSE = {
     reconnect: false,
     remedy: "Nothing to do: the newer connection goes on.",
   },
+  disconnected: {
+    code: 4410,
+    name: "disconnected",
+    meaning: "An administrator ended this connection; its session ended.",
+    reconnect: false,
+    remedy: "Nothing to do by itself; the page may connect anew when its user asks for it.",
+  },
   tooBig: {
     code: 4413,
     name: "too_big",

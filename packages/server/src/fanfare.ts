@@ -21,12 +21,14 @@ import { createListener } from "./http/listener.js";
 import { checkHistoryLimit, DEFAULT_HISTORY, toPublic } from "./http/messages.js";
 import { answerNothingHere, type Mounted, mount, nothingServedAt } from "./http/mount.js";
 import { checkPath, isAt, isUnder, type ReservedPaths } from "./http/path.js";
+import { Disconnects } from "./hub/disconnects.js";
 import { Hub } from "./hub/hub.js";
 import { DEFAULT_LIMITS, type Limits } from "./hub/limits.js";
 import { type RuleOptions, Rules } from "./hub/rules.js";
 import { Sessions } from "./hub/sessions.js";
 import { type Log, silentLog } from "./log.js";
 import { refuseUpgrade } from "./refuse-upgrade.js";
+import { VERSION } from "./version.js";
 
 export interface FanfareOptions {
   /** Everything of this Fanfare lives under this path. @default "/push" */
@@ -171,12 +173,15 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const engine = options.engine ?? memoryEngine(limits, clock, random, options.allowIsolated ?? false);
   const hub = new Hub({ engine, rules, limits, clock, random });
   const sessions = new Sessions(hub);
+  const disconnects = new Disconnects(hub);
   const door = new WebSocketDoor({ hub, sessions, authorize, checkOrigin, log });
   const unmounts: (() => void)[] = [];
   let closing: Promise<void> | null = null;
   const app = createApp({
     path,
+    version: VERSION,
     hub,
+    disconnects,
     authenticate,
     authorize,
     hasKeys: apiKeys.length > 0,
@@ -199,6 +204,7 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     await door.close(withinMs);
     for (const unmount of unmounts) unmount();
     sessions.close();
+    disconnects.close();
     hub.close();
     if (!options.engine) await engine.close();
   }

@@ -3,9 +3,10 @@ import { defineCommand } from "citty";
 import { createFanfare } from "../fanfare.js";
 import { checkNoOthers, parsePort } from "./arguments.js";
 import { tellErrors } from "./errors.js";
-import { createLogger } from "./logger.js";
-import { type LoopbackServers, listenOnLoopback } from "./loopback.js";
+import { createLogger, levelOfEnvironment } from "./logger.js";
+import { listenOnLoopback } from "./loopback.js";
 import { barePage, folder } from "./pages.js";
+import { stopOnSignal } from "./serving.js";
 
 /** How long clients are given to leave when the server is told to stop. */
 const STOP_WITHIN_MS = 10_000;
@@ -45,16 +46,12 @@ export const dev = defineCommand({
 });
 
 async function serve(port: number, path: string, pages: string | undefined): Promise<void> {
-  const logger = createLogger();
+  const logger = createLogger(levelOfEnvironment());
   const fanfare = createFanfare({ path, access: "open", loopbackOnly: true, logger });
   const servers = await listenOnLoopback(port, pages === undefined ? barePage(fanfare.path) : folder(pages));
   for (const server of servers.all) fanfare.attach(server);
   process.stdout.write(banner(servers.port, fanfare.path));
-  stopOnSignal(async () => {
-    logger.info({}, "stopping");
-    await fanfare.close({ withinMs: STOP_WITHIN_MS });
-    await stop(servers);
-  });
+  stopOnSignal({ fanfare, servers: servers.all, logger, stopWithinMs: STOP_WITHIN_MS });
 }
 
 function banner(port: number, path: string): string {
@@ -71,26 +68,4 @@ Open the page, then publish from another terminal:
   curl ${site}${path}/channels/hello/messages -d '{"data": "Hello, world"}'
 
 `;
-}
-
-/** Stops once, in good order; at a second signal at once. */
-function stopOnSignal(stopAll: () => Promise<void>): void {
-  let stopping = false;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      if (stopping) process.exit(1);
-      stopping = true;
-      void stopAll().then(() => process.exit(0));
-    });
-  }
-}
-
-async function stop(servers: LoopbackServers): Promise<void> {
-  await Promise.all(
-    servers.all.map((server) => {
-      const closed = new Promise<void>((done) => server.close(() => done()));
-      server.closeAllConnections();
-      return closed;
-    }),
-  );
 }

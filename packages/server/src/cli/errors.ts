@@ -6,6 +6,9 @@ import { UsageError } from "./arguments.js";
 const FAILED = 1;
 const MISUSED = 2;
 
+/** Codes of errors that an argument causes, whoever notices it. */
+const CODES_OF_MISUSE = ["invalid_channel", "invalid_position"];
+
 /** Runs a command's work; an error goes to standard error, with its remedy. */
 export async function tellErrors(command: string, work: () => Promise<void>): Promise<void> {
   try {
@@ -14,7 +17,9 @@ export async function tellErrors(command: string, work: () => Promise<void>): Pr
     if (!(error instanceof Error)) throw error;
     const remedy = "remedy" in error ? `\n${String(error.remedy)}` : "";
     process.stderr.write(`fanfare ${command}: ${error.message}${remedy}\n`);
-    const misused = [UsageError, ReservedPathError, TypeError].some((type) => error instanceof type);
+    const misused =
+      [UsageError, ReservedPathError, TypeError].some((type) => error instanceof type) ||
+      ("code" in error && CODES_OF_MISUSE.includes(String(error.code)));
     process.exitCode = misused ? MISUSED : FAILED;
   }
 }

@@ -1,9 +1,8 @@
-/** The command `fanfare`. */
+/** The command `fanfare`. Each subcommand is loaded when it is needed, so that publishing a message does not load a server. */
+import "./colours.js";
 import { readFileSync } from "node:fs";
 import { defineCommand, runMain } from "citty";
-import { dev } from "./dev.js";
-import { listen } from "./listen.js";
-import { publish } from "./publish.js";
+import { showUsage } from "./usage.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -16,6 +15,13 @@ void runMain(
       version,
       description: "Pushes messages from a server to browser windows, in one call.",
     },
-    subCommands: { dev, publish, listen },
+    subCommands: {
+      dev: async () => (await import("./dev.js")).dev,
+      start: async () => (await import("./start.js")).start,
+      config: async () => (await import("./config.js")).config,
+      publish: async () => (await import("./publish.js")).publish,
+      listen: async () => (await import("./listen.js")).listen,
+    },
   }),
+  { showUsage },
 );

@@ -4,8 +4,11 @@ import type { RequestListener } from "node:http";
 import { quote } from "@fanfare/protocol";
 import sirv from "sirv";
 import { UsageError } from "./arguments.js";
+import { nothingHere } from "./http-server.js";
 
 const BARE_PAGE = new URL("../../pages/dev.html", import.meta.url);
+
+const nothing = nothingHere("the page is at /");
 
 /** The bare page, which shows what arrives on a channel. */
 export function barePage(path: string): RequestListener {
@@ -13,7 +16,7 @@ export function barePage(path: string): RequestListener {
   return (request, response) => {
     if (request.url === "/")
       response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" }).end(page);
-    else nothingHere(response);
+    else nothing(request, response);
   };
 }
 
@@ -26,9 +29,5 @@ export function folder(name: string): RequestListener {
     );
   }
   const serve = sirv(name, { dev: true, etag: true });
-  return (request, response) => serve(request, response, () => nothingHere(response));
-}
-
-function nothingHere(response: Parameters<RequestListener>[1]): void {
-  response.writeHead(404, { "Content-Type": "text/plain" }).end("There is nothing here; the page is at /\n");
+  return (request, response) => serve(request, response, () => nothing(request, response));
 }

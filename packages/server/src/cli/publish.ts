@@ -1,10 +1,12 @@
 /** `fanfare publish`: sends one message, and prints where it stands. */
 import { text } from "node:stream/consumers";
-import { quote } from "@fanfare/protocol";
+import type { Client } from "@fanfare/client";
+import { CLOSE, quote } from "@fanfare/protocol";
 import { defineCommand } from "citty";
 import { checkNoOthers, UsageError } from "./arguments.js";
 import { tellErrors } from "./errors.js";
-import { connect, connected, urlArgument } from "./remote.js";
+import { publishOverHttp } from "./publish-http.js";
+import { connect, connected, RemoteError, urlArgument } from "./remote.js";
 
 const args = {
   channel: { type: "positional", description: "Channel, such as order:42", required: true },
@@ -19,6 +21,12 @@ const args = {
     description: "Idempotency key: the same message is appended once",
     valueHint: "text",
   },
+  "api-key": {
+    type: "string",
+    description:
+      "Publishes over HTTP with this key; a server of fanfare start wants one (default $FANFARE_API_KEY)",
+    valueHint: "key",
+  },
   url: urlArgument,
 } as const;
 
@@ -30,19 +38,49 @@ export const publish = defineCommand({
       const { channel, json, event, key, url } = context.args;
       checkNoOthers(context.rawArgs, context.args._.slice(2), Object.keys(args));
       const data = parseData(json === "-" ? await text(process.stdin) : json);
-      const client = connect(url);
-      try {
-        await connected(client);
-        const { epoch, offset } = await client.publish(channel, data, {
-          ...(event && { event }),
-          ...(key && { key }),
-        });
-        process.stdout.write(`${JSON.stringify({ channel, epoch, offset })}\n`);
-      } finally {
-        client.close();
-      }
+      const apiKey = context.args["api-key"] ?? keyOfEnvironment();
+      const published =
+        // Over a WebSocket an idempotency key holds for one session only, which would end with this call.
+        apiKey === undefined && key === undefined
+          ? await publishOverSocket(url, channel, data, event)
+          : await publishOverHttp({ url, apiKey, channel, event, data, key });
+      process.stdout.write(`${JSON.stringify(published)}\n`);
     }),
 });
+
+async function publishOverSocket(
+  url: string,
+  channel: string,
+  data: unknown,
+  event: string | undefined,
+): Promise<unknown> {
+  const client = connect(url);
+  try {
+    await connected(client);
+    const { epoch, offset } = await client.publish(channel, data, {
+      ...(event && { event }),
+    });
+    return { channel, epoch, offset };
+  } catch (error) {
+    throw closedBy(client) ?? error;
+  } finally {
+    client.close();
+  }
+}
+
+/** A server that closes for good says why, which tells more than that there was no answer. */
+function closedBy({ state }: Client): RemoteError | null {
+  if (state.status !== "closed" || state.code === null) return null;
+  const key = "Give an API key, as FANFARE_API_KEY or with --api-key, if the server has any.";
+  return new RemoteError(state.why, state.code === CLOSE.notAllowed.code ? key : state.remedy);
+}
+
+/** The first, where the variable has several for `fanfare start`. */
+function keyOfEnvironment(): string | undefined {
+  return process.env.FANFARE_API_KEY?.split(",")
+    .find((key) => key.trim() !== "")
+    ?.trim();
+}
 
 /** @throws UsageError */
 function parseData(json: string): unknown {

@@ -6,6 +6,7 @@ import { describe } from "vitest";
 import { appendContract } from "./contract/append.contract.js";
 import { forgettingContract } from "./contract/forgetting.contract.js";
 import { type MakeHarness, opener } from "./contract/harness.contract.js";
+import { listContract } from "./contract/list.contract.js";
 import { listenContract } from "./contract/listen.contract.js";
 import { readContract } from "./contract/read.contract.js";
 
@@ -27,6 +28,7 @@ export function engineContract(name: string, make: MakeHarness): void {
     const open = opener(make);
     appendContract(open);
     readContract(open);
+    listContract(open);
     listenContract(open);
     forgettingContract(open);
   });

@@ -81,6 +81,27 @@ export interface LogListener {
   deaf(since: number): void;
 }
 
+/** One channel of a list: where it stands, and what is held of it. */
+export interface ListedChannel {
+  readonly channel: ChannelName;
+  readonly epoch: Epoch;
+  /** The offset of the newest message ever appended; 0 when there was none. */
+  readonly head: number;
+  /** The offset of the oldest message that is held; `head + 1` when none is. Left out where telling costs too much. */
+  readonly first?: number;
+}
+
+/** How much an engine holds, for metrics. What it cannot tell cheaply it leaves out. */
+export interface EngineStats {
+  readonly channels?: number;
+  readonly messages?: number;
+  /** Bytes of all logs together, roughly. */
+  readonly bytes?: number;
+  readonly stubs?: number;
+  readonly idempotencyKeys?: number;
+  readonly sessions?: number;
+}
+
 export interface Engine {
   /** Does what was acknowledged outlive the process? */
   readonly durable: boolean;
@@ -90,7 +111,8 @@ export interface Engine {
   readonly lossy: boolean;
 
   /**
-   * Appends, in one atomic step: idempotency key, offset, log, announcement. Two nodes never give one offset twice.
+   * Appends, in one atomic step: idempotency key, offset, log, announcement. Two nodes never give one offset twice. Calls
+   * that are made one after the other, without waiting for the answers, append to a channel in that order.
    *
    * @throws FanfareError `key_reused`, `too_many_channels`, `unavailable`
    */
@@ -119,6 +141,15 @@ export interface Engine {
    */
   heads(channels: readonly ChannelName[]): Promise<Position[]>;
 
+  /**
+   * The channels that have a log, or are listened to on this node, in the order of their names (by code units): those
+   * after a name, or from the first (`null`), so many at most. What comes or goes meanwhile may be in it or not. For
+   * people: it may look at every channel there is, but never keeps the event loop for long.
+   *
+   * @throws FanfareError `unavailable`
+   */
+  list(after: ChannelName | null, limit: number): Promise<ListedChannel[]>;
+
   /** Tells all nodes, this one included, something that is not kept. `json` is any JSON text. */
   signal(topic: string, json: string): Promise<void>;
   /** Hears signals on a topic, until the answer is called. */
@@ -128,6 +159,9 @@ export interface Engine {
   putSession(hash: string, json: string, ttlMs: number): Promise<void>;
   /** Takes the text away and answers with it; of two calls at once only one gets it. `null` when there is none. */
   takeSession(hash: string): Promise<string | null>;
+
+  /** Counted, not walked: cheap enough for every scrape. */
+  stats?(): EngineStats | Promise<EngineStats>;
 
   close(): Promise<void>;
 }

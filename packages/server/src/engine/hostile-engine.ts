@@ -4,7 +4,16 @@
  */
 import { type ChannelName, FanfareError, type Position } from "@fanfare/protocol";
 import type { Clock, Timer } from "../clock.js";
-import type { Appended, Draft, Engine, LogListener, Page, ReadLimit, Retention } from "./engine.js";
+import type {
+  Appended,
+  Draft,
+  Engine,
+  ListedChannel,
+  LogListener,
+  Page,
+  ReadLimit,
+  Retention,
+} from "./engine.js";
 
 export interface HostileEngineOptions {
   readonly clock: Clock;
@@ -16,7 +25,7 @@ export interface HostileEngineOptions {
   readonly duplicate?: number;
   /** How probable it is that an announcement does not come, 0 to 1. @default 0 */
   readonly drop?: number;
-  /** How probable it is that append, read, heads or listen fails, 0 to 1. @default 0 */
+  /** How probable it is that append, read, heads, list or listen fails, 0 to 1. @default 0 */
   readonly fail?: number;
 }
 
@@ -106,6 +115,11 @@ export class HostileEngine implements RestartableEngine {
   async heads(channels: readonly ChannelName[]): Promise<Position[]> {
     this.#mayFail();
     return await this.#call(() => this.#inner.heads(channels));
+  }
+
+  async list(after: ChannelName | null, limit: number): Promise<ListedChannel[]> {
+    this.#mayFail();
+    return await this.#call(() => this.#inner.list(after, limit));
   }
 
   async listen(channel: ChannelName, listener: LogListener): Promise<Position> {

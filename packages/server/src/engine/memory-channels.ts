@@ -38,6 +38,11 @@ export class MemoryChannels {
     return this.#stubs.size;
   }
 
+  /** The channels that have a record. May be walked while channels come and go. */
+  names(): Iterable<ChannelName> {
+    return this.#records.keys();
+  }
+
   find(channel: ChannelName): ChannelRecord | undefined {
     return this.#records.get(channel);
   }

@@ -1,13 +1,23 @@
 /**
- * The engine that keeps everything in the memory of this one process. Each call does its work in one synchronous step, so
- * no two ever interleave, and listeners have heard of a message before `append` answers. Nothing outlives the process.
+ * The engine that keeps everything in the memory of this one process. Each call but `list` does its work in one synchronous
+ * step, so no two ever interleave, and listeners have heard of a message before `append` answers. Nothing outlives the process.
  */
 import cluster from "node:cluster";
 import { type ChannelName, FanfareError, type Position } from "@fanfare/protocol";
 import { type Clock, systemClock, systemRandom, type Timer } from "../clock.js";
 import { BirthEpoch } from "./birth-epoch.js";
-import type { Appended, Draft, Engine, LogListener, Page, ReadLimit, Retention } from "./engine.js";
+import type {
+  Appended,
+  Draft,
+  Engine,
+  ListedChannel,
+  LogListener,
+  Page,
+  ReadLimit,
+  Retention,
+} from "./engine.js";
 import { ExpiringMap } from "./expiring-map.js";
+import { FirstNames } from "./first-names.js";
 import { IdempotencyKeys, keyUse } from "./idempotency.js";
 import { LargestFirst } from "./largest-first.js";
 import { MemoryChannels } from "./memory-channels.js";
@@ -25,6 +35,8 @@ export type { MemoryEngineLimits, MemoryEngineOptions, MemoryEngineStats };
 const SWEEP_EVERY_MS = 1000;
 /** So many channels, keys and sessions are looked at in one sweep, to keep the event loop free. */
 const SWEEP_AT_MOST = 5000;
+/** So many channels are looked at for a list before the event loop turns: 1 or 2 ms. */
+const LIST_AT_ONCE = 10_000;
 
 export class MemoryEngine implements Engine {
   readonly durable = false;
@@ -113,6 +125,23 @@ export class MemoryEngine implements Engine {
     return channels.map((channel) => {
       const { epoch, head } = this.#channels.stand(channel);
       return { epoch, offset: head };
+    });
+  }
+
+  /** Looks at all channels, a few in each turn of the event loop: about 0.2 s in all for 1,000,000. */
+  async list(after: ChannelName | null, limit: number): Promise<ListedChannel[]> {
+    this.#assertOpen();
+    const names = new FirstNames<ChannelName>(limit);
+    let looked = 0;
+    for (const channel of this.#channels.names()) {
+      if (after === null || channel > after) names.offer(channel);
+      if (++looked % LIST_AT_ONCE > 0) continue;
+      await new Promise<void>((next) => this.#clock.endOfTurn(next));
+      this.#assertOpen();
+    }
+    return names.take().flatMap((channel) => {
+      const log = this.#channels.find(channel)?.log;
+      return log ? [{ channel, epoch: log.epoch, head: log.head, first: log.first }] : [];
     });
   }
 

@@ -5,17 +5,29 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Authenticate } from "../access/keys.js";
 import type { CheckOrigin } from "../access/origins.js";
 import { type Authorize, refusal } from "../access/policy.js";
+import type { Disconnects } from "../hub/disconnects.js";
 import type { Hub } from "../hub/hub.js";
 import type { Log } from "../log.js";
 import { PROBLEM_TYPE, problemOf } from "../problem.js";
 import { setHeader } from "./answer.js";
+import { batchRoutes } from "./batch.js";
+import { channelRoutes } from "./channels.js";
 import { clientScript } from "./client-script.js";
+import { connectionRoutes } from "./connections.js";
 import type { HttpContext, HttpEnv } from "./context.js";
+import { docsRoutes } from "./docs.js";
+import { healthRoutes } from "./health.js";
 import { messageRoutes } from "./messages.js";
+import { metricsRoutes } from "./metrics.js";
+import type { ApiInfo } from "./openapi.js";
+import type { Route } from "./route.js";
 
 export interface AppOptions {
   readonly path: string;
+  /** The server's version. */
+  readonly version: string;
   readonly hub: Hub;
+  readonly disconnects: Disconnects;
   readonly authenticate: Authenticate;
   readonly authorize: Authorize;
   /** Are there API keys, so that a caller who may not do something can log in? */
@@ -27,7 +39,8 @@ export interface AppOptions {
 }
 
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const { path, hub, authenticate, authorize, hasKeys, checkOrigin, log, stopping } = options;
+  const { path, version, hub, disconnects, authenticate, authorize, hasKeys, checkOrigin, log, stopping } =
+    options;
   const allow: HttpContext["allow"] = (c, action, channel) => {
     const principal = c.get("principal");
     if (authorize(principal, action, channel)) return;
@@ -53,20 +66,11 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     return;
   });
 
-  app.get("/health", (c) => {
-    const status = stopping() ? "stopping" : hub.deaf ? "deaf" : "ready";
-    return c.json({ status }, status === "ready" ? 200 : 503, { "Cache-Control": "no-store" });
-  });
-  app.route("/", messageRoutes({ hub, allow }));
-  app.route("/", clientScript());
-  app.get("/", (c) => {
-    c.header("Upgrade", "websocket");
-    c.header("Connection", "Upgrade");
-    throw new FanfareError("upgrade_required", `${path} is where WebSockets are opened`);
-  });
-
-  for (const [route, methods] of ALLOWED) {
-    app.all(route, (c) => {
+  const context: HttpContext = { hub, disconnects, log, stopping, allow };
+  const routes = routesOf(context, { path, version });
+  for (const { method, path: below, handle } of routes) app.on(method, below || "/", handle);
+  for (const [below, methods] of methodsOf(routes)) {
+    app.all(below || "/", (c) => {
       c.header("Allow", methods);
       throw new FanfareError("method_not_allowed", `${c.req.method} is not possible here; ${methods} is`);
     });
@@ -87,12 +91,55 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   return app;
 }
 
-const ALLOWED = [
-  ["/channels/:channel/messages", "GET, HEAD, POST"],
-  ["/health", "GET, HEAD"],
-  ["/client.js", "GET, HEAD"],
-  ["/", "GET, HEAD"],
-] as const;
+/** Everything that is served, with its descriptions. */
+export function routesOf(context: HttpContext, info: ApiInfo): readonly Route[] {
+  const routes = [
+    ...messageRoutes(context),
+    ...batchRoutes(context),
+    ...channelRoutes(context),
+    ...connectionRoutes(context),
+    ...healthRoutes(context),
+    ...metricsRoutes(context),
+    ...clientScript(),
+    webSocketRoute(info.path),
+  ];
+  return [...routes, ...docsRoutes(routes, info)];
+}
+
+function webSocketRoute(path: string): Route {
+  return {
+    method: "GET",
+    path: "",
+    id: "webSocket",
+    summary: "Open a WebSocket",
+    details: "Speaks the sub-protocol `fanfare.v1`; any other request is refused.",
+    tag: "server",
+    needs: null,
+    answers: { 101: { description: "The WebSocket is open." } },
+    errors: ["invalid_request", "upgrade_required", "too_many_connections", "unavailable"],
+    handle(c) {
+      c.header("Upgrade", "websocket");
+      c.header("Connection", "Upgrade");
+      throw new FanfareError("upgrade_required", `${path} is where WebSockets are opened`);
+    },
+  };
+}
+
+/** What `Allow` says, for each address. */
+function methodsOf(routes: readonly Route[]): Map<string, string> {
+  const methods = new Map<string, string[]>();
+  for (const { method, path } of routes) {
+    const same = method === "GET" ? ["GET", "HEAD"] : [method];
+    methods.set(path, [...(methods.get(path) ?? []), ...same].sort(byCustom));
+  }
+  return new Map([...methods].map(([path, names]) => [path, names.join(", ")]));
+}
+
+/** Reading first. */
+function byCustom(a: string, b: string): number {
+  const order = ["GET", "HEAD", "POST", "DELETE"];
+  return order.indexOf(a) - order.indexOf(b);
+}
 
 /** A `Request` that did not come over the wire names its host in the URL only. */
 function hostOf(c: Context<HttpEnv>): string | undefined {
@@ -104,8 +151,8 @@ function allowPage(c: Context, origin: string): void {
   setHeader(c, "Access-Control-Allow-Origin", origin);
   setHeader(c, "Vary", "Origin");
   if (c.req.method !== "OPTIONS") return;
-  c.header("Access-Control-Allow-Methods", "GET, POST");
-  c.header("Access-Control-Allow-Headers", "Content-Type, Idempotency-Key");
+  c.header("Access-Control-Allow-Methods", "GET, POST, DELETE");
+  c.header("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key");
   c.header("Access-Control-Max-Age", "600");
 }
 

@@ -3,7 +3,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ChannelName } from "@fanfare/protocol";
 import type { Context } from "hono";
 import type { Action, Principal } from "../access/policy.js";
+import type { Disconnects } from "../hub/disconnects.js";
 import type { Hub } from "../hub/hub.js";
+import type { Log } from "../log.js";
 
 /** What a Node server hands on to the HTTP application beside the request. */
 export interface NodeBindings {
@@ -18,6 +20,10 @@ export interface HttpEnv {
 
 export interface HttpContext {
   readonly hub: Hub;
+  readonly disconnects: Disconnects;
+  readonly log: Log;
+  /** Is the server on its way out? */
+  readonly stopping: () => boolean;
   /**
    * Lets the caller of a request go on if it may do this; `null` is the server as a whole.
    *

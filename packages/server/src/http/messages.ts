@@ -1,61 +1,125 @@
 /** `{path}/channels/{channel}/messages`: publish, and read the history. */
-import { FanfareError, parseChannelName, parsePosition, quote } from "@fanfare/protocol";
-import { Hono } from "hono";
+import { FanfareError, parseChannelName, parsePosition } from "@fanfare/protocol";
 import { z } from "zod";
 import type { Message, Page } from "../engine/engine.js";
 import { answerJson } from "./answer.js";
 import { readJson } from "./body.js";
-import type { HttpContext, HttpEnv } from "./context.js";
+import { check, DEFAULT_PAGE, limitSchema, MAX_PAGE } from "./check.js";
+import type { HttpContext } from "./context.js";
+import type { Route } from "./route.js";
+import * as part from "./schemas.js";
 
 /** Room for the parts of a body around `data`. */
 const BODY_OVERHEAD = 4096;
 /** JSON writers may spell a character of one byte with six: `\u003c`. */
 const BYTES_PER_ESCAPE = 6;
 
-export const DEFAULT_HISTORY = 100;
-export const MAX_HISTORY = 1000;
+export const DEFAULT_HISTORY = DEFAULT_PAGE;
+export const MAX_HISTORY = MAX_PAGE;
 
-/** What is published. `data` is `unknown`, because other types would drop keys without a word. */
-export const publishSchema = z.object({ event: z.string().optional(), data: z.unknown() });
+const publishSchema = z
+  .object({ event: part.event.optional(), data: part.data })
+  .meta({ id: "Message", description: "What is published." });
 
-const historySchema = z.object({
-  after: z.string().optional(),
-  limit: z
-    .string()
-    .regex(/^[0-9]{1,9}$/)
-    .optional(),
-});
+const historySchema = z.object({ after: part.positionText.optional(), limit: limitSchema });
 
-export function messageRoutes({ hub, allow }: HttpContext): Hono<HttpEnv> {
-  const routes = new Hono<HttpEnv>();
+const addressSchema = z.object({ channel: part.channelName });
+
+const keySchema = z.object({ "Idempotency-Key": part.key.optional() });
+
+const pageSchema = z
+  .object({
+    channel: part.channelName,
+    epoch: part.epoch,
+    first: part.count.meta({ description: "Offset of the oldest message held; head + 1 when none is." }),
+    head: part.count.meta({ description: "Offset of the newest message." }),
+    messages: z.array(
+      z
+        .object({
+          channel: part.channelName,
+          offset: part.offset,
+          time: part.milliseconds,
+          event: part.event,
+          data: part.data,
+          user: z.string().optional().meta({ description: "Who published, where a client did." }),
+          id: part.key.optional(),
+        })
+        .meta({ id: "HeldMessage", description: "A message of the log." }),
+    ),
+  })
+  .meta({ id: "History", description: "What the log holds, oldest first." });
+
+export function messageRoutes({ hub, allow }: HttpContext): Route[] {
   // How large `data` is as JSON is checked by the hub.
   const maxBodyBytes = BYTES_PER_ESCAPE * hub.limits.messageBytes + BODY_OVERHEAD;
-
-  routes.post("/channels/:channel/messages", async (c) => {
-    const channel = parseChannelName(c.req.param("channel"));
-    allow(c, "publish", channel);
-    const body = check(publishSchema, await readJson(c, maxBodyBytes), "body");
-    const key = c.req.header("idempotency-key");
-    const { epoch, offset, repeated } = await hub.publish(channel, { ...body, key, principal: "http" });
-    return answerJson(c, JSON.stringify({ channel, epoch, offset }), repeated ? 200 : 201);
-  });
-
-  routes.get("/channels/:channel/messages", async (c) => {
-    const channel = parseChannelName(c.req.param("channel"));
-    allow(c, "history", channel);
-    const { after, limit } = check(historySchema, c.req.query(), "query");
-    const page = await hub.history(
-      channel,
-      after === undefined ? null : parsePosition(after),
-      checkHistoryLimit(limit === undefined ? DEFAULT_HISTORY : Number(limit)),
-    );
-    return c.body(pageJson(channel, page), 200, {
-      "Content-Type": "application/json",
-      "Cache-Control": "no-store",
-    });
-  });
-
-  return routes;
+  return [
+    {
+      method: "POST",
+      path: "/channels/:channel/messages",
+      id: "publish",
+      summary: "Publish a message",
+      tag: "messages",
+      needs: "publish",
+      parameters: [
+        { in: "path", schema: addressSchema },
+        { in: "header", schema: keySchema },
+      ],
+      body: publishSchema,
+      answers: {
+        201: { description: "It is in the log.", schema: part.published },
+        200: {
+          description: "The key repeats an earlier message, which stands here; nothing was appended.",
+          schema: part.published,
+        },
+      },
+      errors: [
+        "invalid_channel",
+        "invalid_json",
+        "invalid_value",
+        "invalid_request",
+        "too_large",
+        "unsupported_media_type",
+        "key_reused",
+        "too_many_channels",
+        "unavailable",
+      ],
+      async handle(c) {
+        const channel = parseChannelName(c.req.param("channel") ?? "");
+        allow(c, "publish", channel);
+        const body = check(publishSchema, await readJson(c, maxBodyBytes), "body");
+        const key = c.req.header("idempotency-key");
+        const { epoch, offset, repeated } = await hub.publish(channel, { ...body, key, principal: "http" });
+        return answerJson(c, JSON.stringify({ channel, epoch, offset }), repeated ? 200 : 201);
+      },
+    },
+    {
+      method: "GET",
+      path: "/channels/:channel/messages",
+      id: "history",
+      summary: "Read the history",
+      details:
+        "With `after` in another epoch, or before `first - 1`, messages are missing, and the answer begins with the oldest held: compare `epoch` and `first`.",
+      tag: "messages",
+      needs: "history",
+      parameters: [
+        { in: "path", schema: addressSchema },
+        { in: "query", schema: historySchema },
+      ],
+      answers: { 200: { description: "What the log holds.", schema: pageSchema } },
+      errors: ["invalid_channel", "invalid_position", "invalid_request", "unavailable"],
+      async handle(c) {
+        const channel = parseChannelName(c.req.param("channel") ?? "");
+        allow(c, "history", channel);
+        const { after, limit } = check(historySchema, c.req.query(), "query");
+        const position = after === undefined ? null : parsePosition(after);
+        const page = await hub.history(channel, position, limit);
+        return c.body(pageJson(channel, page), 200, {
+          "Content-Type": "application/json",
+          "Cache-Control": "no-store",
+        });
+      },
+    },
+  ];
 }
 
 /** @throws FanfareError `invalid_request` */
@@ -89,25 +153,4 @@ function pageJson(channel: string, { epoch, first, head, messages }: Page): stri
 function messageJson({ channel, offset, time, event, json, user, id }: Message): string {
   const around = JSON.stringify({ channel, offset, time, event, user, id });
   return `${around.slice(0, -1)},"data":${json}}`;
-}
-
-/** @throws FanfareError `invalid_request`, naming the first field that is wrong */
-function check<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const field = [where, ...(issue?.path ?? [])].join(".");
-  const given = issue?.path.reduce<unknown>(
-    (inner, key) => (inner as Record<PropertyKey, unknown>)?.[key],
-    value,
-  );
-  throw new FanfareError("invalid_request", `${field} is ${shown(given)}: ${issue?.message ?? "wrong form"}`);
-}
-
-/** Never the whole of a value: it may be large, and nested without end. */
-function shown(value: unknown): string {
-  if (typeof value === "string") return quote(value);
-  if (value === undefined) return "missing";
-  if (Array.isArray(value)) return "an array";
-  return typeof value === "object" && value !== null ? "an object" : String(value);
 }

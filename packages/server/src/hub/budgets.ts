@@ -76,6 +76,13 @@ export class WaitingBudget {
     return this.#full.size;
   }
 
+  /** Bytes that wait in them. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const { subscriber } of this.#full) bytes += subscriber.waitingBytes;
+    return bytes;
+  }
+
   add(connection: Connection): void {
     this.#full.add(connection);
   }
@@ -88,8 +95,7 @@ export class WaitingBudget {
   check(now: number): void {
     if (this.#full.size === 0 || now < this.#nextCheck) return;
     this.#nextCheck = now + CHECK_EVERY_MS;
-    let bytes = 0;
-    for (const { subscriber } of this.#full) bytes += subscriber.waitingBytes;
+    let { bytes } = this;
     if (bytes <= this.#maxBytes) return;
     const worstFirst = [...this.#full].sort((a, b) => b.subscriber.waitingBytes - a.subscriber.waitingBytes);
     for (const connection of worstFirst) {

@@ -3,7 +3,7 @@
  * lies further back. The first page is the answer to the subscribe. A new subscriber, one that comes back and one that
  * reads slowly are the same thing here: a cursor that is not at the head.
  */
-import type { Position } from "@fanfare/protocol";
+import type { GapReason, Position } from "@fanfare/protocol";
 import type { Page } from "../engine/engine.js";
 import { Entry } from "./entry.js";
 import { buildPage, overtakenIn, type WirePage } from "./page.js";
@@ -13,8 +13,10 @@ import type { Window } from "./window.js";
 
 /** What is to be done next for a lagging subscription. */
 export type Step =
-  /** Write these bytes. */
-  | { readonly kind: "write"; readonly bytes: Uint8Array }
+  /** Write this page. */
+  | { readonly kind: "write"; readonly page: WirePage }
+  /** Write the answer to the request; `reason` says why something is missing, if anything is. */
+  | { readonly kind: "answer"; readonly bytes: Uint8Array; readonly reason: GapReason | undefined }
   /** Ask the engine for what comes after this position, and put the answer into `subscription.read`. */
   | { readonly kind: "read"; readonly after: Position }
   /** Nothing: it is live now, or waits for a flush. */
@@ -54,7 +56,7 @@ export function nextStep(subscription: Subscription, now: number, cache: PageCac
   subscription.cursor = { epoch: window.epoch, offset: page.offset };
   // Most cursors are at the end after one page: then they are live, without another turn in the ring.
   if (sequence + page.count === channel.flushed) channel.join(subscription);
-  return { kind: "write", bytes: page.bytes };
+  return { kind: "write", page };
 }
 
 function rest(subscription: Subscription): Step {
@@ -77,7 +79,7 @@ function answer(subscription: Subscription, window: Window, start: Start): Step 
     ...(reason && { reason }),
   });
   if (request?.batch) connection.answered(request.batch);
-  return { kind: "write", bytes };
+  return { kind: "answer", bytes, reason };
 }
 
 function pageFromWindow(
@@ -132,9 +134,9 @@ function useRead(
   // The page may be older than what has come to the window since.
   if (entries.length === 0) return nextStep(subscription, now, cache);
   const options = { ...overtaken(subscription, entries), recipient: connection.id };
-  const { bytes, offset } = buildPage(entries, 0, connection.subscriber.encoding, options);
-  subscription.cursor = { epoch: page.epoch, offset };
-  return { kind: "write", bytes };
+  const written = buildPage(entries, 0, connection.subscriber.encoding, options);
+  subscription.cursor = { epoch: page.epoch, offset: written.offset };
+  return { kind: "write", page: written };
 }
 
 /** What a page of the engine means to this cursor: the messages it has not seen, and the gap before them. */

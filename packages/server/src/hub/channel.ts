@@ -5,6 +5,7 @@
 import type { ChannelName, Position } from "@fanfare/protocol";
 import type { Clock, Random } from "../clock.js";
 import type { Engine, LogListener, LossReason, Message } from "../engine/engine.js";
+import type { Counters } from "./counters.js";
 import { type FallBehind, LiveSubscriptions } from "./live.js";
 import { overtakenIn } from "./page.js";
 import type { Rule } from "./rules.js";
@@ -22,6 +23,7 @@ export interface ChannelHost {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly random: Random;
+  readonly counters: Counters;
   /** Flush the channel at the end of this turn, or as soon as its rule allows. */
   soon(channel: Channel): void;
   /** Call `settle` when this turn's pages have been written. */
@@ -38,7 +40,7 @@ export class Channel implements TailOwner, LogListener {
   readonly name: ChannelName;
   readonly rule: Rule;
   readonly #host: ChannelHost;
-  readonly #live = new LiveSubscriptions();
+  readonly #live: LiveSubscriptions;
   readonly #ahead = new Set<Subscription>();
   readonly #joining = new Set<Subscription>();
   #tail: Tail | null = null;
@@ -64,6 +66,7 @@ export class Channel implements TailOwner, LogListener {
     this.name = name;
     this.rule = rule;
     this.#host = host;
+    this.#live = new LiveSubscriptions(host.counters);
   }
 
   // ---- listening

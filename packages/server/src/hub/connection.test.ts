@@ -157,7 +157,7 @@ test("a full connection costs its high-water mark, a page and 64 KiB of answers 
   expect(subscriber.mostWaiting).toBeLessThanOrEqual(highWaterMark + PAGE_BYTES);
   const { connection } = subscriber;
   subscriber.reading = "at once";
-  await until(() => connection.lagging === 0);
+  await until(() => connection.waiting === 0);
   expect(subscriber.faults).toEqual([]);
 });
 

@@ -7,6 +7,7 @@ import type { Clock, Random } from "../clock.js";
 import type { Engine } from "../engine/engine.js";
 import { nextStep } from "./catch-up.js";
 import type { Channel } from "./channel.js";
+import type { Counters } from "./counters.js";
 import { PAGE_BYTES } from "./page.js";
 import type { PageCache } from "./page-cache.js";
 import type { Encoding, Subscriber } from "./subscriber.js";
@@ -26,6 +27,7 @@ export interface ConnectionHost {
   readonly clock: Clock;
   readonly random: Random;
   readonly pages: PageCache;
+  readonly counters: Counters;
   readonly maxSubscriptions: number;
   /** The channel, listened to or about to be. @throws FanfareError `too_many_channels` */
   channel(name: ChannelName): Channel;
@@ -57,6 +59,8 @@ export class Connection {
   session: string | null = null;
   /** Who publishes through it: the first connection of its session. */
   publisher: string;
+  /** When it came in: milliseconds since 1970. */
+  readonly since: number;
   readonly #host: ConnectionHost;
   #answers: Uint8Array[] = [];
   #ring: (Subscription | LazyAnswer)[] = [];
@@ -69,11 +73,17 @@ export class Connection {
     this.id = id;
     this.publisher = id;
     this.subscriber = subscriber;
+    this.since = host.clock.now();
     this.#host = host;
   }
 
-  /** How many subscriptions are behind. */
-  get lagging(): number {
+  /** May a subscription be behind? */
+  get behind(): boolean {
+    return this.#ring.length > 0 || this.#reading;
+  }
+
+  /** How many subscriptions and answers wait for their turn. */
+  get waiting(): number {
     return this.#ring.length;
   }
 
@@ -255,10 +265,17 @@ export class Connection {
           continue;
         }
         if (step.kind === "read") void this.#read(next, step.after);
-        if (step.kind === "write") this.write(step.bytes);
+        const wrote = step.kind === "write" || step.kind === "answer";
+        if (step.kind === "write") {
+          this.write(step.page.bytes);
+          this.#host.counters.wrote(step.page, 1);
+        } else if (step.kind === "answer") {
+          this.write(step.bytes);
+          if (step.reason) this.#host.counters.gaps[step.reason]++;
+        }
         // After a write it may have become live. What was read for it goes out before anything else is read, so that
         // a connection never holds more than one page of the engine's.
-        if (step.kind === "write" && next.state === "lagging") {
+        if (wrote && next.state === "lagging") {
           if (next.read) this.#ring.unshift(next);
           else this.#ring.push(next);
         }

@@ -4,10 +4,11 @@
  */
 import { type ChannelName, FanfareError, type Position } from "@fanfare/protocol";
 import type { Clock, Random, Timer } from "../clock.js";
-import type { Appended, Engine, Page } from "../engine/engine.js";
+import type { Appended, Draft, Engine, ListedChannel, Page, Retention } from "../engine/engine.js";
 import { WaitingBudget, WindowBudget } from "./budgets.js";
 import { Channel, type ChannelHost } from "./channel.js";
 import { Connection, type ConnectionHost } from "./connection.js";
+import { Counters } from "./counters.js";
 import { type MessageInput, toDraft } from "./draft.js";
 import type { Limits } from "./limits.js";
 import { PageCache } from "./page-cache.js";
@@ -32,6 +33,18 @@ export interface HubOptions {
   readonly random: Random;
 }
 
+/** A message that has been checked, and can be appended. */
+export interface Prepared {
+  readonly channel: ChannelName;
+  readonly draft: Draft;
+  readonly retention: Retention;
+}
+
+/** A channel as the engine lists it, with the subscriptions that it has on this node. */
+export interface LiveChannel extends ListedChannel {
+  readonly subscribers: number;
+}
+
 export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   readonly engine: Engine;
   readonly clock: Clock;
@@ -39,6 +52,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   readonly limits: Limits;
   readonly rules: Rules;
   readonly pages = new PageCache();
+  readonly counters = new Counters();
   readonly connections = new Map<string, Connection>();
   readonly #channels = new Map<ChannelName, Channel>();
   /** Channels without subscriptions, and since when. */
@@ -81,8 +95,37 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
    * @throws FanfareError `invalid_value`, `invalid_request`, `too_large`, `key_reused`, `too_many_channels`, `unavailable`
    */
   async publish(channel: ChannelName, input: MessageInput): Promise<Appended> {
+    return this.append(this.prepare(channel, input));
+  }
+
+  /** Checks a message, and appends nothing. @throws FanfareError `invalid_value`, `invalid_request`, `too_large` */
+  prepare(channel: ChannelName, input: MessageInput): Prepared {
     const draft = toDraft(input, this.limits.messageBytes);
-    return this.engine.append(channel, draft, this.rules.of(channel).retention);
+    return { channel, draft, retention: this.rules.of(channel).retention };
+  }
+
+  /**
+   * Appends what has been checked. Of several calls for a channel, the order counts, and none need be waited for.
+   *
+   * @throws FanfareError `key_reused`, `too_many_channels`, `unavailable`
+   */
+  async append({ channel, draft, retention }: Prepared): Promise<Appended> {
+    const appended = await this.engine.append(channel, draft, retention);
+    if (!appended.repeated) this.counters.appended(Buffer.byteLength(draft.json));
+    return appended;
+  }
+
+  /**
+   * The channels after a name, or from the first on, at most so many.
+   *
+   * @throws FanfareError `unavailable`
+   */
+  async list(after: ChannelName | null, limit: number): Promise<LiveChannel[]> {
+    const listed = await this.engine.list(after, limit);
+    return listed.map((each) => ({
+      ...each,
+      subscribers: this.#channels.get(each.channel)?.subscribers ?? 0,
+    }));
   }
 
   /** What the log of a channel holds after a position, oldest first. @throws FanfareError `unavailable` */
@@ -106,6 +149,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     const id = Buffer.from(this.random.bytes(12)).toString("base64url");
     const connection = new Connection(id, subscriber, this);
     this.connections.set(id, connection);
+    this.counters.opened++;
     return connection;
   }
 
@@ -132,6 +176,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
       fullConnections: this.#waiting.size,
       channels: this.#channels.size,
       windowBytes: this.#windows.bytes,
+      waitingBytes: this.#waiting.bytes,
     };
   }
 
@@ -197,6 +242,10 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   settled(channel: Channel): void {
     channel.settle(this.clock.now());
     if (this.#channels.get(channel.name) === channel) this.#windows.used(channel);
+  }
+
+  flushed(ms: number): void {
+    this.counters.flushes.add(ms);
   }
 
   ended(now: number): void {

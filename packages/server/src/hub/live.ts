@@ -2,6 +2,7 @@
  * The subscriptions of one channel that keep up, by their encodings. Writing to them is the hot path: the same bytes to
  * each, and nothing is allocated per subscription.
  */
+import type { Counters } from "./counters.js";
 import type { Entry } from "./entry.js";
 import { buildPage, type PageOptions, type WirePage } from "./page.js";
 import type { Encoding } from "./subscriber.js";
@@ -16,7 +17,12 @@ interface Group {
 export type FallBehind = (subscription: Subscription, offset: number | null) => void;
 
 export class LiveSubscriptions {
+  readonly #counters: Counters;
   readonly #groups: Group[] = [];
+
+  constructor(counters: Counters) {
+    this.#counters = counters;
+  }
 
   add(subscription: Subscription): void {
     const { encoding } = subscription.connection.subscriber;
@@ -43,34 +49,54 @@ export class LiveSubscriptions {
     for (const { encoding, live } of this.#groups) {
       if (live.length === 0) continue;
       const pages = buildPages(entries, encoding, options);
+      /** How many were written all of these pages. */
+      let whole = live.length;
       // Backwards, so that taking one out (which moves the last into its place) does not skip another.
       for (let index = live.length - 1; index >= 0; index--) {
         const subscription = live[index];
         if (!subscription) continue;
         const { connection } = subscription;
-        if (connection.full) fallBehind(subscription, null);
-        else if (!excepted?.has(connection.id)) writePages(subscription, pages, fallBehind);
-        else {
+        if (connection.full) {
+          whole--;
+          fallBehind(subscription, null);
+        } else if (excepted?.has(connection.id)) {
+          whole--;
           const own = buildPages(entries, encoding, { ...options, recipient: connection.id });
-          writePages(subscription, own, fallBehind);
+          this.#count(own, writePages(subscription, own, fallBehind), 1);
+        } else {
+          const written = writePages(subscription, pages, fallBehind);
+          if (written === pages.length) continue;
+          whole--;
+          this.#count(pages, written, 1);
         }
       }
+      this.#count(pages, pages.length, whole);
+    }
+  }
+
+  /** The first so many of these pages went to so many connections. */
+  #count(pages: readonly WirePage[], written: number, connections: number): void {
+    for (let index = 0; index < written; index++) {
+      const page = pages[index];
+      if (page) this.#counters.wrote(page, connections);
     }
   }
 }
 
-function writePages(subscription: Subscription, pages: readonly WirePage[], fallBehind: FallBehind): void {
+/** Answers with how many pages were written. */
+function writePages(subscription: Subscription, pages: readonly WirePage[], fallBehind: FallBehind): number {
   const { connection } = subscription;
   const last = pages.length - 1;
   for (let index = 0; index <= last; index++) {
     const page = pages[index];
-    if (!page) return;
+    if (!page) return index;
     connection.write(page.bytes);
     if (connection.full && index < last) {
       fallBehind(subscription, page.offset);
-      return;
+      return index + 1;
     }
   }
+  return pages.length;
 }
 
 function buildPages(entries: readonly Entry[], encoding: Encoding, options: PageOptions): WirePage[] {

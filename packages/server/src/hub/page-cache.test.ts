@@ -7,7 +7,13 @@ import type { WirePage } from "./page.js";
 import { PageCache } from "./page-cache.js";
 
 const channelNamed = (name: string) => aHub().hub.channel(parseChannelName(name));
-const page = (offset: number): WirePage => ({ bytes: new Uint8Array(1), count: 1, offset });
+const page = (offset: number): WirePage => ({
+  bytes: new Uint8Array(1),
+  count: 1,
+  offset,
+  messages: 1,
+  gaps: null,
+});
 
 test("a page is found again by channel, place and encoding", () => {
   const cache = new PageCache();

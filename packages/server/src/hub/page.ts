@@ -2,6 +2,7 @@
  * Pages: entries joined into as few writes as possible. All subscribers at the same place get the same page, so that
  * joining costs nothing per subscriber.
  */
+import type { GapReason } from "@fanfare/protocol";
 import type { Message } from "../engine/engine.js";
 import type { Entry } from "./entry.js";
 import type { Encoding, Gap } from "./subscriber.js";
@@ -15,6 +16,10 @@ export interface WirePage {
   readonly count: number;
   /** The offset of the last of them. */
   readonly offset: number;
+  /** How many messages it delivers. */
+  readonly messages: number;
+  /** The reason of each gap in it; `null` when there is none. */
+  readonly gaps: readonly GapReason[] | null;
 }
 
 export interface PageOptions {
@@ -35,6 +40,8 @@ export function buildPage(
   let bytes = 0;
   /** Everything before this index is in the page. */
   let end = start;
+  let messages = 0;
+  const gaps: GapReason[] = [];
   /** The run of overtaken messages that is still to be announced. */
   let run: { first: Message; last: Message } | undefined;
   /** Takes the frame of all entries up to, not including, this index, if there is room. */
@@ -49,7 +56,9 @@ export function buildPage(
     if (!run) return true;
     const gap = conflatedGap(run.first, run.last);
     run = undefined;
-    return add(encoding.gap(gap), until);
+    if (!add(encoding.gap(gap), until)) return false;
+    gaps.push(gap.reason);
+    return true;
   };
   let room = true;
   for (let index = start; room && index < entries.length; index++) {
@@ -64,7 +73,11 @@ export function buildPage(
     room = endRun(index);
     if (!room) break;
     if (message?.except !== undefined && message.except === options.recipient) end = index + 1;
-    else room = add(entry.frame(encoding), index + 1);
+    else {
+      room = add(entry.frame(encoding), index + 1);
+      if (room && message) messages++;
+      else if (room && entry.gap) gaps.push(entry.gap.reason);
+    }
   }
   if (room) endRun(entries.length);
   const [only] = frames;
@@ -72,6 +85,8 @@ export function buildPage(
     bytes: frames.length === 1 && only ? only : Buffer.concat(frames, bytes),
     count: end - start,
     offset: entries[end - 1]?.offset ?? 0,
+    messages,
+    gaps: gaps.length > 0 ? gaps : null,
   };
 }
 

@@ -58,6 +58,7 @@ export interface Subscriber {
 
 /**
  * Why the hub ends a connection. `too_slow`: there is no room any more for what waits in all connections together, and this
- * one holds most. `resumed_elsewhere`: a newer connection has taken over its session.
+ * one holds most. `resumed_elsewhere`: a newer connection has taken over its session. `disconnected`: an administrator has
+ * sent the client away, and its session is over.
  */
-export type EndReason = "too_slow" | "resumed_elsewhere";
+export type EndReason = "too_slow" | "resumed_elsewhere" | "disconnected";

@@ -16,6 +16,8 @@ const MIN_BREATH_MS = 0.3;
 export interface TurnOwner {
   /** What the channel flushed in this turn has reached whoever keeps up. */
   settled(channel: Channel): void;
+  /** Channels were flushed, which took so long. */
+  flushed(ms: number): void;
   /** The turn is over; `now` is monotonic. */
   ended(now: number): void;
 }
@@ -117,8 +119,9 @@ export class Turn {
     }
     this.#holding = false;
     this.#letGo();
-    if (!piledUp) return;
     const end = this.#clock.monotonic();
+    this.#owner.flushed(end - now);
+    if (!piledUp) return;
     const breathMs = Math.min(MAX_BREATH_MS, end - now);
     if (breathMs >= MIN_BREATH_MS) this.#breathUntil = end + breathMs;
   }

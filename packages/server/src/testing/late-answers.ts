@@ -31,6 +31,9 @@ export class LateAnswers implements Engine {
   heads(channels: readonly ChannelName[]) {
     return this.#late(this.#inner.heads(channels));
   }
+  list(after: ChannelName | null, limit: number) {
+    return this.#late(this.#inner.list(after, limit));
+  }
   signal(topic: string, json: string): Promise<void> {
     return this.#inner.signal(topic, json);
   }

@@ -6,7 +6,7 @@ import {
   parseChannelName,
   parseEpoch,
 } from "@fanfare/protocol";
-import type { Engine, LossReason, Message, Page, ReadLimit } from "../engine/engine.js";
+import type { Engine, ListedChannel, LossReason, Message, Page, ReadLimit } from "../engine/engine.js";
 
 export const NEWS = parseChannelName("news");
 export const EPOCH = parseEpoch("00000000000000a1");
@@ -71,6 +71,9 @@ export class ScriptedEngine implements Engine {
   }
   async heads(channels: readonly ChannelName[]): Promise<Position[]> {
     return await this.#answer(channels.map(() => ({ epoch: this.epoch, offset: this.head })));
+  }
+  async list(): Promise<ListedChannel[]> {
+    return await this.#answer([{ channel: NEWS, epoch: this.epoch, head: this.head }]);
   }
   append(): Promise<never> {
     return Promise.reject(new TypeError("nothing is appended here"));

@@ -94,6 +94,12 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
       this.close(CLOSE.resumedElsewhere, "this session goes on in a newer connection");
       return;
     }
+    if (reason === "disconnected") {
+      // Whoever was sent away must not go on with the session.
+      this.#leave(true);
+      this.close(CLOSE.disconnected, "an administrator ended this connection");
+      return;
+    }
     this.#door.log.warn(
       { remote: this.#remote, waitingBytes: this.waitingBytes },
       "closing a slow client: no room for what waits",

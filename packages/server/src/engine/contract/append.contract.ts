@@ -11,6 +11,7 @@ import {
   type Open,
   OTHER,
   offsetsOf,
+  valuesOf,
 } from "./harness.contract.js";
 
 export function appendContract(open: Open): void {
@@ -46,6 +47,15 @@ export function appendContract(open: Open): void {
       expect(offsetsOf(messages)).toEqual(numbersTo(200));
       for (const [index, answer] of answers.entries()) {
         expect(messages[answer.offset - 1]?.json).toBe(String(index + 1));
+      }
+    });
+
+    test("keeps the order of calls that do not wait for each other", async () => {
+      const { engine } = await open();
+      await Promise.all(numbersTo(200).map((n) => engine.append(n % 3 ? BUSY : OTHER, draft(n), KEEP_ALL)));
+      for (const channel of [BUSY, OTHER]) {
+        const { messages } = await engine.read(channel, null, NO_LIMIT);
+        expect(valuesOf(messages)).toEqual(numbersTo(200).filter((n) => (n % 3 ? BUSY : OTHER) === channel));
       }
     });
 

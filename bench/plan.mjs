@@ -1,0 +1,122 @@
+/** Which scenarios are played, how large, by whom, and how their figures are shown. */
+import { readFileSync } from "node:fs";
+import { batches, idle, oneByOne, singles, steady } from "./scenarios.mjs";
+
+/** @typedef {import("./measure.mjs").Peer} Peer */
+/** @typedef {{ key: string, label: string, digits: number }} Figure the first of a scenario is the one for the ratio */
+/**
+ * @typedef {object} Act
+ * @property {string} key
+ * @property {string} title
+ * @property {string} [note] what had to be changed on this machine
+ * @property {import("./measure.mjs").Scenario<any>} scenario
+ * @property {object} size
+ * @property {readonly Peer[]} peers
+ * @property {readonly Figure[]} figures
+ */
+
+/** @type {Peer} */
+export const FANFARE = { name: "Fanfare", server: "fanfare.mjs", wire: "fanfare" };
+/** @type {Peer} */
+export const WS = { name: "ws, a plain loop", server: "ws.mjs", wire: "plain" };
+/** @type {Peer} */
+const SOCKET_IO = { name: "Socket.IO", server: "socket.io.mjs", wire: "socketIo" };
+/** @type {Peer} */
+const FEATHERS = { name: "Feathers + Socket.IO", server: "feathers.mjs", wire: "socketIo" };
+/** @type {Peer} */
+const HTTP = { name: "node:http alone", server: "http.mjs", wire: "plain" };
+const PEERS = [FANFARE, WS, SOCKET_IO, FEATHERS];
+
+/** @type {readonly Figure[]} */
+const DELIVERIES = [
+  { key: "cpu", label: "CPU per delivery, µs", digits: 2 },
+  { key: "p50", label: "p50, ms", digits: 1 },
+  { key: "p99", label: "p99, ms", digits: 1 },
+  { key: "perSecond", label: "deliveries/s", digits: 0 },
+  { key: "lost", label: "lost", digits: 0 },
+  { key: "doubled", label: "doubled", digits: 0 },
+  { key: "late", label: "not there 30 s later", digits: 0 },
+];
+/** @type {readonly Figure[]} */
+const POSTS = [
+  { key: "message", label: "CPU per message, µs", digits: 1 },
+  { key: "request", label: "CPU per request, µs", digits: 1 },
+  { key: "perSecond", label: "messages/s", digits: 0 },
+];
+
+/** Files that Node, the control channel and the libraries have open besides connections. */
+const OTHER_FILES = 200;
+
+/** How many connections of those wanted one process may have here. @param {number} wanted */
+function possible(wanted) {
+  const limits = readFileSync("/proc/self/limits", "utf8");
+  const files = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1];
+  return files === "unlimited" ? wanted : Math.min(wanted, Number(files) - OTHER_FILES);
+}
+
+/**
+ * @param {boolean} quick shorter, with as many connections
+ * @returns {readonly Act[]}
+ */
+export function plan(quick) {
+  const many = possible(8000);
+  const note = many < 8000 ? `Only ${many}: a process may not open more files here (ulimit -n).` : undefined;
+  const count = many.toLocaleString("en");
+  const seconds = quick ? 1 : 5;
+  return [
+    {
+      key: "a",
+      title: "500 connections, one message at a time",
+      scenario: oneByOne,
+      size: { connections: 500, messages: quick ? 100 : 400 },
+      peers: PEERS,
+      figures: DELIVERIES,
+    },
+    {
+      key: "b",
+      title: `200 connections, 4,000 messages/s for ${seconds} s`,
+      scenario: steady,
+      size: { connections: 200, perSecond: 4000, seconds },
+      peers: PEERS,
+      figures: DELIVERIES,
+    },
+    {
+      key: "c",
+      title: `${count} connections, 20 messages/s for ${seconds} s`,
+      ...(note && { note }),
+      scenario: steady,
+      size: { connections: many, perSecond: 20, seconds },
+      peers: PEERS,
+      figures: DELIVERIES,
+    },
+    {
+      key: "d",
+      title: `${count} idle connections with one subscription`,
+      ...(note && { note }),
+      scenario: idle,
+      size: { connections: many },
+      peers: PEERS,
+      figures: [
+        { key: "resident", label: "resident memory, KiB each", digits: 1 },
+        { key: "heap", label: "heap and buffers after GC, KiB each", digits: 1 },
+        { key: "accept", label: "CPU to accept one, µs", digits: 0 },
+      ],
+    },
+    {
+      key: "e",
+      title: "HTTP, one message per request",
+      scenario: singles,
+      size: { connections: 16, requests: quick ? 4000 : 20_000, warmUp: 1000 },
+      peers: [FANFARE, HTTP, FEATHERS],
+      figures: POSTS.slice(0, 1).concat(POSTS.slice(2)),
+    },
+    {
+      key: "f",
+      title: "HTTP, 100 messages per request",
+      scenario: batches,
+      size: { connections: 16, requests: quick ? 300 : 2000, warmUp: 100 },
+      peers: [FANFARE, HTTP],
+      figures: POSTS,
+    },
+  ];
+}

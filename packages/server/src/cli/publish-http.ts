@@ -1,0 +1,80 @@
+/** Publishes over HTTP, as other servers do. */
+import { parseChannelName, quote } from "@fanfare/protocol";
+import { UsageError } from "./arguments.js";
+import { RemoteError } from "./remote.js";
+
+export interface Publication {
+  readonly url: string;
+  readonly apiKey: string | undefined;
+  readonly channel: string;
+  readonly event: string | undefined;
+  readonly data: unknown;
+  /** Idempotency key. */
+  readonly key: string | undefined;
+}
+
+/** @returns the answer: where the message stands. @throws UsageError, FanfareError `invalid_channel`, RemoteError */
+export async function publishOverHttp(publication: Publication): Promise<unknown> {
+  const { apiKey, event, data, key } = publication;
+  const channel = parseChannelName(publication.channel);
+  const url = `${baseOf(publication.url)}/channels/${encodeURIComponent(channel)}/messages`;
+  const response = await send(url, {
+    method: "POST",
+    body: JSON.stringify({ ...(event !== undefined && { event }), data }),
+    headers: {
+      "Content-Type": "application/json",
+      ...(apiKey !== undefined && { Authorization: `Bearer ${headerText(apiKey, "--api-key")}` }),
+      ...(key !== undefined && { "Idempotency-Key": headerText(key, "--key") }),
+    },
+    // Followed, a redirect would turn the POST into a GET, and could carry the key elsewhere.
+    redirect: "manual",
+  });
+  const answer = await jsonOf(response);
+  if (response.ok && answer !== undefined) return answer;
+  throw refusalOf(response, answer);
+}
+
+async function send(url: string, request: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, request);
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    const why =
+      cause instanceof Error ? (cause as NodeJS.ErrnoException).code || cause.message : String(error);
+    throw new RemoteError(`cannot reach ${url}: ${why}`, "Is the server running, and is --url right?");
+  }
+}
+
+/** The address without a slash at its end; one for WebSockets will do as well. */
+function baseOf(url: string): string {
+  const base = url.replace(/^ws/, "http").replace(/\/+$/, "");
+  if (URL.canParse(base) && /^https?:\/\/[^?#]*$/.test(base)) return base;
+  throw new UsageError(`--url is ${quote(url)}`, "Give an address such as http://localhost:3030/push.");
+}
+
+function headerText(text: string, flag: string): string {
+  if (/^[\x20-\x7e]+$/.test(text)) return text;
+  throw new UsageError(`${flag} has characters that a header cannot carry`, "Use visible ASCII characters.");
+}
+
+async function jsonOf(response: Response): Promise<unknown> {
+  try {
+    return await response.json();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Fanfare says what is wrong and what to do; whatever else answers there, does not. */
+function refusalOf(response: Response, answer: unknown): Error {
+  const { detail, remedy } = (answer ?? {}) as { detail?: unknown; remedy?: unknown };
+  if (typeof detail === "string" && typeof remedy === "string") {
+    const key = "Give a key that the server knows, as FANFARE_API_KEY or with --api-key.";
+    return new RemoteError(detail, response.status === 401 ? key : remedy);
+  }
+  const to = response.headers.get("location");
+  return new RemoteError(
+    `${response.url} answers with ${response.status}${to === null ? "" : `, to ${quote(to, 200)}`}`,
+    "Is that a Fanfare, and is --url right, with its path?",
+  );
+}

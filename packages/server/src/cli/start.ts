@@ -1,0 +1,97 @@
+/** `fanfare start`: the server for real use. Everybody may listen; whoever publishes needs an API key. */
+import { isIP } from "node:net";
+import { defineCommand } from "citty";
+import type { InForce } from "../config/config.js";
+import type { Config } from "../config/schema.js";
+import { createFanfare } from "../fanfare.js";
+import { checkNoOthers, UsageError } from "./arguments.js";
+import { configuration, configurationArguments } from "./configuration.js";
+import { tellErrors } from "./errors.js";
+import { maxOpenFiles, tooFewFiles } from "./file-descriptors.js";
+import { codeOf, hostUnknown, listen, nothingHere, portOf } from "./http-server.js";
+import { createLogger } from "./logger.js";
+import { stopOnSignal } from "./serving.js";
+
+export const start = defineCommand({
+  meta: {
+    name: "start",
+    description: "Runs the server: everybody may listen, publishing needs an API key.",
+  },
+  args: configurationArguments,
+  run: (context) =>
+    tellErrors("start", async () => {
+      checkNoOthers(context.rawArgs, context.args._, Object.keys(configurationArguments));
+      await serve(await configuration(context.args));
+    }),
+});
+
+async function serve(inForce: InForce): Promise<void> {
+  const { host, port, logLevel, shutdownSeconds, ...options } = inForce.config;
+  if (options.apiKeys.length === 0) throw keyMissing();
+  const logger = createLogger(logLevel);
+  const fanfare = createFanfare({ ...options, access: "listen", logger });
+  const server = await listen(port, host, nothingHere(`Fanfare is at ${fanfare.path}`)).catch(
+    (error: unknown) => {
+      // `fanfare dev` tries an address that may not be there; here it was asked for.
+      if (codeOf(error) === "EADDRNOTAVAIL") throw hostUnknown(host, "is no address of this machine");
+      throw error;
+    },
+  );
+  fanfare.attach(server);
+  // Node raises the limit as far as it may before this runs.
+  const tooFew = tooFewFiles(maxOpenFiles(), options.limits.connections);
+  if (tooFew) logger.warn({ remedy: tooFew.remedy }, tooFew.message);
+  process.stdout.write(banner(siteOf(host, portOf(server)), inForce));
+  stopOnSignal({ fanfare, servers: [server], logger, stopWithinMs: shutdownSeconds * 1000 });
+  process.on("SIGHUP", () =>
+    logger.warn({}, "SIGHUP: reloading the configuration is not supported yet; nothing was changed"),
+  );
+}
+
+function keyMissing(): UsageError {
+  return new UsageError(
+    "there is no API key, so nobody could publish",
+    `Make one and pass it in the environment (or as apiKeys in fanfare.config.*):
+
+  export FANFARE_API_KEY=$(openssl rand -hex 24)
+  fanfare start`,
+  );
+}
+
+function banner(site: string, { config, file }: InForce): string {
+  const { path } = config;
+  return `
+Fanfare is running. Stop it with SIGTERM or Ctrl-C.
+
+  WebSocket  ${site.replace("http", "ws")}${path}
+  Health     ${site}${path}/health
+  In force   ${summaryOf(config)}
+  From       ${file ?? "no configuration file"}; fanfare config shows every option
+
+Publish with an API key, here in FANFARE_API_KEY:
+
+  curl ${site}${path}/channels/hello/messages -H "Authorization: Bearer $FANFARE_API_KEY" -d '{"data": "Hello, world"}'
+
+`;
+}
+
+function summaryOf({ host, allowedOrigins, apiKeys, rules, limits }: Config): string {
+  return [
+    `listens on ${host}`,
+    counted(apiKeys.length, "API key"),
+    `pages of ${["the same host", ...allowedOrigins.slice(0, 3)].join(", ")}${allowedOrigins.length > 3 ? " …" : ""}`,
+    counted(rules.length, "rule"),
+    `up to ${limits.connections} connections`,
+  ].join(" · ");
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
+
+/** An address under which this machine reaches itself. */
+function siteOf(host: string, port: number): string {
+  const all = host === "0.0.0.0" || host === "::";
+  const name = all ? "localhost" : isIP(host) === 6 ? `[${host}]` : host;
+  return `http://${name}:${port}`;
+}

@@ -1,0 +1,33 @@
+/** The help of a command: its usage, and below it what an operator wants to know next. */
+import { renderUsage, type runMain } from "citty";
+
+const MORE: Readonly<Record<string, string>> = {
+  fanfare: `To try things out:  fanfare dev
+For real use:       export FANFARE_API_KEY=$(openssl rand -hex 24); fanfare start
+To publish:         fanfare publish hello '"Hello, world"'
+To configure:       fanfare config shows what is in force, fanfare config --docs what there is
+
+Exit codes: 0 done, 1 failed, 2 called or configured wrongly.`,
+  start: `Needs an API key: export FANFARE_API_KEY=$(openssl rand -hex 24)
+
+Options come from flags, the environment (FANFARE_PORT and so on), a file fanfare.config.{json,yaml,ts,js}, and defaults, in this
+order. What is wrong is listed before anything starts. See what is in force with fanfare config, and all options with
+fanfare config --docs. It speaks plain HTTP: TLS is for a proxy in front of it. SIGTERM stops it in good order.`,
+  config: `Takes the flags of fanfare start, and starts nothing. Options come from flags, the environment, a file and defaults, in this order.
+API keys are not shown.`,
+  publish: `Give the API key as FANFARE_API_KEY rather than --api-key: other users of the machine see a command's arguments.
+
+  fanfare publish order:42 '{"status": "paid"}' --event paid
+  echo '"Hello"' | fanfare publish hello -`,
+  listen: `Messages go to standard output, what happens to the connection goes to standard error. Ctrl-C stops it.
+
+  fanfare listen order:42 --json`,
+};
+
+type ShowUsage = NonNullable<NonNullable<Parameters<typeof runMain>[1]>["showUsage"]>;
+
+export const showUsage: ShowUsage = async (command, parent) => {
+  const meta = await (typeof command.meta === "function" ? command.meta() : command.meta);
+  const more = MORE[meta?.name ?? ""];
+  process.stdout.write(`${await renderUsage(command, parent)}\n\n${more === undefined ? "" : `${more}\n`}`);
+};

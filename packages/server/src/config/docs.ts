@@ -1,0 +1,120 @@
+/** The documentation of the configuration, as Markdown: the options from the schema, and what an operator needs around them. */
+import { FILE_VARIABLE } from "./config.js";
+import { OPTIONS, type Option } from "./options.js";
+
+export function configDocs(): string {
+  return `${BEFORE}\n${OPTIONS.map(section).join("\n")}`;
+}
+
+function section(option: Option): string {
+  const { key, text, allowed, unit, variable, flag, asText, secret } = option;
+  const lines = [
+    `### \`${key}\``,
+    "",
+    text,
+    "",
+    `- Allowed: ${allowed}`,
+    ...(unit === undefined ? [] : [`- Unit: ${unit}`]),
+    `- Default: ${defaultOf(option)}`,
+    `- Environment: \`${variable}\`${textForm(option, asText)}`,
+    ...(flag === undefined ? [] : [`- Flag: \`--${key} <${flag}>\``]),
+    ...(secret ? ["- Secret: never shown"] : []),
+    ...(option.members.length === 0 ? [] : ["", "| member | what | allowed |", "|---|---|---|"]),
+    ...option.members.map(
+      ({ name, description: member }) => `| \`${name}\` | ${member.text} | ${member.allowed} |`,
+    ),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function defaultOf({ default: value }: Option): string {
+  return Array.isArray(value) && value.length === 0 ? "none" : `\`${String(value)}\``;
+}
+
+function textForm({ default: value }: Option, asText: string | undefined): string {
+  if (asText !== undefined) return `, ${asText}`;
+  return Array.isArray(value) ? ", several separated by commas" : "";
+}
+
+const BEFORE = `# Configuration
+
+This is what \`fanfare config --docs\` prints. \`fanfare config\` prints what is in force, and where each value came from.
+
+## Start
+
+\`\`\`sh
+export FANFARE_API_KEY=$(openssl rand -hex 24)
+fanfare start
+\`\`\`
+
+Publish, from your own servers only, since the key may do everything:
+
+\`\`\`sh
+curl http://127.0.0.1:3030/push/channels/hello/messages -H "Authorization: Bearer $FANFARE_API_KEY" -d '{"data": "Hello, world"}'
+fanfare publish hello '"Hello, world"'      # takes the key from FANFARE_API_KEY, too
+\`\`\`
+
+Whoever reaches the server may subscribe and read the history, as far as the page's origin is allowed; everything else needs an
+API key. There are no log-ins yet: put nothing into channels that not everybody may read.
+
+## Where options come from
+
+1. flags: ${OPTIONS.filter(({ flag }) => flag !== undefined)
+  .map(({ key }) => `\`--${key}\``)
+  .join(", ")}
+2. environment: \`FANFARE_\` and the key, as in \`FANFARE_LIMITS_CONNECTIONS\`; a variable that is empty counts as not set
+3. a file: \`fanfare.config.json\`, \`.yaml\`, \`.yml\`, \`.ts\`, \`.js\` or \`.mjs\` in the working directory, or the one named by \`--config\` or \`${FILE_VARIABLE}\`
+4. the default
+
+The first that has a value wins, option by option; lists are not merged. All is checked before anything starts: unknown keys and unknown
+\`FANFARE_\` variables are errors.
+
+\`\`\`yaml
+# fanfare.config.yaml
+host: 0.0.0.0
+allowedOrigins: [https://app.example.com]
+rules:
+  - { channels: "ticker:*", history: 1, maxRate: 5, events: latest }
+limits:
+  connections: 20000
+\`\`\`
+
+\`\`\`ts
+// fanfare.config.ts: an object, or a function that makes one
+export default { port: 8080, logLevel: "warn" };
+\`\`\`
+
+A file with keys in it should be readable for its owner only. In Kubernetes a service called \`fanfare\` puts variables like \`FANFARE_PORT\` into
+every pod: give the pod \`enableServiceLinks: false\`.
+
+## Behind a proxy
+
+Fanfare speaks plain HTTP and leaves TLS to a proxy in front of it. The proxy has to hand on the \`Host\` and \`Origin\` headers and the WebSocket upgrade, and
+must not cut off connections that are silent for less than a minute. For nginx:
+
+\`\`\`nginx
+location /push {
+  proxy_pass http://127.0.0.1:3030;
+  proxy_http_version 1.1;
+  proxy_set_header Host $http_host;
+  proxy_set_header Upgrade $http_upgrade;
+  proxy_set_header Connection upgrade;
+  proxy_read_timeout 75s;
+  proxy_buffering off;
+}
+\`\`\`
+
+Pages of the same host name may connect. Those of others have to be in \`allowedOrigins\`. A proxy on another machine, or a container, needs \`host\`.
+
+## Running it
+
+| | |
+|---|---|
+| SIGTERM, SIGINT | tells clients to come back, closes them with 1012, and ends; a second one ends at once |
+| SIGHUP | changes nothing: to take over another configuration, restart |
+| \`{path}/health\` | 200 when it is ready, 503 while it stops |
+| exit code 0, 1, 2 | stopped · failed · called or configured wrongly |
+| file descriptors | one for each connection: \`ulimit -n\`, \`LimitNOFILE=\` of systemd, \`--ulimit nofile=\` of Docker; the log warns when there are too few |
+
+## Options
+`;

@@ -1,0 +1,107 @@
+/** The configuration file: found, read by c12, and handed on as it is. Knows no options. */
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { extname, relative, resolve } from "node:path";
+import { quote } from "@fanfare/protocol";
+import { ConfigError } from "./errors.js";
+
+const EXTENSIONS = [".json", ".yaml", ".yml", ".ts", ".js", ".mjs"];
+const NAMES = EXTENSIONS.map((extension) => `fanfare.config${extension}`);
+
+export interface ConfigFile {
+  /** As it is shown: relative to the working directory where it is below it. */
+  readonly name: string;
+  readonly values: Record<string, unknown>;
+}
+
+/**
+ * @param wanted the file that was asked for, else `fanfare.config.*` of the folder, if there is one
+ * @throws ConfigError
+ */
+export async function readConfigFile(folder: string, wanted?: string): Promise<ConfigFile | null> {
+  const path = wanted === undefined ? find(folder) : asked(folder, wanted);
+  if (path === null) return null;
+  const inside = relative(folder, path);
+  const name = inside.startsWith("..") ? path : inside;
+  const values = await read(path, name);
+  if (typeof values !== "object" || values === null || Array.isArray(values)) {
+    throw new ConfigError([`${name} holds no object. Give the options by name, such as port: 3030.`]);
+  }
+  return { name, values: values as Record<string, unknown> };
+}
+
+function find(folder: string): string | null {
+  const found = NAMES.filter((name) => existsSync(resolve(folder, name)));
+  if (found.length > 1) {
+    throw new ConfigError([
+      `there are ${found.join(" and ")}. Keep one of them, or say which with --config.`,
+    ]);
+  }
+  return found[0] === undefined ? null : resolve(folder, found[0]);
+}
+
+function asked(folder: string, wanted: string): string {
+  const path = resolve(folder, wanted);
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
+    throw new ConfigError([
+      `the configuration file ${quote(wanted, 200)} does not exist. Check --config and FANFARE_CONFIG.`,
+    ]);
+  }
+  if (!EXTENSIONS.includes(extname(path))) {
+    throw new ConfigError([
+      `the configuration file ${quote(wanted, 200)} has no known form. Give one that ends with ${EXTENSIONS.join(", ")}.`,
+    ]);
+  }
+  return path;
+}
+
+async function read(path: string, name: string): Promise<unknown> {
+  if (isBlank(path)) return {};
+  // Most calls have no file, and then need none of this.
+  const { loadConfig } = await import("c12");
+  try {
+    const { config } = await loadConfig<Record<string, unknown>>({
+      configFile: path,
+      configFileRequired: true,
+      // One file and nothing else: whatever else is read, nobody would look for there.
+      rcFile: false,
+      globalRc: false,
+      packageJson: false,
+      extend: false,
+      giget: false,
+      dotenv: false,
+      envName: false,
+      // As it is: the default leaves out what is null.
+      merger: (...sources: unknown[]) => sources.find((source) => source !== undefined) as never,
+      // A copy in a cache would hold its secrets, too.
+      jitiOptions: { fsCache: false },
+    });
+    return config;
+  } catch (error) {
+    throw new ConfigError([`${name} cannot be read${reasonOf(error, path)}`]);
+  }
+}
+
+/** YAML that is empty, or has comments only, sets nothing. */
+function isBlank(path: string): boolean {
+  if (!/\.ya?ml$/.test(path)) return false;
+  const lines = readFileSync(path, "utf8").split("\n");
+  return lines.every((line) => /^\s*(?:#.*|---\s*)?$/.test(line));
+}
+
+/** What went wrong, without the lines that parsers quote: there may be a secret in them. */
+function reasonOf(error: unknown, path: string): string {
+  if (!(error instanceof Error)) return ".";
+  // c12 looks for this member first.
+  if (error.message.includes("$meta")) return ": it holds no object.";
+  const where = /line (\d+)|[(:](\d+):\d+/i.exec(error.message);
+  const line = where?.[1] ?? where?.[2] ?? lineAt(path, /at position (\d+)/.exec(error.message)?.[1]);
+  const at = line === undefined ? "" : ` at line ${line}`;
+  return extname(path) === ".json" || /\.ya?ml$/.test(path)
+    ? `: it is no ${extname(path) === ".json" ? "JSON" : "YAML"}${at}.`
+    : `${at}: ${quote(error.message.split("\n")[0] ?? "", 300)}`;
+}
+
+function lineAt(path: string, position: string | undefined): string | undefined {
+  if (position === undefined) return undefined;
+  return String(readFileSync(path, "utf8").slice(0, Number(position)).split("\n").length);
+}

@@ -1,0 +1,85 @@
+/** The options as a flat list, taken from the schema: how each is called in a file, in the environment and as a flag. */
+import { z } from "zod";
+import { bare, type Description, descriptionOf } from "./description.js";
+import { configSchema, listed } from "./schema.js";
+
+export interface Option extends Description {
+  /** As in a file, members joined by dots: `limits.connections`. */
+  readonly key: string;
+  readonly path: readonly string[];
+  /** Such as `FANFARE_LIMITS_CONNECTIONS`. */
+  readonly variable: string;
+  readonly default: unknown;
+  /** The value that a text stands for; a text that stands for none is left as it is, for the schema to refuse. */
+  readonly parse: (text: string) => unknown;
+  /** The options of each item, for a list of objects. */
+  readonly members: readonly { readonly name: string; readonly description: Description }[];
+}
+
+export const PREFIX = "FANFARE_";
+
+export const OPTIONS: readonly Option[] = [...optionsOf(configSchema, [])];
+
+/** The keys that hold other keys. */
+export const GROUPS: readonly string[] = [
+  ...new Set(OPTIONS.filter(({ path }) => path.length > 1).map(({ path }) => path[0] ?? "")),
+];
+
+/** The description of what stands at this place of a configuration, the nearest that there is. */
+export function descriptionAt(path: readonly PropertyKey[]): Description | undefined {
+  let schema: z.core.$ZodType = configSchema;
+  let found: Description | undefined;
+  for (const step of path) {
+    const here = bare(schema);
+    const next: z.core.$ZodType | undefined =
+      here instanceof z.ZodObject
+        ? here.shape[String(step)]
+        : here instanceof z.ZodArray
+          ? here.element
+          : undefined;
+    if (next === undefined) break;
+    schema = next;
+    found = descriptionOf(schema) ?? found;
+  }
+  return found;
+}
+
+function* optionsOf(schema: z.ZodObject, above: readonly string[]): Generator<Option> {
+  for (const [name, field] of Object.entries(schema.shape)) {
+    const path = [...above, name];
+    const inner = bare(field);
+    const description = descriptionOf(field);
+    if (inner instanceof z.ZodObject) yield* optionsOf(inner, path);
+    else if (description) {
+      yield {
+        variable: PREFIX + path.map(snake).join("_").toUpperCase(),
+        ...description,
+        key: path.join("."),
+        path,
+        default: field instanceof z.ZodDefault ? field.def.defaultValue : undefined,
+        parse: parserOf(inner, description),
+        members: membersOf(inner),
+      };
+    }
+  }
+}
+
+function parserOf(schema: z.core.$ZodType, { fromText }: Description): Option["parse"] {
+  if (fromText) return fromText;
+  if (schema instanceof z.ZodNumber) return (text) => (/^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : text);
+  if (schema instanceof z.ZodArray) return listed;
+  return (text) => text;
+}
+
+function membersOf(schema: z.core.$ZodType): Option["members"] {
+  const item = schema instanceof z.ZodArray ? bare(schema.element) : undefined;
+  if (!(item instanceof z.ZodObject)) return [];
+  return Object.entries(item.shape).flatMap(([name, field]) => {
+    const description = descriptionOf(field);
+    return description ? [{ name, description }] : [];
+  });
+}
+
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, "_$&");
+}

@@ -1,0 +1,185 @@
+/** Every option of `fanfare start`: its type, its default, and what it is for. Everything else is made from this. */
+import { isIP } from "node:net";
+import { z } from "zod";
+import { MIN_KEY_LENGTH } from "../access/keys.js";
+import { sameOrigin } from "../access/origins.js";
+import { checkPath } from "../http/path.js";
+import { DEFAULT_LIMITS, type Limits } from "../hub/limits.js";
+import { DEFAULT_RULE, Rules } from "../hub/rules.js";
+import { described } from "./description.js";
+
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
+const rule = z.strictObject({
+  channels: described(z.string(), {
+    text: "The channels that it is for. `*` stands for one segment, `**` for one or more at the end. The most specific pattern wins, whole.",
+    allowed: "a pattern such as order:*, ticker:** or broadcast",
+  }),
+  history: described(z.int().min(0).max(100_000).exactOptional(), {
+    text: `How many messages the log keeps. Default ${DEFAULT_RULE.retention.messages}.`,
+    allowed: "a whole number from 0 to 100000",
+  }),
+  historySeconds: described(z.number().positive().exactOptional(), {
+    text: `How long the log keeps a message. Default ${DEFAULT_RULE.retention.ageMs / 1000}.`,
+    allowed: "a number above 0",
+    unit: "seconds",
+  }),
+  maxRate: described(z.number().positive().max(1000).exactOptional(), {
+    text: "At most so many writes a second reach each subscriber. Default: no limit.",
+    allowed: "a number above 0 and up to 1000",
+    unit: "writes per second",
+  }),
+  events: described(z.enum(["all", "latest"]).exactOptional(), {
+    text: "`latest` delivers only the newest message per event name of what waits. Default `all`.",
+    allowed: "all or latest",
+  }),
+  durability: described(z.enum(["engine", "memory"]).exactOptional(), {
+    text: "`memory` takes the channels out of a durable engine. Default `engine`.",
+    allowed: "engine or memory",
+  }),
+  auto: described(z.boolean().exactOptional(), {
+    text: "Subscribes every connection without being asked; only for a pattern that names one channel. Default `false`.",
+    allowed: "true or false",
+  }),
+});
+
+/** Every bound that there is has to be here, or this does not compile. */
+const limits = {
+  connections: limit("connections", 1, "Connections of all clients together; further ones are refused."),
+  channels: limit("channels", 1, "Channels that have a log, a listener or both."),
+  subscriptionsPerConnection: limit("subscriptionsPerConnection", 1, "Subscriptions of one connection."),
+  messageBytes: limit("messageBytes", 1, "Size of the data of one message, as JSON.", "bytes"),
+  historyBytes: limit("historyBytes", 0, "Memory for all logs together.", "bytes"),
+  windowBytes: limit(
+    "windowBytes",
+    0,
+    "Memory for what is kept ready of the logs that are listened to.",
+    "bytes",
+  ),
+  waitingBytes: limit(
+    "waitingBytes",
+    0,
+    "Memory for what waits in all connections together; beyond that the slowest are closed.",
+    "bytes",
+  ),
+  idempotencyKeys: limit("idempotencyKeys", 0, "Idempotency keys that are remembered."),
+  stubs: limit("stubs", 0, "Forgotten channels whose position is remembered."),
+  sessionSeconds: limit(
+    "sessionSeconds",
+    0,
+    "For how long a client that was cut off can resume its session.",
+    "seconds",
+  ),
+} satisfies Record<keyof Limits, z.ZodType<number>>;
+
+export const configSchema = z.strictObject({
+  host: described(
+    z
+      .string()
+      .refine((host) => isIP(host) > 0 || /^[A-Za-z0-9._-]+$/.test(host))
+      .default("127.0.0.1"),
+    {
+      text: "Address to listen on. The default can be reached from this machine only, such as by a proxy on it; `0.0.0.0` is all IPv4 addresses, `::` all addresses.",
+      allowed: "an IP address or host name of this machine, without port",
+      flag: "address",
+    },
+  ),
+  port: described(z.int().min(0).max(65_535).default(3030), {
+    text: "Port to listen on; 0 takes any free one.",
+    allowed: "a whole number from 0 to 65535",
+    flag: "number",
+  }),
+  path: described(
+    z
+      .string()
+      .superRefine((path, context) => explain(context, () => checkPath(path)))
+      .default("/push"),
+    {
+      text: "Path under which everything is served.",
+      allowed: "a path such as /push: segments of letters, digits and -._~",
+      flag: "path",
+    },
+  ),
+  reservedPaths: described(z.union([z.literal("mendix"), z.array(z.string().min(1))]).default([]), {
+    text: "First segments that the application behind the same host name keeps for itself, so that `path` may not begin with them.",
+    allowed: 'a list of names, or "mendix" for those of Mendix',
+    fromText: (text) => (text === "mendix" ? text : listed(text)),
+    asText: "names separated by commas, or mendix",
+  }),
+  allowedOrigins: described(z.array(z.string().refine(isOrigin)).default([]), {
+    text: "Origins whose pages may connect, besides the host that Fanfare is reached by. `null` and `*` are not possible.",
+    allowed: "scheme, host and port only, such as https://app.example.com",
+  }),
+  apiKeys: described(z.array(z.string().regex(keyForm())).default([]), {
+    text: "Keys with which your servers publish: `Authorization: Bearer <key>`. `fanfare start` needs at least one; several allow to replace one without a pause.",
+    allowed: `at least ${MIN_KEY_LENGTH} visible ASCII characters without commas, such as what openssl rand -hex 24 prints`,
+    secret: true,
+    variable: "FANFARE_API_KEY",
+  }),
+  rules: described(
+    z
+      .array(rule)
+      .superRefine((rules, context) => explain(context, () => new Rules(rules)))
+      .default([]),
+    {
+      text: "What holds for which channels.",
+      allowed: "a list of rules",
+      fromText: (text) => JSON.parse(text) as unknown,
+      asText: "the list as JSON",
+    },
+  ),
+  limits: z.strictObject(limits).prefault({}),
+  logLevel: described(z.enum(LOG_LEVELS).default("info"), {
+    text: "What is logged, to standard error: JSON lines, or readable ones on a terminal.",
+    allowed: `one of ${LOG_LEVELS.join(", ")}`,
+  }),
+  shutdownSeconds: described(z.number().min(0).max(600).default(10), {
+    text: "How long clients are given to leave when the server is told to stop; then it cuts them off.",
+    allowed: "a number from 0 to 600",
+    unit: "seconds",
+  }),
+});
+
+/** Everything that is in force. */
+export type Config = z.output<typeof configSchema>;
+
+/** A list as the text of an environment variable. */
+export function listed(text: string): string[] {
+  return text
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
+}
+
+function limit(name: keyof Limits, least: number, text: string, unit?: string) {
+  return described(z.int().min(least).default(DEFAULT_LIMITS[name]), {
+    text,
+    allowed: `a whole number from ${least} up`,
+    ...(unit !== undefined && { unit }),
+  });
+}
+
+function keyForm(): RegExp {
+  return new RegExp(`^[\\x21-\\x2b\\x2d-\\x7e]{${MIN_KEY_LENGTH},}$`);
+}
+
+function isOrigin(origin: string): boolean {
+  try {
+    sameOrigin([origin]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Runs the check that the server itself makes, so that what passes here is never refused there. */
+function explain(context: z.RefinementCtx, check: () => unknown): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const remedy = "remedy" in error ? ` ${String(error.remedy)}` : "";
+    const message = `${error.message.replace(/\.?$/, ".")}${remedy}`;
+    context.addIssue({ code: "custom", message, params: { explained: true } });
+  }
+}

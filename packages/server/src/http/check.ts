@@ -1,0 +1,38 @@
+/** Checks what came from outside against a schema, and says in one sentence what is wrong with it. */
+import { FanfareError, quote } from "@fanfare/protocol";
+import { z } from "zod";
+
+/** The most that a page of any list holds, and what it holds unless the caller says otherwise. */
+export const MAX_PAGE = 1000;
+export const DEFAULT_PAGE = 100;
+
+/** How many, in a query: plain digits only, so that no other spelling of a number gets through. */
+export const limitSchema = z
+  .string()
+  .regex(/^[0-9]{1,9}$/, `give a whole number from 1 to ${MAX_PAGE}`)
+  .transform(Number)
+  .pipe(z.number().int().min(1).max(MAX_PAGE))
+  .default(DEFAULT_PAGE)
+  .meta({ description: `How many at most, 1 to ${MAX_PAGE}.` });
+
+/** @throws FanfareError `invalid_request`, naming the first field that is wrong */
+export function check<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const path = issue?.path ?? [];
+  const field = path.reduce<string>(
+    (inner, key) => (typeof key === "number" ? `${inner}[${key}]` : `${inner}.${String(key)}`),
+    where,
+  );
+  const given = path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)?.[key], value);
+  throw new FanfareError("invalid_request", `${field} is ${shown(given)}: ${issue?.message ?? "wrong form"}`);
+}
+
+/** Never the whole of a value: it may be large, and nested without end. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return quote(value);
+  if (value === undefined) return "missing";
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}

@@ -1,0 +1,249 @@
+/** What the figures of `{path}/metrics` are: read from the hub, the engine and the process whenever somebody asks. */
+import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
+import { Counter, Gauge, Registry } from "prom-client";
+import type { EngineStats } from "../engine/engine.js";
+import type { Hub } from "../hub/hub.js";
+import type { Limits } from "../hub/limits.js";
+import { connectionStanding } from "../hub/standing.js";
+import { durationsText } from "./durations-text.js";
+
+/** Everything that is read for one scrape. */
+interface Reading {
+  readonly hub: ReturnType<Hub["stats"]>;
+  readonly engine: EngineStats;
+  readonly subscriptions: number;
+  /** The most subscriptions that one connection has. */
+  readonly mostSubscriptions: number;
+  readonly lagging: number;
+  readonly furthestBehind: number;
+  readonly cpu: NodeJS.CpuUsage;
+  readonly memory: NodeJS.MemoryUsage;
+}
+
+interface Bound {
+  /** Prefixed with `fanfare_`; the limit adds `_limit`. */
+  readonly name: string;
+  readonly help: string;
+  /** How much of it is used; left out where there is no such figure. */
+  readonly used?: (reading: Reading, hub: Hub) => number | undefined;
+}
+
+/** A limit that is not here does not compile. */
+const BOUNDS: Readonly<Record<keyof Limits, Bound>> = {
+  connections: { name: "connections", help: "Connections that are open", used: ({ hub }) => hub.connections },
+  channels: {
+    name: "channels",
+    help: "Channels that have a log, a listener or both",
+    used: ({ engine, hub }) => engine.channels ?? hub.channels,
+  },
+  subscriptionsPerConnection: {
+    name: "subscriptions_per_connection",
+    help: "The most subscriptions that one connection has",
+    used: ({ mostSubscriptions }) => mostSubscriptions,
+  },
+  messageBytes: {
+    name: "message_bytes",
+    help: "Bytes of the largest message published through this process",
+    used: (_, { counters }) => counters.largestMessage,
+  },
+  historyBytes: {
+    name: "history_bytes",
+    help: "Bytes that all logs take together, roughly",
+    used: ({ engine }) => engine.bytes,
+  },
+  windowBytes: {
+    name: "window_bytes",
+    help: "Bytes that the process keeps ready of the logs it listens to",
+    used: ({ hub }) => hub.windowBytes,
+  },
+  waitingBytes: {
+    name: "waiting_bytes",
+    help: "Bytes that wait for connections that take nothing at the moment",
+    used: ({ hub }) => hub.waitingBytes,
+  },
+  idempotencyKeys: {
+    name: "idempotency_keys",
+    help: "Idempotency keys that are remembered",
+    used: ({ engine }) => engine.idempotencyKeys,
+  },
+  stubs: {
+    name: "stubs",
+    help: "Forgotten channels whose position is remembered",
+    used: ({ engine }) => engine.stubs,
+  },
+  sessionSeconds: { name: "session_seconds", help: "Seconds for which a session can be resumed" },
+};
+
+const FLUSH_HELP =
+  "How long a flush took: encoding what is new, and writing it to all subscriptions that keep up.";
+
+export class Metrics {
+  readonly #hub: Hub;
+  readonly #registry = new Registry();
+  readonly #loopDelay: IntervalHistogram = monitorEventLoopDelay({ resolution: 10 });
+  /** What sets each figure from a reading. */
+  readonly #figures: ((reading: Reading) => void)[] = [];
+
+  constructor(hub: Hub) {
+    this.#hub = hub;
+    this.#loopDelay.enable();
+    this.#bounds();
+    this.#work();
+    this.#process();
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** @throws FanfareError `unavailable` */
+  async text(): Promise<string> {
+    const engine = (await this.#hub.engine.stats?.()) ?? {};
+    // From here on nothing waits, so that the figures of one scrape belong together.
+    const reading = this.#read(engine);
+    for (const set of this.#figures) set(reading);
+    const figures = await this.#registry.metrics();
+    return figures + durationsText("fanfare_flush_seconds", FLUSH_HELP, this.#hub.counters.flushes);
+  }
+
+  #bounds(): void {
+    for (const [limit, { name, help, used }] of Object.entries(BOUNDS) as [keyof Limits, Bound][]) {
+      if (used) this.#gauge(name, `${help}.`, (reading) => used(reading, this.#hub));
+      const limitHelp = used
+        ? `The bound of fanfare_${name} (limits.${limit}).`
+        : `${help} (limits.${limit}).`;
+      this.#gauge(`${name}_limit`, limitHelp, () => this.#hub.limits[limit]);
+    }
+  }
+
+  #work(): void {
+    const { counters } = this.#hub;
+    this.#counter("connections_opened_total", "Connections that came in.", () => counters.opened);
+    this.#gauge(
+      "connections_full",
+      "Connections that take nothing at the moment.",
+      ({ hub }) => hub.fullConnections,
+    );
+    this.#gauge("subscriptions", "Subscriptions of all connections.", ({ subscriptions }) => subscriptions);
+    this.#gauge(
+      "subscriptions_lagging",
+      "Subscriptions that are behind, new ones included.",
+      ({ lagging }) => lagging,
+    );
+    this.#gauge(
+      "lag_messages",
+      "Messages that the subscription furthest behind has not been written.",
+      ({ furthestBehind }) => furthestBehind,
+    );
+    this.#gauge("channels_listened", "Channels that this process listens to.", ({ hub }) => hub.channels);
+    this.#gauge("history_messages", "Messages that all logs hold together.", ({ engine }) => engine.messages);
+    this.#gauge(
+      "sessions",
+      "Sessions that are kept, of connections that live or may resume.",
+      ({ engine }) => engine.sessions,
+    );
+    this.#gauge("deaf", "1 while this process may miss what others publish, else 0.", () =>
+      Number(this.#hub.deaf),
+    );
+    this.#counter("published_total", "Messages appended through this process.", () => counters.published);
+    this.#counter("published_bytes_total", "Bytes of their data as JSON.", () => counters.publishedBytes);
+    this.#counter("deliveries_total", "Messages handed to subscriptions.", () => counters.deliveries);
+    this.#counter("writes_total", "Writes of messages and gaps to connections.", () => counters.writes);
+    this.#counter("written_bytes_total", "Bytes of these writes.", () => counters.writtenBytes);
+    const gaps = new Counter({
+      name: "fanfare_gaps_total",
+      help: "Holes in a channel that subscriptions were told of, by the reason; see the protocol, section 5.3.",
+      labelNames: ["reason"],
+      registers: [this.#registry],
+    });
+    this.#figures.push(() => {
+      gaps.reset();
+      for (const [reason, count] of Object.entries(counters.gaps)) gaps.inc({ reason }, count);
+    });
+  }
+
+  #process(): void {
+    const seconds = (nanoseconds: number) => nanoseconds / 1e9;
+    for (const [name, percent] of [
+      ["p50", 50],
+      ["p99", 99],
+    ] as const) {
+      this.#gauge(
+        `eventloop_delay_${name}_seconds`,
+        `How late the event loop was in ${percent} % of the cases at most, since the last scrape.`,
+        () => (this.#loopDelay.count > 0 ? seconds(this.#loopDelay.percentile(percent)) : 0),
+      );
+    }
+    this.#figures.push(() => this.#loopDelay.reset());
+    this.#counter(
+      "process_cpu_user_seconds_total",
+      "Seconds of CPU that the process used itself.",
+      ({ cpu }) => cpu.user / 1e6,
+    );
+    this.#counter(
+      "process_cpu_system_seconds_total",
+      "Seconds of CPU that the kernel used for the process.",
+      ({ cpu }) => cpu.system / 1e6,
+    );
+    this.#gauge(
+      "process_resident_bytes",
+      "Memory that the process takes of the machine.",
+      ({ memory }) => memory.rss,
+    );
+    this.#gauge(
+      "process_heap_bytes",
+      "JavaScript objects in memory, including what is not collected yet.",
+      ({ memory }) => memory.heapUsed,
+    );
+    this.#gauge(
+      "process_external_bytes",
+      "Memory of buffers, outside the JavaScript heap.",
+      ({ memory }) => memory.external,
+    );
+  }
+
+  /** A figure that goes up and down; not shown while it is not known. */
+  #gauge(name: string, help: string, value: (reading: Reading) => number | undefined): void {
+    const gauge = new Gauge({ name: `fanfare_${name}`, help, registers: [this.#registry] });
+    this.#figures.push((reading) => {
+      const now = value(reading);
+      if (now === undefined) gauge.remove();
+      else gauge.set(now);
+    });
+  }
+
+  /** A figure that only grows. */
+  #counter(name: string, help: string, value: (reading: Reading) => number): void {
+    const counter = new Counter({ name: `fanfare_${name}`, help, registers: [this.#registry] });
+    this.#figures.push((reading) => {
+      counter.reset();
+      counter.inc(value(reading));
+    });
+  }
+
+  #read(engine: EngineStats): Reading {
+    let subscriptions = 0;
+    let mostSubscriptions = 0;
+    let lagging = 0;
+    let furthestBehind = 0;
+    for (const connection of this.#hub.connections.values()) {
+      const { size } = connection.subscriptions;
+      subscriptions += size;
+      mostSubscriptions = Math.max(mostSubscriptions, size);
+      if (!connection.behind) continue;
+      const standing = connectionStanding(connection);
+      lagging += standing.lagging;
+      furthestBehind = Math.max(furthestBehind, standing.furthestBehind);
+    }
+    return {
+      hub: this.#hub.stats(),
+      engine,
+      subscriptions,
+      mostSubscriptions,
+      lagging,
+      furthestBehind,
+      cpu: process.cpuUsage(),
+      memory: process.memoryUsage(),
+    };
+  }
+}

@@ -1,0 +1,30 @@
+/** `{path}/metrics`: figures for Prometheus. */
+import type { HttpContext } from "./context.js";
+import { Metrics } from "./figures.js";
+import type { Route } from "./route.js";
+
+export function metricsRoutes({ hub, allow }: HttpContext): Route[] {
+  // Made at the first scrape: where nobody asks, nothing is measured.
+  let metrics: Metrics | null = null;
+  return [
+    {
+      method: "GET",
+      path: "/metrics",
+      id: "metrics",
+      summary: "Figures for Prometheus",
+      details: "Every bound of the server stands as `…_limit` beside its current value.",
+      tag: "server",
+      needs: "admin",
+      answers: { 200: { description: "The text format of Prometheus.", type: "text/plain" } },
+      errors: ["unavailable"],
+      async handle(c) {
+        allow(c, "admin", null);
+        metrics ??= new Metrics(hub);
+        return c.body(await metrics.text(), 200, {
+          "Content-Type": metrics.contentType,
+          "Cache-Control": "no-store",
+        });
+      },
+    },
+  ];
+}

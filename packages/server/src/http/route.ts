@@ -1,0 +1,57 @@
+/**
+ * What a resource of the HTTP API consists of: routes, each with its description. The application registers what is listed,
+ * the OpenAPI document describes what is listed, and `Allow` names what is listed; so nothing can be served undescribed.
+ */
+import type { ErrorCode } from "@fanfare/protocol";
+import type { Context } from "hono";
+import type { z } from "zod";
+import type { Action } from "../access/policy.js";
+import type { HttpEnv } from "./context.js";
+
+export interface Route extends Description {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** Below the server's path, in Hono's notation, such as `/channels/:channel/messages`; empty is the path itself. */
+  readonly path: string;
+  readonly handle: (c: Context<HttpEnv>) => Response | Promise<Response>;
+}
+
+export interface Description {
+  /** A unique name for generated clients, such as `publish`. */
+  readonly id: string;
+  /** What it does, in a few words. */
+  readonly summary: string;
+  readonly details?: string;
+  /** The group it stands in. */
+  readonly tag: Tag;
+  /** What the caller has to be allowed; `null`: nothing. */
+  readonly needs: Action | null;
+  readonly parameters?: readonly Parameters[];
+  readonly body?: z.ZodType;
+  /** Answers that are no errors, by status. */
+  readonly answers: Readonly<Record<number, Answer>>;
+  /** Errors that this route adds to those that every route may answer with. */
+  readonly errors?: readonly ErrorCode[];
+}
+
+export const TAGS = {
+  messages: "Publish messages, and read what a channel's log holds.",
+  channels: "Which channels there are.",
+  connections: "Which clients are connected to this node, how they keep up, and how to send them away.",
+  server: "How the server is, and what it offers.",
+} as const;
+
+export type Tag = keyof typeof TAGS;
+
+export interface Parameters {
+  readonly in: "path" | "query" | "header";
+  /** An object; each member is a parameter, and its JSON Schema that of the value after it was read. */
+  readonly schema: z.ZodObject;
+}
+
+export interface Answer {
+  readonly description: string;
+  /** Left out where there is no body, or none of JSON. */
+  readonly schema?: z.ZodType;
+  /** @default application/json when there is a schema */
+  readonly type?: string;
+}

@@ -1,0 +1,68 @@
+/**
+ * What the hub has done since it began, as plain numbers that anybody may read. They are added up once per flush or page,
+ * never per subscriber, so that counting costs nothing where it matters.
+ */
+import type { GapReason } from "@fanfare/protocol";
+import type { WirePage } from "./page.js";
+
+/** Upper bounds of the classes of durations, in milliseconds; what takes longer is a class of its own. */
+export const DURATION_BOUNDS_MS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000] as const;
+
+/** How long something took, in classes. */
+export class Durations {
+  /** One for each bound, and one for what takes longer. */
+  readonly counts: number[] = Array.from({ length: DURATION_BOUNDS_MS.length + 1 }, () => 0);
+  sumMs = 0;
+
+  add(ms: number): void {
+    this.sumMs += ms;
+    let index = 0;
+    for (const bound of DURATION_BOUNDS_MS) {
+      if (ms <= bound) break;
+      index++;
+    }
+    this.counts[index] = (this.counts[index] ?? 0) + 1;
+  }
+}
+
+export class Counters {
+  /** Connections that came in. */
+  opened = 0;
+  /** Messages that were appended through this node; repeated ones are not. */
+  published = 0;
+  publishedBytes = 0;
+  /** Bytes of the largest message published through this node. */
+  largestMessage = 0;
+  /** Messages handed to subscriptions. */
+  deliveries = 0;
+  /** Pages of messages and gaps handed to connections. */
+  writes = 0;
+  writtenBytes = 0;
+  /** Holes that subscriptions were told of. */
+  readonly gaps: Record<GapReason, number> = {
+    evicted: 0,
+    restarted: 0,
+    epoch_changed: 0,
+    forgotten: 0,
+    conflated: 0,
+    too_slow: 0,
+    not_allowed_history: 0,
+  };
+  /** Turns in which something was flushed. */
+  readonly flushes = new Durations();
+
+  appended(bytes: number): void {
+    this.published++;
+    this.publishedBytes += bytes;
+    if (bytes > this.largestMessage) this.largestMessage = bytes;
+  }
+
+  /** A page was handed to so many connections. */
+  wrote(page: WirePage, connections: number): void {
+    if (page.bytes.length === 0) return;
+    this.writes += connections;
+    this.writtenBytes += connections * page.bytes.length;
+    this.deliveries += connections * page.messages;
+    if (page.gaps) for (const reason of page.gaps) this.gaps[reason] += connections;
+  }
+}

@@ -1,0 +1,64 @@
+/** How connections and channels stand on this node, for people who look after it. Nothing here is asked on the hot path. */
+import type { ChannelName } from "@fanfare/protocol";
+import type { Connection } from "./connection.js";
+import type { Subscription, SubscriptionState } from "./subscription.js";
+
+export interface ConnectionStanding {
+  readonly connection: string;
+  /** When it came in: milliseconds since 1970. */
+  readonly since: number;
+  readonly subscriptions: number;
+  /** How many of them are behind. */
+  readonly lagging: number;
+  /** Bytes that were written and have not left the process. */
+  readonly waitingBytes: number;
+  /** Does it take nothing at the moment? */
+  readonly full: boolean;
+  /** How many messages that subscription is behind which is furthest behind. */
+  readonly furthestBehind: number;
+}
+
+export interface SubscriptionStanding {
+  readonly channel: ChannelName;
+  readonly state: Exclude<SubscriptionState, "left">;
+  /** How many messages it has not been written yet. */
+  readonly behind: number;
+}
+
+export function connectionStanding(connection: Connection): ConnectionStanding {
+  const { id, since, subscriptions, subscriber, full } = connection;
+  let lagging = 0;
+  let furthestBehind = 0;
+  for (const subscription of subscriptions.values()) {
+    if (subscription.state !== "lagging") continue;
+    lagging++;
+    furthestBehind = Math.max(furthestBehind, behind(subscription));
+  }
+  const { waitingBytes } = subscriber;
+  return {
+    connection: id,
+    since,
+    subscriptions: subscriptions.size,
+    lagging,
+    waitingBytes,
+    full,
+    furthestBehind,
+  };
+}
+
+/** By the names of the channels. */
+export function subscriptionStandings({ subscriptions }: Connection): SubscriptionStanding[] {
+  const standings: SubscriptionStanding[] = [];
+  for (const subscription of subscriptions.values()) {
+    const { channel, state } = subscription;
+    if (state !== "left") standings.push({ channel: channel.name, state, behind: behind(subscription) });
+  }
+  return standings.sort((a, b) => (a.channel < b.channel ? -1 : 1));
+}
+
+/** A cursor in an earlier epoch has all of the new log before it. */
+function behind({ state, cursor, channel }: Subscription): number {
+  const window = channel.tail?.window;
+  if (!window || !cursor || state === "live") return 0;
+  return Math.max(0, cursor.epoch === window.epoch ? window.head - cursor.offset : window.head);
+}

@@ -1,0 +1,17 @@
+/** The bench runs, and counts what it sends. Says nothing about speed. */
+import { expect, test } from "vitest";
+import { measureOnce } from "../../bench/measure.mjs";
+import { FANFARE, WS } from "../../bench/plan.mjs";
+import { oneByOne } from "../../bench/scenarios.mjs";
+
+const size = { connections: 20, messages: 10 };
+
+test.runIf(process.platform === "linux").each([FANFARE, WS])(
+  "$name delivers each message to all, once",
+  async (peer) => {
+    const { figures, trouble } = await measureOnce(oneByOne, peer, size);
+
+    expect(trouble).toBeUndefined();
+    expect(figures).toMatchObject({ lost: 0, doubled: 0, late: 0 });
+  },
+);

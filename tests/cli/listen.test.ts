@@ -1,0 +1,51 @@
+import { expect, test } from "vitest";
+import { serve } from "../library/serve.js";
+import { Command } from "./command.js";
+
+test("fanfare listen prints messages, and beside them what is missing, until Ctrl-C", async () => {
+  const { fanfare, base } = await serve({ rules: [{ channels: "a", history: 2 }] });
+  const { epoch } = await fanfare.position("a");
+  for (let count = 1; count <= 4; count++) await fanfare.publish("a", { count });
+
+  const url = ["--url", base];
+  const since = ["--since", `${epoch}:1`];
+  const plain = new Command(["listen", "a", ...since, ...url]);
+  const json = new Command(["listen", "a", "--json", ...since, ...url]);
+  await Promise.all([plain, json].map((command) => command.says(/"count":4/)));
+  await plain.says(/^# messages 2 to 2 are missing: \w+$/m, "stderr");
+  await fanfare.publish("a", "live", { event: "paid" });
+  await plain.says(/^5\t\d{4}-\S+Z\tpaid\t"live"$/m);
+  await json.says(/"live"/);
+
+  plain.kill("SIGINT");
+  json.kill("SIGTERM");
+  const [lines, objects] = await Promise.all([plain.end(), json.end()]);
+  expect([lines.code, objects.code]).toEqual([0, 0]);
+  expect(lines.stderr).toMatch(/# connected[\s\S]*# stopped\n$/);
+  expect(lines.stdout.match(/^\d+/gm)).toEqual(["3", "4", "5"]);
+  const messages = objects.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as unknown);
+  expect(messages).toMatchObject([
+    { channel: "a", offset: 3, data: { count: 3 } },
+    { offset: 4, event: "message" },
+    { offset: 5, event: "paid", data: "live" },
+  ]);
+});
+
+test("fanfare listen says what it cannot follow, and ends with 2", async () => {
+  const { base } = await serve();
+  const calls = [
+    [["a b"], '"a b" is no channel name'],
+    [["a", "--since", "yesterday"], '"yesterday" is no position'],
+    [["a", "b"], '"b" is not understood'],
+  ] as const;
+  const ends = await Promise.all(
+    calls.map(([args]) => new Command(["listen", ...args, "--url", base]).end()),
+  );
+  for (const [index, { code, stdout, stderr }] of ends.entries()) {
+    expect(stderr).toContain(calls[index]?.[1]);
+    expect([code, stdout]).toEqual([2, ""]);
+  }
+});
