@@ -177,6 +177,7 @@ export class Connection {
     this.#writeAnswers();
     this.#writePages();
     this.subscriber.uncork();
+    if (this.#ring.length === 0) this.#ring = [];
     if (this.#paused && this.#waitingAnswers < MAX_WAITING_ANSWERS) {
       this.#paused = false;
       this.subscriber.resumeReading();
@@ -240,7 +241,8 @@ export class Connection {
       this.#waitingAnswers -= answer.length;
       this.write(answer);
     }
-    if (written > 0) this.#answers.splice(0, written);
+    // A new array rather than an emptied one, which would keep its room: most connections are idle most of the time.
+    if (written > 0) this.#answers = this.#answers.slice(written);
   }
 
   #writePages(): void {

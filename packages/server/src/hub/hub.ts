@@ -10,6 +10,7 @@ import { Channel, type ChannelHost } from "./channel.js";
 import { Connection, type ConnectionHost } from "./connection.js";
 import { Counters } from "./counters.js";
 import { type MessageInput, toDraft } from "./draft.js";
+import { HeadsComparison } from "./heads.js";
 import type { Limits } from "./limits.js";
 import { PageCache } from "./page-cache.js";
 import type { Rules } from "./rules.js";
@@ -19,11 +20,6 @@ import { Turn, type TurnOwner } from "./turn.js";
 /** A channel without subscriptions is listened to for so long, so that a reload of a page costs nothing. */
 const LINGER_MS = 30_000;
 const TICK_MS = 1000;
-/** How often the newest positions are compared with the engine's, where announcements can be lost. */
-const COMPARE_HEADS_MS = 5000;
-const HEADS_AT_ONCE = 1000;
-/** Without a comparison that succeeded for so long, the node is deaf. */
-const DEAF_AFTER_MS = 20_000;
 
 export interface HubOptions {
   readonly engine: Engine;
@@ -61,8 +57,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   readonly #waiting: WaitingBudget;
   readonly #ticking: Timer;
   readonly #turn: Turn;
-  #lastCompared: number;
-  #comparing = false;
+  readonly #heads: HeadsComparison;
   #closed = false;
 
   constructor(options: HubOptions) {
@@ -74,7 +69,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     this.#windows = new WindowBudget(options.limits.windowBytes);
     this.#waiting = new WaitingBudget(options.limits.waitingBytes);
     this.#turn = new Turn(options.clock, this);
-    this.#lastCompared = options.clock.monotonic();
+    this.#heads = new HeadsComparison(options.engine, options.clock, () => this.#channels.values());
     this.#ticking = options.clock.every(TICK_MS, () => this.#tick());
   }
 
@@ -84,7 +79,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
 
   /** May this node miss what others publish? */
   get deaf(): boolean {
-    return this.engine.lossy && this.clock.monotonic() - this.#lastCompared > DEAF_AFTER_MS;
+    return this.#heads.deaf;
   }
 
   // ---- what doors and callers use
@@ -262,7 +257,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     }
     this.#windows.trim(this.clock.now(), 1000);
     this.#waiting.check(now);
-    if (this.engine.lossy && now - this.#lastCompared >= COMPARE_HEADS_MS) void this.#compareHeads();
+    this.#heads.tick();
   }
 
   /** Makes room for a channel that is wanted now. */
@@ -289,27 +284,5 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
         ? cause
         : new FanfareError("unavailable", `${channel.name} cannot be listened to at the moment`, { cause });
     for (const subscription of [...channel.joining]) subscription.connection.joinFailed(subscription, error);
-  }
-
-  /** Notices a last message that was lost on the way, even if nothing follows it. */
-  async #compareHeads(): Promise<void> {
-    if (this.#comparing) return;
-    this.#comparing = true;
-    try {
-      const channels = [...this.#channels.values()].filter(({ tail }) => tail !== null);
-      for (let start = 0; start < channels.length; start += HEADS_AT_ONCE) {
-        const some = channels.slice(start, start + HEADS_AT_ONCE);
-        const heads = await this.engine.heads(some.map(({ name }) => name));
-        for (const [index, { tail }] of some.entries()) {
-          const head = heads[index];
-          if (head) tail?.heard(head);
-        }
-      }
-      this.#lastCompared = this.clock.monotonic();
-    } catch {
-      // The next tick tries again; until one succeeds `deaf` says so.
-    } finally {
-      this.#comparing = false;
-    }
   }
 }

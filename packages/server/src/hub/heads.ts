@@ -1,0 +1,58 @@
+/**
+ * Compares the newest positions that this node knows with the engine's, now and then: so a last message that was lost on the way
+ * is noticed even if nothing follows it, and a node that has gone deaf knows it.
+ */
+import type { Clock } from "../clock.js";
+import type { Engine } from "../engine/engine.js";
+import type { Channel } from "./channel.js";
+
+const COMPARE_EVERY_MS = 5000;
+const HEADS_AT_ONCE = 1000;
+/** Without a comparison that succeeded for so long, the node is deaf. */
+const DEAF_AFTER_MS = 20_000;
+
+export class HeadsComparison {
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #channels: () => Iterable<Channel>;
+  #lastCompared: number;
+  #comparing = false;
+
+  constructor(engine: Engine, clock: Clock, channels: () => Iterable<Channel>) {
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#channels = channels;
+    this.#lastCompared = clock.monotonic();
+  }
+
+  /** May this node miss what others publish? */
+  get deaf(): boolean {
+    return this.#engine.lossy && this.#clock.monotonic() - this.#lastCompared > DEAF_AFTER_MS;
+  }
+
+  /** Compares, if it is time, on an engine whose announcements can get lost. */
+  tick(): void {
+    const due = this.#clock.monotonic() - this.#lastCompared >= COMPARE_EVERY_MS;
+    if (this.#engine.lossy && due && !this.#comparing) void this.#compare();
+  }
+
+  async #compare(): Promise<void> {
+    this.#comparing = true;
+    try {
+      const channels = [...this.#channels()].filter(({ tail }) => tail !== null);
+      for (let start = 0; start < channels.length; start += HEADS_AT_ONCE) {
+        const some = channels.slice(start, start + HEADS_AT_ONCE);
+        const heads = await this.#engine.heads(some.map(({ name }) => name));
+        for (const [index, { tail }] of some.entries()) {
+          const head = heads[index];
+          if (head) tail?.heard(head);
+        }
+      }
+      this.#lastCompared = this.#clock.monotonic();
+    } catch {
+      // The next tick tries again; until one succeeds `deaf` says so.
+    } finally {
+      this.#comparing = false;
+    }
+  }
+}
