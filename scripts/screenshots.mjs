@@ -8,8 +8,6 @@ import { ROOT } from "./run.mjs";
 /** @type {{ name: string, colorScheme: "light" | "dark", width: number, height: number }[]} */
 const PICTURES = [
   { name: "gallery-light", colorScheme: "light", width: 1280, height: 800 },
-  { name: "gallery-dark", colorScheme: "dark", width: 1280, height: 800 },
-  { name: "gallery-phone-light", colorScheme: "light", width: 390, height: 844 },
   { name: "gallery-phone-dark", colorScheme: "dark", width: 390, height: 844 },
 ];
 

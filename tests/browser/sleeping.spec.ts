@@ -1,5 +1,6 @@
 /** Tabs that are hidden, frozen, or put away: they stay connected where they can, and catch up where they could not. */
 import type { Page } from "@playwright/test";
+import { TcpProxy } from "../client/proxy.js";
 import { test as base, connection, expect, numbers, probe, told } from "./fixtures.js";
 import { type OwnBrowser, startOwnBrowser } from "./own-browser.js";
 import { count, listenToSockets } from "./sockets.js";
@@ -42,22 +43,27 @@ test("a tab whose timers come once a minute for 10 minutes keeps its connection"
   expect(sockets.opened).toBe(1);
 });
 
-test("a tab that sleeps between a ping and its answer keeps its connection", async ({
+test("a tab that sleeps while the answer to its ping is on the way keeps its connection", async ({
   server,
   ownChannel,
   page,
 }) => {
+  const proxy = await TcpProxy.to(server.port);
   await page.clock.install();
   const sockets = listenToSockets(page);
-  await page.goto(`${server.url}${probe(ownChannel)}`);
+  await page.goto(`http://localhost:${proxy.port}${probe(ownChannel)}`);
   await expect(connection(page)).toHaveText("listening");
-  // Twice in one turn of the page, so that no answer can come in between.
+  proxy.stall();
+  // It wakes, asks, sleeps again, and wakes without having heard: then it asks once more before it judges.
   await page.clock.fastForward(60_000);
   await page.clock.fastForward(60_000);
+  await expect.poll(() => count(sockets.sent, "ping")).toBe(2);
+  proxy.heal();
   await expect.poll(() => count(sockets.received, "pong")).toBe(2);
   await server.publish(ownChannel, 1);
   await expect(told(page)).toHaveText(["1"]);
   expect(sockets.opened).toBe(1);
+  await proxy.close();
 });
 
 test.describe("in a browser as on a desk", () => {
