@@ -4,10 +4,10 @@ import { delimiter, join } from "node:path";
 import { run } from "./run.mjs";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
-const VARIABLE = "FANFARE_CHROMIUM";
+const VARIABLE = "CHROMIUM_PATH";
 
 /**
- * The path of a Chromium, or null when there is none: what FANFARE_CHROMIUM names and nothing else, or the first found
+ * The path of a Chromium, or null when there is none: what CHROMIUM_PATH names and nothing else, or the first found
  * along PATH.
  *
  * @param {NodeJS.ProcessEnv} environment
@@ -31,7 +31,7 @@ export const chromium = {
   name: "Chromium",
   why() {
     if (findChromium(process.env) !== null) return null;
-    if (process.env[VARIABLE]) return "is the browser there that FANFARE_CHROMIUM names?";
+    if (process.env[VARIABLE]) return "is the browser there that CHROMIUM_PATH names?";
     return "there is no browser yet for the browser tests (apt-get installs it once, in a minute or so)";
   },
   async work() {
@@ -47,7 +47,7 @@ export const chromium = {
   },
   remedy:
     "Install Chromium or Chrome in the way of your system (on Debian: sudo apt-get install chromium), or set " +
-    "FANFARE_CHROMIUM to the path of one, then try again. Without a browser: npx vitest run",
+    "CHROMIUM_PATH to the path of one, then try again. Without a browser: npx vitest run",
 };
 
 /**

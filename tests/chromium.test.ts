@@ -42,12 +42,12 @@ describe("a Chromium is found", () => {
     expect(find("a", "b")).toBeNull();
   });
 
-  test("where FANFARE_CHROMIUM says, and nowhere else", () => {
+  test("where CHROMIUM_PATH says, and nowhere else", () => {
     program("a/chromium");
     const path = program("mine");
     const PATH = join(folder, "a");
-    expect(findChromium({ PATH, FANFARE_CHROMIUM: path })).toBe(path);
-    expect(findChromium({ PATH, FANFARE_CHROMIUM: join(folder, "nothing") })).toBeNull();
+    expect(findChromium({ PATH, CHROMIUM_PATH: path })).toBe(path);
+    expect(findChromium({ PATH, CHROMIUM_PATH: join(folder, "nothing") })).toBeNull();
   });
 
   test("not without PATH", () => {
@@ -110,11 +110,11 @@ describe("the step", () => {
     expect(errors).toContain("apt-get has installed chromium, and still no browser is found along PATH.");
   });
 
-  test("installs nothing when FANFARE_CHROMIUM names no program", async () => {
+  test("installs nothing when CHROMIUM_PATH names no program", async () => {
     program("apt-get", "echo never");
-    const { code, out, errors } = await takeStep({ FANFARE_CHROMIUM: "/no/such/browser" });
+    const { code, out, errors } = await takeStep({ CHROMIUM_PATH: "/no/such/browser" });
     expect(code).toBe(1);
     expect(out).not.toContain("never");
-    expect(errors).toContain("FANFARE_CHROMIUM is /no/such/browser, and that is no program.");
+    expect(errors).toContain("CHROMIUM_PATH is /no/such/browser, and that is no program.");
   });
 });
