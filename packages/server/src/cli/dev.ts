@@ -6,6 +6,7 @@ import { tellErrors } from "./errors.js";
 import { createLogger, levelOfEnvironment } from "./logger.js";
 import { listenOnLoopback } from "./loopback.js";
 import { barePage, folder } from "./pages.js";
+import { rehearse } from "./rehearsal.js";
 import { stopOnSignal } from "./serving.js";
 
 /** How long clients are given to leave when the server is told to stop. */
@@ -47,6 +48,7 @@ export const dev = defineCommand({
 
 async function serve(port: number, path: string, pages: string | undefined): Promise<void> {
   const logger = createLogger(levelOfEnvironment());
+  await rehearse();
   const fanfare = createFanfare({ path, access: "open", loopbackOnly: true, logger });
   const servers = await listenOnLoopback(port, pages === undefined ? barePage(fanfare.path) : folder(pages));
   for (const server of servers.all) fanfare.attach(server);

@@ -10,6 +10,7 @@ import { tellErrors } from "./errors.js";
 import { maxOpenFiles, tooFewFiles } from "./file-descriptors.js";
 import { codeOf, hostUnknown, listen, nothingHere, portOf } from "./http-server.js";
 import { createLogger } from "./logger.js";
+import { rehearse } from "./rehearsal.js";
 import { stopOnSignal } from "./serving.js";
 
 export const start = defineCommand({
@@ -29,6 +30,7 @@ async function serve(inForce: InForce): Promise<void> {
   const { host, port, logLevel, shutdownSeconds, ...options } = inForce.config;
   if (options.apiKeys.length === 0) throw keyMissing();
   const logger = createLogger(logLevel);
+  await rehearse();
   const fanfare = createFanfare({ ...options, access: "listen", logger });
   const server = await listen(port, host, nothingHere(`Fanfare is at ${fanfare.path}`)).catch(
     (error: unknown) => {

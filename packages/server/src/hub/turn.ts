@@ -7,7 +7,9 @@ import type { Clock } from "../clock.js";
 import type { Channel } from "./channel.js";
 import type { Connection } from "./connection.js";
 
-/** A breath is as long as the flush before it, but no longer than this. */
+/** How much longer a breath is than the flush before it: where flushes are short, they take a quarter of the time at most. */
+const BREATH_PER_FLUSH = 3;
+/** A breath is no longer than this. */
 const MAX_BREATH_MS = 10;
 /** Shorter ones are not worth a timer. */
 const MIN_BREATH_MS = 0.3;
@@ -122,7 +124,7 @@ export class Turn {
     const end = this.#clock.monotonic();
     this.#owner.flushed(end - now);
     if (!piledUp) return;
-    const breathMs = Math.min(MAX_BREATH_MS, end - now);
+    const breathMs = Math.min(MAX_BREATH_MS, BREATH_PER_FLUSH * (end - now));
     if (breathMs >= MIN_BREATH_MS) this.#breathUntil = end + breathMs;
   }
 
