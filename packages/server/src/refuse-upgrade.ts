@@ -3,14 +3,19 @@ import type { Socket } from "node:net";
 import type { FanfareError } from "@fanfare/protocol";
 import { PROBLEM_TYPE, problemOf } from "./problem.js";
 
-/** Answers an upgrade with an HTTP error and closes the socket. */
-export function refuseUpgrade(socket: Socket, error: FanfareError): void {
+/**
+ * Answers an upgrade with an HTTP error and closes the socket.
+ *
+ * @param headers further header lines
+ */
+export function refuseUpgrade(socket: Socket, error: FanfareError, headers: readonly string[] = []): void {
   const body = JSON.stringify(problemOf(error));
   const lines = [
     `HTTP/1.1 ${error.status} Refused`,
     "Connection: close",
     `Content-Type: ${PROBLEM_TYPE}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
+    ...headers,
     ...(error.retryAfter === undefined ? [] : [`Retry-After: ${Math.ceil(error.retryAfter)}`]),
   ];
   socket.on("error", () => socket.destroy());

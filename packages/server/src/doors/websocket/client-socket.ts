@@ -1,14 +1,15 @@
 /**
- * The only file that touches a client's socket. Ready-made frames are written to the raw socket below `ws`, which costs less
- * than `ws.send` and is safe because nothing is compressed and every write is a whole frame; reading, control frames and the
- * closing handshake are left to `ws`.
+ * The only file that touches a client's socket. Ready-made frames are written to it as they are, each write whole frames;
+ * what comes is read by `Incoming`; the closing handshake (RFC 6455, section 7) is done here.
  */
 import type { Socket } from "node:net";
-import { WebSocket } from "ws";
-import { PING_FRAME } from "./frame.js";
+import { closeFrame, PING_FRAME, pongFrame } from "./frame.js";
+import { Incoming, type IncomingEvents } from "./incoming.js";
 
 /** Beyond so many waiting bytes a socket is full. */
 export const HIGH_WATER_MARK = 64 * 1024;
+/** What is written while corked is joined up to this size; beyond it, copying would cost more than it saves. */
+const MAX_JOINED = 4096;
 
 /** What a socket tells. */
 export interface ClientSocketEvents {
@@ -20,7 +21,7 @@ export interface ClientSocketEvents {
   alive(): void;
   /** It takes more again. */
   drained(): void;
-  /** The `ws` layer found the input invalid and closes the connection by itself. */
+  /** The input broke the rules of WebSockets, and the connection closes by itself. `closed` follows. */
   failed(error: Error): void;
   /** The peer closes: its close frame came. `closed` follows. */
   closing(): void;
@@ -30,51 +31,69 @@ export interface ClientSocketEvents {
   closed(code: number): void;
 }
 
-export class ClientSocket {
-  readonly #ws: WebSocket;
-  readonly #socket: Socket;
+const OWNER = Symbol("client");
 
-  constructor(ws: WebSocket, socket: Socket, events: ClientSocketEvents) {
-    this.#ws = ws;
+/** A socket that knows whose it is, so that all share their listeners. */
+interface OwnedSocket extends Socket {
+  [OWNER]: ClientSocket;
+}
+
+export class ClientSocket implements IncomingEvents {
+  readonly #socket: Socket;
+  readonly #events: ClientSocketEvents;
+  readonly #incoming: Incoming;
+  #open = true;
+  #closeCode = 1006;
+  /** How often `cork` was called without `uncork`. */
+  #corked = 0;
+  #gathered: Uint8Array[] | null = null;
+  #gatheredBytes = 0;
+
+  /**
+   * @param head what came after the upgrade, and was read with it
+   * @param maxPayload bytes that a message may have
+   */
+  constructor(socket: Socket, head: Buffer, maxPayload: number, events: ClientSocketEvents) {
     this.#socket = socket;
-    ws.on("message", (data, isBinary) => {
-      if (isBinary || !Buffer.isBuffer(data)) events.binary();
-      else events.text(data);
-    });
-    ws.on("error", (error) => events.failed(error));
-    ws.on("close", (code) => events.closed(code));
-    socket.on("data", () => {
-      events.alive();
-      // These bytes have been through `ws` already.
-      if (ws.readyState === WebSocket.CLOSING) events.closing();
-    });
-    socket.on("end", () => events.ended());
-    socket.on("drain", () => events.drained());
+    this.#events = events;
+    this.#incoming = new Incoming(this, maxPayload);
+    const owned = socket as OwnedSocket;
+    owned[OWNER] = this;
+    if (socket.timeout) socket.setTimeout(0);
+    if (head.length > 0) socket.unshift(head);
+    owned.on("data", ClientSocket.#onData);
+    owned.on("drain", ClientSocket.#onDrain);
+    owned.on("end", ClientSocket.#onEnd);
+    owned.on("error", ClientSocket.#onError);
+    owned.on("close", ClientSocket.#onClose);
   }
 
   /** Bytes that have not left the process. */
   get waitingBytes(): number {
-    return this.#socket.writableLength;
-  }
-
-  /** Is it neither closed nor closing? */
-  get open(): boolean {
-    return this.#ws.readyState === WebSocket.OPEN;
+    return this.#socket.writableLength + this.#gatheredBytes;
   }
 
   /** Writes whole frames; does nothing once the socket is closing. False when it is full: `drained` follows. */
   write(bytes: Uint8Array): boolean {
-    if (this.#ws.readyState !== WebSocket.OPEN) return true;
+    if (!this.#open) return true;
+    if (this.#corked > 0) {
+      this.#gathered ??= [];
+      this.#gathered.push(bytes);
+      this.#gatheredBytes += bytes.length;
+      return this.waitingBytes < HIGH_WATER_MARK;
+    }
     // The stream says false earlier than we do; where it said so, it will also say when it is drained.
     return this.#socket.write(bytes) || this.#socket.writableLength < HIGH_WATER_MARK;
   }
 
+  /** Keeps what is written from now on, until `uncork`. */
   cork(): void {
-    this.#socket.cork();
+    this.#corked++;
   }
 
   uncork(): void {
-    this.#socket.uncork();
+    this.#corked--;
+    if (this.#corked === 0) this.#writeGathered();
   }
 
   ping(): void {
@@ -82,30 +101,109 @@ export class ClientSocket {
   }
 
   pause(): void {
-    this.#ws.pause();
+    this.#socket.pause();
   }
 
   resume(): void {
-    this.#ws.resume();
+    this.#socket.resume();
   }
 
   /** Begins the closing handshake. The reason is cut to what a close frame can hold. */
   close(code: number, reason: string): void {
+    if (!this.#open) return;
+    this.#writeGathered();
+    this.#open = false;
+    this.#socket.write(closeFrame(code, reason));
     // A paused socket would never see the peer's answer.
-    this.#ws.resume();
-    this.#ws.close(code, cut(reason));
+    this.#socket.resume();
   }
 
   /** Ends the connection at once. */
   destroy(): void {
-    this.#ws.terminate();
+    this.#open = false;
+    this.#socket.destroy();
   }
-}
 
-/** A close reason has at most 123 bytes. */
-function cut(reason: string): string {
-  if (Buffer.byteLength(reason) <= 123) return reason;
-  let end = 120;
-  while (Buffer.byteLength(reason.slice(0, end)) > 120) end--;
-  return `${reason.slice(0, end)}…`;
+  // ---- what was read
+
+  text(data: Buffer): void {
+    this.#events.text(data);
+  }
+
+  binary(): void {
+    this.#events.binary();
+  }
+
+  pinged(payload: Buffer): void {
+    const pong = pongFrame(payload);
+    // Whoever sends pings and does not read gets no answers: they would pile up here.
+    if (this.waitingBytes + pong.length < HIGH_WATER_MARK) this.write(pong);
+  }
+
+  closeFrame(code: number): void {
+    this.#closeCode = code;
+    // The answer, unless it is one.
+    if (this.#open) {
+      this.#writeGathered();
+      this.#socket.write(closeFrame(code === 1005 ? null : code, ""));
+      this.#open = false;
+    }
+    this.#events.closing();
+    this.#socket.end();
+  }
+
+  invalid(error: Error, code: number): void {
+    this.#events.failed(error);
+    this.close(code, "");
+    this.#socket.end();
+  }
+
+  #writeGathered(): void {
+    const gathered = this.#gathered;
+    if (!gathered) return;
+    const bytes = this.#gatheredBytes;
+    this.#gathered = null;
+    this.#gatheredBytes = 0;
+    if (!this.#open) return;
+    if (bytes <= MAX_JOINED) {
+      this.#socket.write(
+        gathered.length === 1 ? (gathered[0] as Uint8Array) : Buffer.concat(gathered, bytes),
+      );
+      return;
+    }
+    this.#socket.cork();
+    for (const each of gathered) this.#socket.write(each);
+    this.#socket.uncork();
+  }
+
+  // ---- shared listeners
+
+  static readonly #onData = function (this: OwnedSocket, chunk: Buffer): void {
+    const self = this[OWNER];
+    self.#events.alive();
+    self.#incoming.take(chunk);
+  };
+
+  static readonly #onDrain = function (this: OwnedSocket): void {
+    this[OWNER].#events.drained();
+  };
+
+  /** The peer sends nothing more. Sockets of HTTP servers stay half open unless they are ended. */
+  static readonly #onEnd = function (this: OwnedSocket): void {
+    const self = this[OWNER];
+    self.#events.ended();
+    self.#open = false;
+    this.end();
+  };
+
+  /** `close` follows. */
+  static readonly #onError = function (this: OwnedSocket): void {
+    this[OWNER].#open = false;
+  };
+
+  static readonly #onClose = function (this: OwnedSocket): void {
+    const self = this[OWNER];
+    self.#open = false;
+    self.#events.closed(self.#closeCode);
+  };
 }

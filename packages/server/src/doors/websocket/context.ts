@@ -23,5 +23,7 @@ export interface Leaving {
 /** What a peer needs of its door. */
 export interface DoorContext extends DoorOptions {
   readonly wheel: TimingWheel;
+  /** Bytes that a frame of a client may have. */
+  readonly maxPayload: number;
   gone(peer: Leaving): void;
 }

@@ -1,8 +1,7 @@
 /** The WebSocket door: lets clients in, looks after them with one timer, and sends them away when the server stops. */
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { FanfareError, quote, SUBPROTOCOL } from "@fanfare/protocol";
-import { WebSocketServer } from "ws";
+import { FanfareError } from "@fanfare/protocol";
 import type { CheckOrigin } from "../../access/origins.js";
 import type { Authorize } from "../../access/policy.js";
 import type { Hub } from "../../hub/hub.js";
@@ -11,6 +10,7 @@ import type { Log } from "../../log.js";
 import { refuseUpgrade } from "../../refuse-upgrade.js";
 import { TimingWheel } from "../timing-wheel.js";
 import type { DoorContext, DoorOptions, Leaving } from "./context.js";
+import { HANDSHAKE_HINTS, shakeHands } from "./handshake.js";
 import { WebSocketPeer } from "./peer.js";
 
 /** Room for the parts of a frame around `data`. */
@@ -28,7 +28,7 @@ export class WebSocketDoor implements DoorContext {
   readonly checkOrigin: CheckOrigin;
   readonly log: Log;
   readonly wheel: TimingWheel;
-  readonly #server: WebSocketServer;
+  readonly maxPayload: number;
   readonly #peers = new Set<Leaving>();
   #closing = false;
   #emptied: (() => void) | null = null;
@@ -40,29 +40,29 @@ export class WebSocketDoor implements DoorContext {
     this.checkOrigin = options.checkOrigin;
     this.log = options.log;
     this.wheel = new TimingWheel(options.hub.clock);
-    this.#server = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: options.hub.limits.messageBytes + FRAME_OVERHEAD,
-      handleProtocols: () => SUBPROTOCOL,
-    });
+    this.maxPayload = options.hub.limits.messageBytes + FRAME_OVERHEAD;
   }
 
   /** Answers an HTTP upgrade: with a WebSocket, or with an HTTP error that says what to do. */
   upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    let answer: string;
     try {
       this.#admit(request);
+      answer = shakeHands(request.method, request.headers);
     } catch (error) {
       if (!(error instanceof FanfareError)) throw error;
       // The message quotes what the client sent; nothing of it goes raw into the log.
       this.log.warn({ code: error.code, remedy: error.remedy }, `upgrade refused: ${error.message}`);
-      refuseUpgrade(socket, error);
+      refuseUpgrade(socket, error, HANDSHAKE_HINTS);
       return;
     }
-    this.#server.handleUpgrade(request, socket, head, (ws) => {
-      this.#peers.add(new WebSocketPeer(ws, socket, this));
-    });
+    // It may have gone already.
+    if (!socket.readable || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    socket.write(answer, "latin1");
+    this.#peers.add(new WebSocketPeer(socket, head, this));
   }
 
   gone(peer: Leaving): void {
@@ -103,7 +103,6 @@ export class WebSocketDoor implements DoorContext {
       cutOff.cancel();
     }
     this.wheel.stop();
-    this.#server.close();
   }
 
   /** @throws FanfareError */
@@ -114,12 +113,6 @@ export class WebSocketDoor implements DoorContext {
     if (this.#peers.size >= connections) {
       throw new FanfareError("too_many_connections", `this process has ${connections} connections`, {
         retryAfter: 10,
-      });
-    }
-    const offered = headers["sec-websocket-protocol"];
-    if (offered !== undefined && !offered.split(",").some((each) => each.trim() === SUBPROTOCOL)) {
-      throw new FanfareError("invalid_request", `the sub-protocols offered are ${quote(offered, 100)}`, {
-        remedy: `Offer ${SUBPROTOCOL}, or no sub-protocol.`,
       });
     }
   }

@@ -5,7 +5,6 @@
 
 import type { Socket } from "node:net";
 import { CLOSE, type ClientFrame, type CloseCode, type ConnectFrame, FanfareError } from "@fanfare/protocol";
-import type { WebSocket } from "ws";
 import type { Connection } from "../../hub/connection.js";
 import type { ResumedSession } from "../../hub/sessions.js";
 import type { EndReason, Subscriber } from "../../hub/subscriber.js";
@@ -49,12 +48,12 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
   readonly #connectBy: number;
   #closeBy = 0;
 
-  constructor(ws: WebSocket, socket: Socket, door: DoorContext) {
+  constructor(socket: Socket, head: Buffer, door: DoorContext) {
     this.#door = door;
     this.#remote = socket.remoteAddress ?? "unknown";
     this.#liveness = new Liveness(door.wheel, door.hub.random);
     this.#connectBy = door.wheel.exactly() + CONNECT_WITHIN_MS;
-    this.#socket = new ClientSocket(ws, socket, this);
+    this.#socket = new ClientSocket(socket, head, door.maxPayload, this);
     door.wheel.add(this, CONNECT_WITHIN_MS);
   }
 
