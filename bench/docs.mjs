@@ -10,16 +10,19 @@ const HOW = `## How it is measured
 only looks at the heads of frames and at a stamp of fixed width in each message. The generator is the same for all, on the same machine,
 over loopback. A message is a JSON object of about 150 bytes.
 
+- **One message at a time**: the next is published when all connections have the one before, and no sooner than 20 ms after it. So no two messages share
+  a write, and every server has the same to do: 25,000 deliveries a second. A large part of it is the kernel's work for one write, the same for all.
 - **CPU** is the processor time of the server's process, in user space and in the kernel (\`/proc/<pid>/stat\`), divided by what it did.
 - **p50, p99** are delays from the moment at which a message was *due* to be published until the generator had read it. A server that is
   too busy to publish in time is not faster for it.
-- **Lost, doubled**: every message has a number, and every connection is checked for holes and repetitions. What has not arrived 30 seconds after the
+- **Lost, doubled**: every message has a number, and every connection is checked for holes and repetitions. What has not arrived 20 seconds after the
   last message was due is neither, and has a column of its own.
 - **Messages** are published in the server's process, at a steady rate, at most 100 in one turn of the event loop. The time that this takes is part of the server's.
 - **Memory** is the growth of the server's process from no connections to all: resident as it stands, heap and buffers after garbage collection.
 - **Waited for a core**: the share of the time for which the server or the generator, whichever had it worse, could have run and was not let. Much of it means
   that the machine had other work, or too few cores: then delays and rates say little, CPU per delivery still something.
 - **HTTP** requests come from 16 kept connections, the next when the answer is there; nobody listens to the channel.
+- Before anything is measured, about 100,000 deliveries go by, and at least 20 messages, so that what V8 compiles at the beginning is not counted.
 - The scenarios are played in rounds, one peer after the other within each. Cells are medians, with the lowest and the highest in brackets. A run in which the
   generator used more than 80 % of a core is void, is repeated up to two times, and is counted under its table. Nothing else is left out.
 
@@ -28,7 +31,7 @@ The peers stand as their own guides set them up: [\`bench/servers\`](../bench/se
 ## To repeat it
 
 \`\`\`sh
-npm run bench                          # 5 rounds, about half an hour; on Linux
+npm run bench                          # 5 rounds, about 20 minutes; on Linux
 npm run bench -- --quick               # 1 short round
 npm run bench -- --only bd --rounds 3  # some scenarios: a to f
 npm run bench -- --docs                # writes this page
@@ -36,7 +39,8 @@ npm run bench -- --against main        # this working copy next to another commi
 \`\`\`
 
 Every run is kept as JSON in \`bench/results\`. Slower means: a median more than 10 % and more than twice the spread (half of highest minus lowest) above the
-other's. \`ulimit -n\` has to allow 8,200 files; with less, there are fewer connections, and the tables say so.
+other's. \`ulimit -n\` has to allow 8,200 files; with less, there are fewer connections, and the tables say so; under 700 it does
+not start.
 
 ## What it does not say
 

@@ -41,15 +41,18 @@ function connect({ port, wire, connections }) {
 }
 
 /**
- * One message after the other, each when all have the one before.
+ * One message after the other, each when all have the one before, and no sooner than it is due.
  *
- * @param {{ from: number, to: number }} order
+ * @param {{ from: number, to: number, everyMs: number }} order
  */
-async function loop({ from, to }) {
+async function loop({ from, to, everyMs }) {
+  const begun = performance.now();
   for (let sequence = from; sequence <= to; sequence++) {
     const all = tally.reaches(sequence);
     parent.send?.({ publish: true });
     await all;
+    const early = begun + (sequence - from + 1) * everyMs - performance.now();
+    if (early > 0) await new Promise((done) => setTimeout(done, early));
   }
 }
 

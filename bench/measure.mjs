@@ -46,19 +46,16 @@ const REPEATS = 2;
  */
 
 /**
- * A run, repeated while it is void; all that were made, the last of which counts.
+ * A run, repeated while it is void, at most twice.
  *
- * @template Size
- * @param {Scenario<Size>} scenario
- * @param {Peer} peer
- * @param {Size} size
- * @returns {Promise<Run[]>}
+ * @param {() => Promise<Run>} once
+ * @returns {Promise<Run[]>} all that were made, the last of which counts unless it is void as well
  */
-export async function measure(scenario, peer, size) {
+export async function untilValid(once) {
   /** @type {Run[]} */
   const runs = [];
   while (runs.length <= REPEATS) {
-    const run = await measureOnce(scenario, peer, size);
+    const run = await once();
     runs.push(run);
     if (!run.isVoid) break;
   }

@@ -1,5 +1,5 @@
 /** Which scenarios are played, how large, by whom, and how their figures are shown. */
-import { readFileSync } from "node:fs";
+import { possible } from "./files.mjs";
 import { batches, idle, oneByOne, singles, steady } from "./scenarios.mjs";
 
 /** @typedef {import("./measure.mjs").Peer} Peer */
@@ -35,7 +35,7 @@ const DELIVERIES = [
   { key: "perSecond", label: "deliveries/s", digits: 0 },
   { key: "lost", label: "lost", digits: 0 },
   { key: "doubled", label: "doubled", digits: 0 },
-  { key: "late", label: "not there 30 s later", digits: 0 },
+  { key: "late", label: "not there 20 s later", digits: 0 },
 ];
 /** @type {readonly Figure[]} */
 const POSTS = [
@@ -44,33 +44,25 @@ const POSTS = [
   { key: "perSecond", label: "messages/s", digits: 0 },
 ];
 
-/** Files that Node, the control channel and the libraries have open besides connections. */
-const OTHER_FILES = 200;
-
-/** How many connections of those wanted one process may have here. @param {number} wanted */
-function possible(wanted) {
-  const limits = readFileSync("/proc/self/limits", "utf8");
-  const files = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1];
-  return files === "unlimited" ? wanted : Math.min(wanted, Number(files) - OTHER_FILES);
-}
-
 /**
  * @param {boolean} quick shorter, with as many connections
+ * @param {number} files that a process may have open
  * @returns {readonly Act[]}
  */
-export function plan(quick) {
-  const many = possible(8000);
+export function plan(quick, files) {
+  const many = possible(8000, files);
   const note = many < 8000 ? `Only ${many}: a process may not open more files here (ulimit -n).` : undefined;
   const count = many.toLocaleString("en");
-  const seconds = quick ? 1 : 5;
+  const seconds = quick ? 1 : 3;
   return [
     {
       key: "a",
       title: "500 connections, one message at a time",
       scenario: oneByOne,
-      size: { connections: 500, messages: quick ? 100 : 400 },
+      size: { connections: 500, messages: quick ? 100 : 300, everyMs: 20 },
       peers: PEERS,
-      figures: DELIVERIES,
+      // The rate is the same for all.
+      figures: DELIVERIES.filter(({ key }) => key !== "perSecond"),
     },
     {
       key: "b",

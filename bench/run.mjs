@@ -12,7 +12,8 @@ import { ROOT } from "../scripts/run.mjs";
 import { checkNode, compile, install, takeSteps } from "../scripts/steps.mjs";
 import { otherBuild, verdict } from "./against.mjs";
 import { writeDocs } from "./docs.mjs";
-import { measure } from "./measure.mjs";
+import { LEAST_FILES, openFiles, tooFewFiles } from "./files.mjs";
+import { measureOnce, untilValid } from "./measure.mjs";
 import { FANFARE, plan } from "./plan.mjs";
 import { header, machine, table } from "./report.mjs";
 
@@ -38,7 +39,13 @@ async function bench() {
   const build = compile("what is measured (tsc -b, only what has changed)", "packages/server");
   if (!options["no-build"] && !(await takeSteps([checkNode, install, build]))) return;
 
-  const acts = plan(options.quick).filter(({ key }) => options.only?.includes(key) ?? true);
+  const files = openFiles();
+  if (files < LEAST_FILES) {
+    console.error(tooFewFiles(files));
+    process.exitCode = 1;
+    return;
+  }
+  const acts = plan(options.quick, files).filter(({ key }) => options.only?.includes(key) ?? true);
   if (options.against === undefined) {
     await play(acts);
     return;
@@ -74,7 +81,7 @@ async function play(acts) {
     for (let round = 1; round <= rounds; round++) {
       for (const peer of act.peers) {
         if (process.stderr.isTTY) console.error(`${act.title}: ${peer.name}, round ${round}`);
-        const made = await measure(act.scenario, peer, act.size);
+        const made = await untilValid(() => measureOnce(act.scenario, peer, act.size));
         runs.set(peer.name, [...(runs.get(peer.name) ?? []), ...made]);
       }
     }

@@ -1,14 +1,17 @@
 /** What is measured: each scenario says what happens, how large it is, and what its figures are called. */
 
 /** @typedef {import("./measure.mjs").Stage} Stage */
-/** @typedef {{ connections: number, messages: number }} OneByOne */
+/** @typedef {{ connections: number, messages: number, everyMs: number }} OneByOne */
 /** @typedef {{ connections: number, perSecond: number, seconds: number }} Steady */
 /** @typedef {{ connections: number }} Idle */
 /** @typedef {{ connections: number, requests: number, warmUp: number }} Posts */
 
-const WARM_UP_MESSAGES = 20;
+/** After so many deliveries V8 has compiled most of what matters. */
+const WARM_UP_DELIVERIES = 100_000;
+const LEAST_WARM_UP_MESSAGES = 20;
+const MOST_WARM_UP_MESSAGES = 500;
 /** How long after the last message was due the last delivery is awaited. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 20_000;
 /** A connection is idle when what its beginning left behind has been done. */
 const SETTLING_MS = 1500;
 const MICRO = 1e6;
@@ -19,11 +22,15 @@ const KiB = 1024;
  *
  * @param {Stage} stage
  * @param {number} connections
+ * @returns {Promise<number>} how many messages those were
  */
 async function warmUp(stage, connections) {
   await open(stage, connections);
-  check(await stage.generator.ask({ do: "loop", from: 1, to: WARM_UP_MESSAGES }));
+  const wanted = Math.ceil(WARM_UP_DELIVERIES / connections);
+  const messages = Math.min(Math.max(wanted, LEAST_WARM_UP_MESSAGES), MOST_WARM_UP_MESSAGES);
+  check(await stage.generator.ask({ do: "loop", from: 1, to: messages, everyMs: 0 }));
   await stage.generator.ask({ do: "startOver" });
+  return messages;
 }
 
 /** @param {Stage} stage @param {number} connections */
@@ -55,13 +62,16 @@ async function figuresOf({ generator }, expected, { cpu, seconds }) {
   };
 }
 
-/** The next message is published when all connections have the one before. */
+/**
+ * The next message is published when all connections have the one before, so that no two can share a write; and no
+ * sooner than `everyMs` after it, so that all servers have the same to do and the generator has time to spare.
+ */
 export const oneByOne = {
   name: "oneByOne",
   /** @param {Stage} stage @param {OneByOne} size */
-  async play(stage, { connections, messages }) {
-    await warmUp(stage, connections);
-    const order = { do: "loop", from: WARM_UP_MESSAGES + 1, to: WARM_UP_MESSAGES + messages };
+  async play(stage, { connections, messages, everyMs }) {
+    const before = await warmUp(stage, connections);
+    const order = { do: "loop", from: before + 1, to: before + messages, everyMs };
     const spent = await stage.timed(() => stage.generator.ask(order));
     check(spent.result);
     return figuresOf(stage, connections * messages, spent);
@@ -73,12 +83,12 @@ export const steady = {
   name: "steady",
   /** @param {Stage} stage @param {Steady} size */
   async play(stage, { connections, perSecond, seconds }) {
-    await warmUp(stage, connections);
+    const before = await warmUp(stage, connections);
     const count = perSecond * seconds;
     const spent = await stage.timed(() => {
       stage.server.tell({ do: "publishSteadily", perSecond, count });
       const withinMs = seconds * 1000 + PATIENCE_MS;
-      return stage.generator.ask({ do: "wait", to: WARM_UP_MESSAGES + count, withinMs });
+      return stage.generator.ask({ do: "wait", to: before + count, withinMs });
     });
     return figuresOf(stage, connections * count, spent);
   },

@@ -4,7 +4,7 @@ import { measureOnce } from "../../bench/measure.mjs";
 import { FANFARE, WS } from "../../bench/plan.mjs";
 import { oneByOne } from "../../bench/scenarios.mjs";
 
-const size = { connections: 20, messages: 10 };
+const size = { connections: 20, messages: 10, everyMs: 5 };
 
 test.runIf(process.platform === "linux").each([FANFARE, WS])(
   "$name delivers each message to all, once",
