@@ -15,7 +15,9 @@ over loopback. A message is a JSON object of about 150 bytes.
 - **CPU** is the processor time of the server's process, in user space and in the kernel (\`/proc/<pid>/stat\`), divided by what it did.
 - **p50, p99** are delays from the moment at which a message was *due* to be published until the generator had read it. A server that is
   too busy to publish in time is not faster for it.
-- **Lost, doubled**: every message has a number, and every connection is checked for holes and repetitions. What has not arrived 20 seconds after the
+- **Under a steady load** the generator naps for 4 ms in each turn of its event loop, so that frames gather instead of waking it one by one: delays are measured by
+  at most that much too long.
+- **Lost, doubled**: every message has a number, and every connection is checked for holes and repetitions. What has not arrived 30 seconds after the
   last message was due is neither, and has a column of its own.
 - **Messages** are published in the server's process, at a steady rate, at most 100 in one turn of the event loop. The time that this takes is part of the server's.
 - **Memory** is the growth of the server's process from no connections to all: resident as it stands, heap and buffers after garbage collection.

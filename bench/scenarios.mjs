@@ -11,7 +11,7 @@ const WARM_UP_DELIVERIES = 100_000;
 const LEAST_WARM_UP_MESSAGES = 20;
 const MOST_WARM_UP_MESSAGES = 500;
 /** How long after the last message was due the last delivery is awaited. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 30_000;
 /** A connection is idle when what its beginning left behind has been done. */
 const SETTLING_MS = 1500;
 const MICRO = 1e6;
