@@ -59,7 +59,7 @@ export function plan(quick, files) {
       key: "a",
       title: "500 connections, one message at a time",
       scenario: oneByOne,
-      size: { connections: 500, messages: quick ? 100 : 300, everyMs: 20 },
+      size: { connections: 500, messages: quick ? 100 : 300, everyMs: 8 },
       peers: PEERS,
       // The rate is the same for all.
       figures: DELIVERIES.filter(({ key }) => key !== "perSecond"),

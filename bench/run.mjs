@@ -1,8 +1,6 @@
 /**
  * `npm run bench`: measures Fanfare next to its peers, or next to another commit of itself.
  *
- *   npm run bench -- [--rounds 5] [--quick] [--only abcdef] [--docs] [--against REF] [--no-build]
- *
  * BENCH_NODE_OPTIONS="--cpu-prof --cpu-prof-dir=bench/results" profiles the servers and the generator.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -17,16 +15,39 @@ import { measureOnce, untilValid } from "./measure.mjs";
 import { FANFARE, plan } from "./plan.mjs";
 import { header, machine, table } from "./report.mjs";
 
-const { values: options } = parseArgs({
-  options: {
-    rounds: { type: "string" },
-    quick: { type: "boolean", default: false },
-    only: { type: "string" },
-    docs: { type: "boolean", default: false },
-    against: { type: "string" },
-    "no-build": { type: "boolean", default: false },
-  },
-});
+const USAGE = `npm run bench -- [options]
+
+  --rounds N      so many rounds; 5, or 1 with --quick
+  --quick         shorter runs, for a first look
+  --only LETTERS  these scenarios only, of abcdef
+  --against REF   this commit beside another one, instead of beside other servers
+  --docs          writes the tables to docs/benchmarks.md
+  --no-build      measures what is built already
+`;
+
+const options = optionsOf();
+
+function optionsOf() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        help: { type: "boolean", default: false },
+        rounds: { type: "string" },
+        quick: { type: "boolean", default: false },
+        only: { type: "string" },
+        docs: { type: "boolean", default: false },
+        against: { type: "string" },
+        "no-build": { type: "boolean", default: false },
+      },
+    });
+    if (!values.help) return values;
+    process.stdout.write(USAGE);
+    process.exit(0);
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 5));
 
 /** @returns {Promise<void>} */
