@@ -223,7 +223,7 @@ describe("a page of another origin", () => {
     expect(Object.fromEntries(allowed.headers)).toMatchObject({
       "access-control-allow-origin": "https://app.example",
       "access-control-allow-methods": "GET, POST, DELETE",
-      "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key",
+      "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, X-Csrf-Token",
       "access-control-max-age": "600",
     });
     const refused = await ask("https://evil.example");

@@ -51,6 +51,7 @@ describe("the OpenAPI document", () => {
     }
     expect(Object.keys(document.paths).sort()).toEqual([
       "/",
+      "/access/explain",
       "/channels",
       "/channels/{channel}/messages",
       "/client.js",
@@ -60,9 +61,14 @@ describe("the OpenAPI document", () => {
       "/docs/viewer.js",
       "/health",
       "/health/live",
+      "/keys",
+      "/keys/{key}",
       "/messages",
       "/metrics",
       "/openapi.json",
+      "/tokens",
+      "/tokens/{token}",
+      "/users/{user}",
     ]);
   });
 

@@ -162,6 +162,12 @@ export const ERRORS = {
     meaning: "The value is no position.",
     remedy: "Use a position exactly as the server gave it: 16 hexadecimal characters and an offset.",
   },
+  invalid_grants: {
+    status: 400,
+    meaning: "The value is no list of grants.",
+    remedy:
+      'Use a list such as [{"channels": "order:*", "actions": ["subscribe"]}], with names of actions that the server has.',
+  },
   invalid_json: {
     status: 400,
     meaning: "The text is no JSON, or no UTF-8.",
@@ -179,8 +185,8 @@ export const ERRORS = {
   },
   not_logged_in: {
     status: 401,
-    meaning: "The caller has to say who it is, and did not, or the key is wrong.",
-    remedy: "Send the header `Authorization: Bearer <key>` with a key that the server knows.",
+    meaning: "The caller has to say who it is, and did not, or the key or token is wrong or has expired.",
+    remedy: "Send the header `Authorization: Bearer <key or token>` with one that the server accepts.",
   },
   forbidden: {
     status: 403,
@@ -247,6 +253,11 @@ export const ERRORS = {
     status: 500,
     meaning: "The server failed; it has written the cause to its log.",
     remedy: "Try again; if it stays, report it with the server's log.",
+  },
+  not_configured: {
+    status: 501,
+    meaning: "The server is not set up for this.",
+    remedy: "Set the option that the message names.",
   },
   too_many_connections: {
     status: 503,

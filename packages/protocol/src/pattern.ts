@@ -44,6 +44,17 @@ export function matches(pattern: Pattern, channel: string): boolean {
   return segments.length === pattern.segments.length;
 }
 
+/** Does the outer pattern cover every channel that the inner one covers? */
+export function includes(outer: Pattern, inner: Pattern): boolean {
+  for (const [index, wanted] of outer.segments.entries()) {
+    if (wanted === "**") return inner.segments.length > index;
+    const segment = inner.segments[index];
+    if (segment === undefined || segment === "**") return false;
+    if (wanted !== "*" && wanted !== segment) return false;
+  }
+  return inner.segments.length === outer.segments.length;
+}
+
 /**
  * Orders patterns, the most specific first: segment by segment from the left, a literal before `*` before `**`.
  * Patterns that compare as 0 and can match the same channel are the same pattern.

@@ -9,9 +9,13 @@ import {
   parsePosition,
   quote,
 } from "@fanfare/protocol";
-import { keysOf } from "./access/keys.js";
+import { Access } from "./access/access.js";
+import { FileStore } from "./access/file-store.js";
 import { loopbackOnly, sameOrigin } from "./access/origins.js";
-import { type AccessMode, policyOf } from "./access/policy.js";
+import { authorize } from "./access/policy.js";
+import { type AccessOptions, accessSettings } from "./access/settings.js";
+import type { SignedToken, TokenRequest } from "./access/sign.js";
+import { MemoryStore } from "./access/store.js";
 import { type Clock, type Random, systemClock, systemRandom } from "./clock.js";
 import { WebSocketDoor } from "./doors/websocket/door.js";
 import type { Engine } from "./engine/engine.js";
@@ -30,22 +34,17 @@ import { type Log, silentLog } from "./log.js";
 import { refuseUpgrade } from "./refuse-upgrade.js";
 import { VERSION } from "./version.js";
 
-export interface FanfareOptions {
+export interface FanfareOptions extends AccessOptions {
   /** Everything of this Fanfare lives under this path. @default "/push" */
   readonly path?: string;
   /** First path segments that the host application keeps for itself. @default those of every Mendix app */
   readonly reservedPaths?: ReservedPaths;
   /**
-   * `listen`: whoever reaches the server may subscribe and read history; messages are published in process, or with an API key.
-   * `open`: they may publish, too, over HTTP and WebSocket. @default "listen"
-   */
-  readonly access?: AccessMode;
-  /**
-   * Keys with which other servers may do everything over HTTP: `Authorization: Bearer <key>`. At least 16 characters each.
+   * Folder for what has to outlive the process: API keys that were made while running, and what was revoked.
    *
-   * @default none
+   * @default none: no keys can be made, and what is revoked is so until the process ends
    */
-  readonly apiKeys?: readonly string[];
+  readonly dataDir?: string;
   /** Pages of other origins that may come in, such as `https://app.example.com`. @default none */
   readonly allowedOrigins?: readonly string[];
   /** Answers only to requests that name this machine (localhost), against DNS rebinding. @default false */
@@ -146,6 +145,20 @@ export interface Fanfare {
    * `since` of its subscription: then nothing is missed in between. @throws FanfareError `invalid_channel`, `unavailable`
    */
   position(channel: string): Promise<Position>;
+  /**
+   * Makes a token for a user, with the first of `tokens.secrets`: hand it to the page, which gives it to `createClient`.
+   *
+   * @throws FanfareError `not_configured` without a secret, `invalid_grants`, `invalid_request`
+   * @example
+   * const { token } = await fanfare.token({ user: "alice", grants: [{ channels: "order:*", actions: ["subscribe"] }] });
+   */
+  token(request: TokenRequest): Promise<SignedToken>;
+  /**
+   * Logs a user out: closes the connections that he has, on all nodes, and accepts no token any more that was made until now.
+   *
+   * @throws FanfareError `unavailable`
+   */
+  logOut(user: string): Promise<void>;
   /** Figures for people and metrics. */
   stats(): ReturnType<Hub["stats"]>;
   /** Says goodbye to all clients, each with another time to come back, and resolves when they are gone. */
@@ -166,15 +179,21 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const { clock = systemClock, random = systemRandom, logger: log = silentLog } = options;
   const limits = checkLimits(options.limits);
   const rules = new Rules(options.rules);
-  const { apiKeys = [] } = options;
-  const authenticate = keysOf(apiKeys);
-  const authorize = policyOf(options.access ?? "listen");
+  const settings = accessSettings(options);
   const checkOrigin = options.loopbackOnly ? loopbackOnly : sameOrigin(options.allowedOrigins ?? []);
   const engine = options.engine ?? memoryEngine(limits, clock, random, options.allowIsolated ?? false);
+  const store = options.dataDir === undefined ? new MemoryStore() : new FileStore(options.dataDir, log);
+  const access = new Access({ settings, store, engine, clock, random, log });
   const hub = new Hub({ engine, rules, limits, clock, random });
   const sessions = new Sessions(hub);
   const disconnects = new Disconnects(hub);
-  const door = new WebSocketDoor({ hub, sessions, authorize, checkOrigin, log });
+  const door = new WebSocketDoor({
+    hub,
+    sessions,
+    authorize: (_, action, channel) => authorize(access.nobody, action, channel),
+    checkOrigin,
+    log,
+  });
   const unmounts: (() => void)[] = [];
   let closing: Promise<void> | null = null;
   const app = createApp({
@@ -182,9 +201,7 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     version: VERSION,
     hub,
     disconnects,
-    authenticate,
-    authorize,
-    hasKeys: apiKeys.length > 0,
+    access,
     checkOrigin,
     log,
     stopping: () => closing !== null,
@@ -205,6 +222,7 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     for (const unmount of unmounts) unmount();
     sessions.close();
     disconnects.close();
+    access.close();
     hub.close();
     if (!options.engine) await engine.close();
   }
@@ -242,6 +260,8 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
       return { channel, epoch, first, head, messages: messages.map(toPublic) };
     },
     position: async (name) => hub.position(parseChannelName(name)),
+    token: (request) => access.makeToken(request),
+    logOut: (user) => access.revokeUser(user),
     stats: () => hub.stats(),
     close({ withinMs = 10_000 } = {}) {
       closing ??= stop(withinMs);

@@ -1,6 +1,18 @@
 /** Fanfare as a library: everything that is public. */
 export { type Epoch, FanfareError, type Position } from "@fanfare/protocol";
-export type { AccessMode } from "./access/policy.js";
+export type { Action } from "./access/actions.js";
+export type { AccessRequest } from "./access/credentials.js";
+export type { Grant } from "./access/grants.js";
+export type { ApiKey } from "./access/keys.js";
+export type {
+  AccessMode,
+  AccessOptions,
+  Authorized,
+  AuthorizeHook,
+  AuthorizeRequest,
+} from "./access/settings.js";
+export { type SignedToken, type SignOptions, signToken, type TokenRequest } from "./access/sign.js";
+export type { TokenOptions } from "./access/token-options.js";
 export type { Clock, Random, Timer } from "./clock.js";
 export type * from "./engine/engine.js";
 export { MemoryEngine, type MemoryEngineOptions } from "./engine/memory-engine.js";

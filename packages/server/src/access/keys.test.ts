@@ -1,45 +1,52 @@
+import { parseChannelName } from "@fanfare/protocol";
 import { describe, expect, test } from "vitest";
-import { keysOf } from "./keys.js";
+import { systemRandom } from "../clock.js";
+import { Keys, newKey } from "./keys.js";
 
 const KEY = "0123456789abcdef0123456789abcdef";
+const grants = [{ channels: "order:*", actions: ["publish"] }] as const;
 
 describe("API keys", () => {
-  const authenticate = keysOf(["another-key-of-some-length", KEY]);
-
-  test("are known by the Authorization header, in whatever case the scheme is written", () => {
-    expect(authenticate(`Bearer ${KEY}`)).toEqual({ kind: "key" });
-    expect(authenticate(`bearer ${KEY}`)).toEqual({ kind: "key" });
-  });
-
-  test("need not be given: then it is nobody who asks", () => {
-    expect(authenticate(undefined)).toEqual({ kind: "nobody" });
-  });
-
-  test.each([
-    "",
-    "Bearer",
-    `Bearer ${KEY}x`,
-    `Bearer ${KEY.slice(1)}`,
-    `Basic ${KEY}`,
-    KEY,
-    `Bearer ${KEY} x`,
-  ])("are refused when they are wrong, never taken for nobody: %j", (header) => {
-    expect(() => authenticate(header)).toThrow(
-      expect.objectContaining({ code: "not_logged_in", status: 401 }),
-    );
-  });
-
-  test("are never part of a message", () => {
-    const secret = "a-secret-that-is-wrong-here";
-    try {
-      authenticate(`Bearer ${secret}`);
-      expect.unreachable();
-    } catch (error) {
-      expect(String(error)).not.toContain(secret);
+  test("are found when they are exactly right, whichever it is", () => {
+    const keys = new Keys(["another-key-of-some-length", KEY, { key: `${KEY}2`, name: "shop", grants }], []);
+    expect(keys.find(KEY)).toMatchObject({ kind: "key", key: "config-2" });
+    expect(keys.find(`${KEY}2`)).toMatchObject({ key: "shop" });
+    for (const wrong of ["", `${KEY}x`, KEY.slice(1), KEY.toUpperCase(), ` ${KEY}`]) {
+      expect(keys.find(wrong), wrong).toBeNull();
     }
   });
 
-  test("that can be guessed are refused when the server is made", () => {
-    expect(() => keysOf(["short"])).toThrow(/apiKeys\[0\] has 5 characters.*openssl rand/);
+  test("may do everything, or what they were given", () => {
+    const keys = new Keys([KEY, { key: `${KEY}2`, grants }], []);
+    const channel = parseChannelName("order:1");
+    expect(keys.find(KEY)?.grants.find("admin", null)).not.toBeNull();
+    expect(keys.find(`${KEY}2`)?.grants.find("publish", channel)).not.toBeNull();
+    expect(keys.find(`${KEY}2`)?.grants.find("subscribe", channel)).toBeNull();
+  });
+
+  test("that are made are kept as hashes only, and are known by what is kept", () => {
+    const { key, stored } = newKey({ name: "shop", grants }, 5, systemRandom);
+    expect(key).toMatch(/^fanfare_[0-9a-f]{12}_[\w-]{32}$/);
+    expect(JSON.stringify(stored)).not.toContain(key.slice(-32));
+    expect(stored).toMatchObject({ name: "shop", grants, created: 5 });
+    const keys = new Keys([], [stored]);
+    expect(keys.find(key)).toMatchObject({ key: stored.id });
+    expect(keys.holder(stored.id)).toBe(keys.find(key));
+  });
+
+  test("that can be guessed are refused, without being shown", () => {
+    expect(() => new Keys(["short-secret"], [])).toThrow(/^apiKeys\[0\] has 12 characters.*openssl rand/);
+    expect(() => new Keys(["short-secret"], [])).not.toThrow(/short-secret/);
+  });
+
+  test("are so many at most", () => {
+    const { stored } = newKey({ name: "shop", grants }, 5, systemRandom);
+    expect(
+      () =>
+        new Keys(
+          [],
+          Array.from({ length: 1001 }, () => stored),
+        ),
+    ).toThrow(/1001 API keys/);
   });
 });

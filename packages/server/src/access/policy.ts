@@ -1,47 +1,96 @@
-/**
- * Who may do what: one seam, asked by every door and by HTTP. The real decision (tokens, grants) is to live behind it; until
- * then there are API keys that may do everything, and two ways to treat everybody else.
- */
-import { type ChannelName, FanfareError, quote } from "@fanfare/protocol";
+/** The decision: who may do what. Every door and the HTTP API ask here, and nowhere else. */
+import { type ChannelName, FanfareError } from "@fanfare/protocol";
+import { ACTIONS, type Action } from "./actions.js";
+import { type Grant, NO_GRANTS } from "./grants.js";
+import type { Principal } from "./principal.js";
 
-/** `admin`: look after the server itself: its channels, connections and figures. */
-export type Action = "subscribe" | "publish" | "history" | "admin";
-
-/** Who is asking. */
-export interface Principal {
-  /** `key`: another server, with an API key. */
-  readonly kind: "nobody" | "key";
+/** The channel `null` is the server as a whole. */
+export function authorize(principal: Principal, action: Action, channel: ChannelName | null): boolean {
+  return principal.grants.find(action, channel) !== null;
 }
 
-export const NOBODY: Principal = { kind: "nobody" };
-export const KEY: Principal = { kind: "key" };
-
-/** Decides whether somebody may do something on a channel; `null` is the server as a whole. */
-export type Authorize = (principal: Principal, action: Action, channel: ChannelName | null) => boolean;
-
 /**
- * What callers without a key may do. `open`: everything. `listen`: subscribe and read history; publishing is for API keys, and in
- * process.
+ * Lets somebody go on who may do this.
+ *
+ * @param canLogIn whether there are keys or users at all, so that somebody who said nothing could say who he is
+ * @throws FanfareError `forbidden`, `not_logged_in`
  */
-export type AccessMode = "open" | "listen";
+export function allow(
+  principal: Principal,
+  action: Action,
+  channel: ChannelName | null,
+  canLogIn: boolean,
+): void {
+  if (principal.grants.find(action, channel) !== null) return;
+  const { why, remedy } = explain(principal, action, channel);
+  if (principal.kind !== "nobody") throw new FanfareError("forbidden", why, { remedy });
+  if (canLogIn) throw new FanfareError("not_logged_in", why, { remedy });
+  throw new FanfareError("forbidden", why, { remedy: `${remedy} ${NOBODY_CAN}` });
+}
 
-/** @throws TypeError */
-export function policyOf(mode: AccessMode): Authorize {
-  switch (mode) {
-    case "open":
-      return () => true;
-    case "listen":
-      return ({ kind }, action) => kind === "key" || action === "subscribe" || action === "history";
-    default:
-      throw new TypeError(`access is ${quote(String(mode))}. Give "listen" or "open".`);
+/** Why somebody may do something, or may not. Speaks of his own grants only, never of whether a channel exists. */
+export interface Explanation {
+  readonly allowed: boolean;
+  /** The grant that allows it. */
+  readonly grant: Grant | null;
+  /** One sentence. */
+  readonly why: string;
+  /** What would allow it; empty where it is allowed. */
+  readonly remedy: string;
+}
+
+/** For a server that knows neither keys nor users. */
+const NOBODY_CAN =
+  'This server has neither: set apiKeys or tokens, publish in process, or pass access: "open" where whoever reaches the server may do everything.';
+
+export function explain(principal: Principal, action: Action, channel: ChannelName | null): Explanation {
+  const { grants } = principal;
+  const who = nameOf(principal);
+  const what = channel === null ? ACTIONS[action].meaning : `${action} on ${channel}`;
+  const grant = grants.find(action, channel);
+  if (grant) return { allowed: true, grant, why: `${who} may ${what}: ${JSON.stringify(grant)}`, remedy: "" };
+  const wanted = JSON.stringify({ channels: channel ?? "**", actions: [action] });
+  return {
+    allowed: false,
+    grant: null,
+    why: `${who} may not ${what}: ${missing(principal, channel)}`,
+    remedy: `${WHERE[principal.kind]} the grant ${wanted}, or one with a pattern that covers it.`,
+  };
+}
+
+/** Where the missing grant would have to be. */
+const WHERE: Readonly<Record<Principal["kind"], string>> = {
+  nobody: "Use an API key or the token of a user who has",
+  key: "Use a key with",
+  user: "Put into the user's token",
+};
+
+function missing({ grants }: Principal, channel: ChannelName | null): string {
+  const { list } = grants;
+  if (list.length === 0) return "there is no grant at all";
+  const others = channel === null ? [] : grants.actionsOn(channel);
+  if (others.length > 0) return `the grants for this channel are for ${others.join(", ")}`;
+  return list.length === 1
+    ? "the one grant is for something else"
+    : `none of the ${list.length} grants is for it`;
+}
+
+function nameOf(principal: Principal): string {
+  switch (principal.kind) {
+    case "nobody":
+      return "who does not log in";
+    case "key":
+      return "this API key";
+    case "user":
+      return "this user";
   }
 }
 
-/** The error for somebody who may not do this. */
+/** What the door asks until it knows its principals. */
+export type Authorize = (principal: Principal, action: Action, channel: ChannelName | null) => boolean;
+export type { Action } from "./actions.js";
+export const NOBODY: Principal = { kind: "nobody", grants: NO_GRANTS };
 export function refusal(action: Action, channel: ChannelName | null): FanfareError {
-  const what = channel === null ? "look after this server" : `${action} on ${channel}`;
-  return new FanfareError("forbidden", `may not ${what}`, {
-    remedy:
-      'Use an API key over HTTP, publish in process with fanfare.publish(), or pass access: "open" where everybody who can reach the server may do everything.',
-  });
+  const { why, remedy } = explain(NOBODY, action, channel);
+  return new FanfareError("forbidden", why, { remedy });
 }

@@ -1,14 +1,16 @@
 /** The HTTP API as a web-standard application: one file per resource, errors as problem details. */
-import { FanfareError, quote } from "@fanfare/protocol";
+import { type ErrorCode, FanfareError, quote } from "@fanfare/protocol";
 import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import type { Authenticate } from "../access/keys.js";
+import type { Access } from "../access/access.js";
+import { bearerOf } from "../access/credentials.js";
 import type { CheckOrigin } from "../access/origins.js";
-import { type Authorize, refusal } from "../access/policy.js";
+import * as policy from "../access/policy.js";
 import type { Disconnects } from "../hub/disconnects.js";
 import type { Hub } from "../hub/hub.js";
 import type { Log } from "../log.js";
 import { PROBLEM_TYPE, problemOf } from "../problem.js";
+import { accessRoutes } from "./access.js";
 import { setHeader } from "./answer.js";
 import { batchRoutes } from "./batch.js";
 import { channelRoutes } from "./channels.js";
@@ -17,6 +19,7 @@ import { connectionRoutes } from "./connections.js";
 import type { HttpContext, HttpEnv } from "./context.js";
 import { docsRoutes } from "./docs.js";
 import { healthRoutes } from "./health.js";
+import { keyRoutes } from "./keys.js";
 import { messageRoutes } from "./messages.js";
 import { metricsRoutes } from "./metrics.js";
 import type { ApiInfo } from "./openapi.js";
@@ -28,30 +31,20 @@ export interface AppOptions {
   readonly version: string;
   readonly hub: Hub;
   readonly disconnects: Disconnects;
-  readonly authenticate: Authenticate;
-  readonly authorize: Authorize;
-  /** Are there API keys, so that a caller who may not do something can log in? */
-  readonly hasKeys: boolean;
+  readonly access: Access;
   readonly checkOrigin: CheckOrigin;
   readonly log: Log;
   /** Is the server on its way out? */
   readonly stopping: () => boolean;
 }
 
+/** Refusals that an operator wants to know of. Their messages carry no secrets. */
+const LOGGED = new Set<ErrorCode>(["host_not_allowed", "origin_not_allowed", "not_logged_in"]);
+
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const { path, version, hub, disconnects, authenticate, authorize, hasKeys, checkOrigin, log, stopping } =
-    options;
-  const allow: HttpContext["allow"] = (c, action, channel) => {
-    const principal = c.get("principal");
-    if (authorize(principal, action, channel)) return;
-    if (hasKeys && principal.kind === "nobody") {
-      throw new FanfareError(
-        "not_logged_in",
-        `an API key is needed to ${action === "admin" ? "see this" : action}`,
-      );
-    }
-    throw refusal(action, channel);
-  };
+  const { path, version, hub, disconnects, access, checkOrigin, log, stopping } = options;
+  const allow: HttpContext["allow"] = (c, action, channel) =>
+    policy.allow(c.get("principal"), action, channel, access.canLogIn);
   const app = new Hono<HttpEnv>({ strict: false }).basePath(path);
 
   app.use(async (c, next) => {
@@ -61,12 +54,17 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
       allowPage(c, origin);
       if (c.req.method === "OPTIONS") return c.body(null, 204);
     }
-    c.set("principal", authenticate(c.req.header("authorization")));
+    const principal = access.authenticate({
+      token: bearerOf(c.req.header("authorization")),
+      csrf: c.req.header("x-csrf-token"),
+      request: () => ({ url: c.req.url, headers: c.req.raw.headers }),
+    });
+    c.set("principal", principal instanceof Promise ? await principal : principal);
     await next();
     return;
   });
 
-  const context: HttpContext = { hub, disconnects, log, stopping, allow };
+  const context: HttpContext = { hub, disconnects, access, log, stopping, allow };
   const routes = routesOf(context, { path, version });
   for (const { method, path: below, handle } of routes) app.on(method, below || "/", handle);
   for (const [below, methods] of methodsOf(routes)) {
@@ -83,7 +81,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
       log.error({ err: error, method: c.req.method, path: quote(c.req.path, 200) }, "a request failed");
       return answerProblem(c, new FanfareError("internal", "the server failed"));
     }
-    if (error.code === "host_not_allowed" || error.code === "origin_not_allowed") {
+    if (LOGGED.has(error.code)) {
       log.warn({ code: error.code, remedy: error.remedy }, `request refused: ${error.message}`);
     }
     return answerProblem(c, error);
@@ -98,6 +96,8 @@ export function routesOf(context: HttpContext, info: ApiInfo): readonly Route[] 
     ...batchRoutes(context),
     ...channelRoutes(context),
     ...connectionRoutes(context),
+    ...keyRoutes(context),
+    ...accessRoutes(context),
     ...healthRoutes(context),
     ...metricsRoutes(context),
     ...clientScript(),
@@ -152,7 +152,7 @@ function allowPage(c: Context, origin: string): void {
   setHeader(c, "Vary", "Origin");
   if (c.req.method !== "OPTIONS") return;
   c.header("Access-Control-Allow-Methods", "GET, POST, DELETE");
-  c.header("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key");
+  c.header("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, X-Csrf-Token");
   c.header("Access-Control-Max-Age", "600");
 }
 

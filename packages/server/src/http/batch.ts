@@ -1,6 +1,7 @@
 /** `{path}/messages`: publish many messages at once, to whatever channels. Either all of them are valid, or none is appended. */
 import { FanfareError, parseChannelName } from "@fanfare/protocol";
 import { z } from "zod";
+import { publisherOf } from "../access/principal.js";
 import type { Appended } from "../engine/engine.js";
 import type { Prepared } from "../hub/hub.js";
 import { problemOf } from "../problem.js";
@@ -56,12 +57,13 @@ export function batchRoutes({ hub, allow, log }: HttpContext): Route[] {
       ],
       async handle(c) {
         const { messages } = check(frameSchema, await readJson(c, MAX_BYTES), "body");
+        const publisher = publisherOf(c.get("principal"));
         const prepared = messages.map((message, index) => {
           const { event, data, key, ...item } = check(itemSchema, message, `body.messages[${index}]`);
           return naming(index, () => {
             const channel = parseChannelName(item.channel);
             allow(c, "publish", channel);
-            return hub.prepare(channel, { event, data, key, principal: "http" });
+            return hub.prepare(channel, { event, data, key, ...publisher });
           });
         });
         // None is waited for before the next is appended; the engine keeps the order of calls.

@@ -2,7 +2,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ChannelName } from "@fanfare/protocol";
 import type { Context } from "hono";
-import type { Action, Principal } from "../access/policy.js";
+import type { Access } from "../access/access.js";
+import type { Action } from "../access/actions.js";
+import type { Principal } from "../access/principal.js";
 import type { Disconnects } from "../hub/disconnects.js";
 import type { Hub } from "../hub/hub.js";
 import type { Log } from "../log.js";
@@ -21,6 +23,7 @@ export interface HttpEnv {
 export interface HttpContext {
   readonly hub: Hub;
   readonly disconnects: Disconnects;
+  readonly access: Access;
   readonly log: Log;
   /** Is the server on its way out? */
   readonly stopping: () => boolean;

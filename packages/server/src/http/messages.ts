@@ -1,6 +1,7 @@
 /** `{path}/channels/{channel}/messages`: publish, and read the history. */
 import { FanfareError, parseChannelName, parsePosition } from "@fanfare/protocol";
 import { z } from "zod";
+import { publisherOf } from "../access/principal.js";
 import type { Message, Page } from "../engine/engine.js";
 import { answerJson } from "./answer.js";
 import { readJson } from "./body.js";
@@ -88,7 +89,11 @@ export function messageRoutes({ hub, allow }: HttpContext): Route[] {
         allow(c, "publish", channel);
         const body = check(publishSchema, await readJson(c, maxBodyBytes), "body");
         const key = c.req.header("idempotency-key");
-        const { epoch, offset, repeated } = await hub.publish(channel, { ...body, key, principal: "http" });
+        const { epoch, offset, repeated } = await hub.publish(channel, {
+          ...body,
+          key,
+          ...publisherOf(c.get("principal")),
+        });
         return answerJson(c, JSON.stringify({ channel, epoch, offset }), repeated ? 200 : 201);
       },
     },

@@ -5,7 +5,7 @@
 import type { ErrorCode } from "@fanfare/protocol";
 import type { Context } from "hono";
 import type { z } from "zod";
-import type { Action } from "../access/policy.js";
+import type { Action } from "../access/actions.js";
 import type { HttpEnv } from "./context.js";
 
 export interface Route extends Description {
@@ -37,6 +37,7 @@ export const TAGS = {
   messages: "Publish messages, and read what a channel's log holds.",
   channels: "Which channels there are.",
   connections: "Which clients are connected to this node, how they keep up, and how to send them away.",
+  access: "Who may do what: keys for servers, tokens for users, and why something is allowed or not.",
   server: "How the server is, and what it offers.",
 } as const;
 

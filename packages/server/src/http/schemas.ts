@@ -1,5 +1,6 @@
 /** The parts of which requests and answers are made, as schemas. Those of answers are there to be read, not to check. */
 import { z } from "zod";
+import { ACTIONS } from "../access/actions.js";
 
 export const channelName = z.string().meta({
   description: "A channel name: segments of A-Z a-z 0-9 _ - . = @ , ; ~ split by colons.",
@@ -68,3 +69,20 @@ export const next = z
   .string()
   .nullable()
   .meta({ description: "Give it as `after` for the next page; null when this is the last." });
+
+export const grant = z
+  .object({
+    channels: z.string().meta({
+      description: "A pattern: `*` is one segment, `**` one or more at the end, `{sub}` the id of the user.",
+      examples: ["order:*"],
+    }),
+    actions: z.array(z.string()).meta({
+      description: `${Object.entries(ACTIONS)
+        .map(([name, { meaning }]) => `\`${name}\`: ${meaning}`)
+        .join("; ")}. \`*\` is all that are about channels.`,
+      examples: [["subscribe"]],
+    }),
+  })
+  .meta({ id: "Grant" });
+
+export const grants = z.array(grant);

@@ -1,0 +1,65 @@
+/** How tokens of users are checked and made. Every member may be left out; without a secret or key no token is accepted. */
+
+export interface TokenOptions {
+  /**
+   * Secrets of HS256, HS384 and HS512, at least 32 characters each. All are accepted, and the first makes tokens: to replace one, put
+   * the new one first, and take the old one out when its tokens have expired. @default none
+   */
+  readonly secrets?: readonly string[];
+  /** Public keys as PEM, for RS, PS and ES with 256, 384 or 512, and EdDSA (Ed25519). @default none */
+  readonly publicKeys?: readonly string[];
+  /** Address of a JSON Web Key Set; it is fetched when it is needed, and again when a token names a key that is not in it. @default none */
+  readonly jwksUrl?: string | undefined;
+  /** Accepted values of `iss`. @default not looked at */
+  readonly issuers?: readonly string[];
+  /** Accepted values of `aud`. @default not looked at */
+  readonly audiences?: readonly string[];
+  /** How far the clocks of whoever makes tokens may be off, in seconds. @default 30 */
+  readonly clockSkewSeconds?: number;
+  /** For how long a token may be made at most, in seconds. @default 86,400: a day */
+  readonly maxSeconds?: number;
+  /** For how long a live connection is kept after its token expired, so that a new one can come, in seconds. @default 10 */
+  readonly graceSeconds?: number;
+}
+
+export type TokenSettings = Required<TokenOptions>;
+
+export const DEFAULT_TOKENS: TokenSettings = {
+  secrets: [],
+  publicKeys: [],
+  jwksUrl: undefined,
+  issuers: [],
+  audiences: [],
+  clockSkewSeconds: 30,
+  maxSeconds: 86_400,
+  graceSeconds: 10,
+};
+
+/** Shorter secrets can be found by trying. */
+export const MIN_SECRET_LENGTH = 32;
+
+/** Can anybody log in with a token? */
+export function acceptsTokens({ secrets, publicKeys, jwksUrl }: TokenSettings): boolean {
+  return secrets.length > 0 || publicKeys.length > 0 || jwksUrl !== undefined;
+}
+
+/** @throws TypeError */
+export function tokenSettings(options: TokenOptions = {}): TokenSettings {
+  const settings = { ...DEFAULT_TOKENS, ...options };
+  for (const [index, secret] of settings.secrets.entries()) checkSecret(secret, `tokens.secrets[${index}]`);
+  for (const name of ["clockSkewSeconds", "maxSeconds", "graceSeconds"] as const) {
+    const value = settings[name];
+    if (!(Number.isFinite(value) && value >= 0)) {
+      throw new TypeError(`tokens.${name} is ${String(value)}. Give a number of seconds, 0 or more.`);
+    }
+  }
+  return settings;
+}
+
+/** @throws TypeError, which does not show the secret, also when it is a bad one */
+export function checkSecret(secret: string, name: string): void {
+  if (secret.length >= MIN_SECRET_LENGTH) return;
+  throw new TypeError(
+    `${name} has ${secret.length} characters. Give at least ${MIN_SECRET_LENGTH}, such as: openssl rand -hex 32`,
+  );
+}

@@ -1,0 +1,287 @@
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { parseChannelName } from "@fanfare/protocol";
+import fc from "fast-check";
+import { exportJWK, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { FakeClock } from "../testing/fake-clock.js";
+import type { Grant } from "./grants.js";
+import { signToken } from "./sign.js";
+import { type TokenOptions, tokenSettings } from "./token-options.js";
+import { TokenVerifier } from "./tokens.js";
+
+const SECRET = "a-secret-of-the-application-0123456789";
+const clock = new FakeClock();
+const NOW = Math.floor(clock.now() / 1000);
+const CLAIMS: JWTPayload = { sub: "alice", iat: NOW, exp: NOW + 60 };
+const bytes = (secret: string) => new TextEncoder().encode(secret);
+
+function verifier(options: TokenOptions = { secrets: [SECRET] }, userGrants: readonly Grant[] = []) {
+  return new TokenVerifier(tokenSettings(options), userGrants, clock);
+}
+
+function sign(
+  claims: JWTPayload = CLAIMS,
+  {
+    alg = "HS256",
+    key = bytes(SECRET),
+    kid,
+  }: { alg?: string; key?: Uint8Array | KeyObject; kid?: string } = {},
+): Promise<string> {
+  return new SignJWT(claims).setProtectedHeader({ alg, ...(kid && { kid }) }).sign(key);
+}
+
+const refused = (why: RegExp) => ({ code: "not_logged_in", message: expect.stringMatching(why) });
+
+describe("a token", () => {
+  test("says who it is and what he may do", async () => {
+    const grants = [{ channels: "user:{sub}:*", actions: ["subscribe"] }];
+    const user = await verifier().verify(await sign({ ...CLAIMS, jti: "t1", grants }));
+    expect(user).toMatchObject({
+      kind: "user",
+      user: "alice",
+      token: "t1",
+      issued: NOW * 1000,
+      expires: (NOW + 60) * 1000,
+    });
+    expect(user.grants.find("subscribe", parseChannelName("user:alice:a"))).toEqual(grants[0]);
+    expect(user.grants.find("subscribe", parseChannelName("user:bob:a"))).toBeNull();
+  });
+
+  test("adds to what every user may do", async () => {
+    const own = { channels: "user:{sub}:*", actions: ["subscribe"] } as const;
+    const grants = [{ channels: "news", actions: ["subscribe"] }];
+    const user = await verifier({ secrets: [SECRET] }, [own]).verify(await sign({ ...CLAIMS, grants }));
+    expect(user.grants.list).toEqual([own, ...grants]);
+    expect((await verifier().verify(await sign())).grants.list).toEqual([]);
+  });
+
+  test("may be signed by any of the secrets, so that one can be replaced", async () => {
+    const { verify } = {
+      verify: (token: string) => verifier({ secrets: [`new-${SECRET}`, SECRET] }).verify(token),
+    };
+    await expect(verify(await sign())).resolves.toMatchObject({ user: "alice" });
+    await expect(verify(await sign(CLAIMS, { key: bytes(`new-${SECRET}`) }))).resolves.toMatchObject({
+      user: "alice",
+    });
+  });
+
+  test("is made by the library's helper, too", async () => {
+    const made = await signToken({
+      secret: SECRET,
+      user: "bob",
+      grants: [],
+      now: clock.now(),
+      expiresInSeconds: 90,
+    });
+    expect(await verifier().verify(made.token)).toMatchObject({
+      user: "bob",
+      token: made.id,
+      expires: made.expires,
+    });
+    await expect(signToken({ secret: "short", user: "bob", grants: [] })).rejects.toThrow(/openssl rand/);
+    await expect(signToken({ secret: SECRET, user: "", grants: [] })).rejects.toThrow("user is empty");
+  });
+
+  test.each<[string, JWTPayload, RegExp]>([
+    ["has expired", { ...CLAIMS, exp: NOW - 31 }, /expired at \d{4}-/],
+    ["is not valid yet", { ...CLAIMS, nbf: NOW + 31 }, /not valid before \d{4}-/],
+    ["is made in the future", { ...CLAIMS, iat: NOW + 40 }, /in the future/],
+    ["never expires", { sub: "alice" }, /exp.*missing/],
+    ["lives for too long", { ...CLAIMS, exp: NOW + 90_000 }, /more than 86400 seconds/],
+    [
+      "lives for too long, and does not say since when",
+      { sub: "alice", exp: NOW + 90_000 },
+      /more than 86400/,
+    ],
+    ["has a time that is none", { ...CLAIMS, exp: "tomorrow" as unknown as number }, /exp/],
+    ["names nobody", { exp: NOW + 60 }, /sub is missing/],
+    ["names nobody by an empty text", { ...CLAIMS, sub: "" }, /sub is empty/],
+    ["names somebody at length", { ...CLAIMS, sub: "a".repeat(201) }, /201 characters/],
+    ["names somebody by half a character", { ...CLAIMS, sub: "a\ud800" }, /Unicode/],
+    ["has an id that is no text", { ...CLAIMS, jti: 1 as unknown as string }, /jti/],
+    ["has grants that are none", { ...CLAIMS, grants: "all" }, /grants are no list/],
+    ["has a grant with an unknown action", { ...CLAIMS, grants: [{ channels: "a", actions: ["x"] }] }, /"x"/],
+  ])("is refused when it %s", async (_, claims, why) => {
+    await expect(verifier().verify(await sign(claims))).rejects.toMatchObject(refused(why));
+  });
+
+  test("may be off by the clock skew", async () => {
+    await expect(verifier().verify(await sign({ ...CLAIMS, exp: NOW - 29 }))).resolves.toBeDefined();
+    await expect(verifier().verify(await sign({ ...CLAIMS, nbf: NOW + 29 }))).resolves.toBeDefined();
+  });
+
+  test("is for the audience and from the issuer that are wanted", async () => {
+    const wanted = verifier({ secrets: [SECRET], issuers: ["app"], audiences: ["push", "chat"] });
+    await expect(
+      wanted.verify(await sign({ ...CLAIMS, iss: "app", aud: ["x", "chat"] })),
+    ).resolves.toBeDefined();
+    for (const [claims, why] of [
+      [{ iss: "app" }, /aud is missing/],
+      [{ iss: "app", aud: "shop" }, /aud is "shop"/],
+      [{ iss: "evil\n", aud: "push" }, /iss is "evil\\n"/],
+      [{ aud: "push" }, /iss is missing/],
+    ] as const) {
+      await expect(wanted.verify(await sign({ ...CLAIMS, ...claims }))).rejects.toMatchObject(refused(why));
+    }
+  });
+});
+
+describe("what is no token", () => {
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
+
+  test("is refused: nothing, garbage, one without signature, one cut off anywhere", async () => {
+    const good = await sign();
+    const none = new UnsecuredJWT(CLAIMS).encode();
+    for (const text of ["", ".", "..", "a.b.c", "null", good.replace(/\.[^.]+$/, "."), `${none}x`]) {
+      await expect(verifier().verify(text), text).rejects.toMatchObject({ code: "not_logged_in" });
+    }
+    await expect(verifier().verify(none)).rejects.toMatchObject(refused(/algorithm is "none"/));
+    for (let length = 0; length < good.length; length += 3) {
+      await expect(verifier().verify(good.slice(0, length))).rejects.toMatchObject({ code: "not_logged_in" });
+    }
+  });
+
+  test("is refused when it is longer than any should be, without being looked at", async () => {
+    const huge = await sign({ ...CLAIMS, more: "x".repeat(1024 * 1024) });
+    await expect(verifier().verify(huge)).rejects.toMatchObject(refused(/8192 are allowed/));
+  });
+
+  test("is refused when anything in it was changed", async () => {
+    const good = await sign();
+    await fc.assert(
+      fc.asyncProperty(fc.nat(good.length - 1), fc.constantFrom(..."Aa0-_.Zz9"), async (at, character) => {
+        const changed = good.slice(0, at) + character + good.slice(at + 1);
+        // The last character of a signature has bits that mean nothing.
+        fc.pre(changed !== good && at < good.length - 1);
+        await expect(verifier().verify(changed)).rejects.toMatchObject({ code: "not_logged_in" });
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test("is refused when it is signed with another secret, or with none that this server has", async () => {
+    const forged = await sign(CLAIMS, { key: bytes(SECRET.replace("a", "b")) });
+    await expect(verifier().verify(forged)).rejects.toMatchObject(refused(/signature/));
+    await expect(verifier({}).verify(await sign())).rejects.toMatchObject({
+      message: 'the token\'s algorithm is "HS256"',
+      remedy: expect.stringContaining("tokens.secrets"),
+    });
+  });
+
+  test("is refused when a public key was used as a secret, or a public algorithm with a secret", async () => {
+    const both = verifier({ secrets: [SECRET], publicKeys: [pem] });
+    await expect(both.verify(await sign(CLAIMS, { key: bytes(pem) }))).rejects.toMatchObject(
+      refused(/signature/),
+    );
+    await expect(
+      verifier({ publicKeys: [pem] }).verify(await sign(CLAIMS, { key: bytes(pem) })),
+    ).rejects.toMatchObject(refused(/algorithm is "HS256"/));
+    const rsa = await sign(CLAIMS, { alg: "RS256", key: privateKey });
+    await expect(both.verify(rsa)).resolves.toMatchObject({ user: "alice" });
+    await expect(verifier().verify(rsa)).rejects.toMatchObject(refused(/algorithm is "RS256"/));
+  });
+
+  test("never shows up in the message", async () => {
+    const token = await sign({ ...CLAIMS, exp: NOW - 100 });
+    const [, payload = "", signature = ""] = token.split(".");
+    for (const text of [token, `${token}x`, "secret-key-that-is-wrong"]) {
+      const error = await verifier().verify(text).catch(String);
+      for (const part of [payload, signature, "secret-key"]) expect(error).not.toContain(part);
+    }
+  });
+});
+
+describe("public keys", () => {
+  const pairs = {
+    rsa: generateKeyPairSync("rsa", { modulusLength: 2048 }),
+    p256: generateKeyPairSync("ec", { namedCurve: "prime256v1" }),
+    p384: generateKeyPairSync("ec", { namedCurve: "secp384r1" }),
+    p521: generateKeyPairSync("ec", { namedCurve: "secp521r1" }),
+    ed25519: generateKeyPairSync("ed25519"),
+  };
+  const pemOf = (key: KeyObject) => key.export({ type: "spki", format: "pem" }).toString();
+  const publicKeys = Object.values(pairs).map(({ publicKey }) => pemOf(publicKey));
+
+  test.each([
+    ["RS256", "rsa"],
+    ["RS384", "rsa"],
+    ["RS512", "rsa"],
+    ["PS256", "rsa"],
+    ["PS384", "rsa"],
+    ["PS512", "rsa"],
+    ["ES256", "p256"],
+    ["ES384", "p384"],
+    ["ES512", "p521"],
+    ["EdDSA", "ed25519"],
+    ["Ed25519", "ed25519"],
+  ] as const)("check %s", async (alg, name) => {
+    const token = await sign(CLAIMS, { alg, key: pairs[name].privateKey });
+    await expect(verifier({ publicKeys }).verify(token)).resolves.toMatchObject({ user: "alice" });
+    const others = publicKeys.filter((pem) => pem !== pemOf(pairs[name].publicKey));
+    await expect(verifier({ publicKeys: others }).verify(token)).rejects.toMatchObject({
+      code: "not_logged_in",
+    });
+  });
+
+  test.each([
+    [
+      "a private key",
+      pairs.rsa.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+      /private key/,
+    ],
+    ["no key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", /no public key/],
+    ["a weak key", pemOf(generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey), /1024 bits/],
+    ["another kind of key", pemOf(generateKeyPairSync("x25519").publicKey), /x25519/],
+  ])("are refused at once when they are %s", (_, pem, why) => {
+    expect(() => verifier({ publicKeys: [pem] })).toThrow(why);
+  });
+});
+
+describe("a key set", () => {
+  test("is fetched once, again when a token names a key that is new, and not for every token with an unknown one", async () => {
+    const [first, second] = [generateKeyPairSync("ed25519"), generateKeyPairSync("ed25519")];
+    const keys = [{ ...(await exportJWK(first.publicKey)), kid: "1", alg: "EdDSA", use: "sig" }];
+    let fetched = 0;
+    const server = createServer((_, response) => {
+      fetched++;
+      response.end(JSON.stringify({ keys }));
+    });
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    onTestFinished(() => void server.close());
+    const jwksUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
+    const { verify } = { verify: (token: string) => remote.verify(token) };
+    const remote = verifier({ jwksUrl });
+    const signed = (pair: typeof first, kid: string) =>
+      sign(CLAIMS, { alg: "EdDSA", key: pair.privateKey, kid });
+
+    const token = await signed(first, "1");
+    await Promise.all([verify(token), verify(token)]);
+    await verify(token);
+    expect(fetched).toBe(1);
+    await expect(verify(await signed(second, "1"))).rejects.toMatchObject(refused(/signature/));
+    await expect(verify(await signed(second, "2"))).rejects.toMatchObject(refused(/signature/));
+    await expect(verify(await signed(second, "3"))).rejects.toMatchObject(refused(/signature/));
+    expect(fetched).toBeLessThanOrEqual(2);
+    await expect(verify(await sign())).rejects.toMatchObject(refused(/algorithm is "HS256"/));
+  });
+
+  test("that cannot be fetched lets nobody in, and says that it is not the token's fault", async () => {
+    const remote = verifier({ jwksUrl: "http://127.0.0.1:1/keys" });
+    const token = await sign(CLAIMS, {
+      alg: "EdDSA",
+      key: generateKeyPairSync("ed25519").privateKey,
+      kid: "1",
+    });
+    await expect(remote.verify(token)).rejects.toMatchObject({ code: "unavailable", retryAfter: 10 });
+  });
+
+  test.each(["http://keys.example/set", "ftp://keys.example", "keys"])(
+    "is not fetched from %s",
+    (jwksUrl) => {
+      expect(() => verifier({ jwksUrl })).toThrow(/https/);
+    },
+  );
+});

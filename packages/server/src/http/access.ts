@@ -1,0 +1,215 @@
+/** `{path}/tokens`, `{path}/users`, `{path}/access/explain`: tokens of users, their end, and why something is allowed or not. */
+import { FanfareError, parseChannelName } from "@fanfare/protocol";
+import { z } from "zod";
+import { checkHandsOut } from "../access/access.js";
+import { ACTIONS, type Action } from "../access/actions.js";
+import { checkedGrants, userProblem } from "../access/grants.js";
+import { explain } from "../access/policy.js";
+import type { Principal } from "../access/principal.js";
+import { DEFAULT_TOKEN_SECONDS } from "../access/sign.js";
+import { readJson } from "./body.js";
+import { check } from "./check.js";
+import type { HttpContext } from "./context.js";
+import type { Route } from "./route.js";
+import * as part from "./schemas.js";
+
+const MAX_BYTES = 64 * 1024;
+const NO_STORE = { "Cache-Control": "no-store" } as const;
+const BODY_ERRORS = ["invalid_json", "invalid_request", "too_large", "unsupported_media_type"] as const;
+
+const user = z
+  .string()
+  .meta({ description: "The id of a user.", minLength: 1, maxLength: 200, examples: ["alice"] });
+const tokenId = z.string().min(1).max(200).meta({ description: "The token's id, its `jti`." });
+
+const wantedSchema = z
+  .object({
+    user,
+    grants: part.grants,
+    expiresInSeconds: z
+      .number()
+      .positive()
+      .optional()
+      .meta({ description: `How long it is good for; ${DEFAULT_TOKEN_SECONDS} unless given.` }),
+  })
+  .meta({ id: "NewToken" });
+
+const tokenSchema = z
+  .object({ token: z.string(), id: tokenId, expires: part.milliseconds })
+  .meta({ id: "Token", description: "A JSON Web Token for a user." });
+
+const actionNames = Object.keys(ACTIONS) as Action[];
+
+const questionSchema = z
+  .object({
+    action: z.enum(actionNames).meta({ description: "What is to be done." }),
+    channel: part.channelName.optional().meta({ description: "Where; left out for admin." }),
+    token: z
+      .string()
+      .optional()
+      .meta({ description: "The key or token that it is about; the caller's own unless given." }),
+  })
+  .meta({ id: "AccessQuestion" });
+
+const explanationSchema = z
+  .object({
+    allowed: z.boolean(),
+    who: z.object({
+      kind: z.enum(["nobody", "key", "user"]),
+      user: z.string().optional(),
+      key: z.string().optional(),
+      expires: part.milliseconds.optional(),
+    }),
+    grant: part.grant.nullable().meta({ description: "The grant that allows it." }),
+    why: z.string(),
+    remedy: z.string().meta({ description: "What would allow it; empty where it is allowed." }),
+    grants: part.grants,
+  })
+  .meta({ id: "AccessExplanation" });
+
+const userAddress = z.object({ user });
+const tokenAddress = z.object({ token: tokenId });
+
+export function accessRoutes({ access, allow, log }: HttpContext): Route[] {
+  return [
+    {
+      method: "POST",
+      path: "/tokens",
+      id: "makeToken",
+      summary: "Make a token for a user",
+      details:
+        "Only with an API key. The key has to have every grant that it hands out, and the action `token` on the same channels.",
+      tag: "access",
+      needs: "token",
+      body: wantedSchema,
+      answers: { 201: { description: "The token.", schema: tokenSchema } },
+      errors: ["invalid_grants", ...BODY_ERRORS, "not_configured"],
+      async handle(c) {
+        const principal = c.get("principal");
+        const wanted = check(wantedSchema, await readJson(c, MAX_BYTES), "body");
+        if (principal.kind !== "key") throw keyWanted(access.canLogIn);
+        const grants = checkedGrants(wanted.grants, checkedUser(wanted.user));
+        checkHandsOut(principal, { user: wanted.user, grants });
+        const { expiresInSeconds } = wanted;
+        const made = await access.makeToken({
+          user: wanted.user,
+          grants,
+          ...(expiresInSeconds !== undefined && { expiresInSeconds }),
+        });
+        return c.json({ ...made }, 201, NO_STORE);
+      },
+    },
+    {
+      method: "DELETE",
+      path: "/tokens/:token",
+      id: "revokeToken",
+      summary: "Revoke a token",
+      details:
+        "It is not accepted any more, and its connections are closed with 4401, on whatever node they are.",
+      tag: "access",
+      needs: "admin",
+      parameters: [{ in: "path", schema: tokenAddress }],
+      answers: { 204: { description: "The token is revoked, whether it was ever seen or not." } },
+      errors: ["invalid_request", "unavailable"],
+      async handle(c) {
+        allow(c, "admin", null);
+        const { token } = check(tokenAddress, c.req.param(), "path");
+        await access.revokeToken(token);
+        return c.body(null, 204);
+      },
+    },
+    {
+      method: "DELETE",
+      path: "/users/:user",
+      id: "logOut",
+      summary: "Log a user out",
+      details:
+        "Closes the user's connections with 4401, on whatever node they are, and accepts no token that was issued until now.",
+      tag: "access",
+      needs: "admin",
+      parameters: [{ in: "path", schema: userAddress }],
+      answers: { 204: { description: "The user is logged out, whether there was a connection or not." } },
+      errors: ["invalid_request", "unavailable"],
+      async handle(c) {
+        allow(c, "admin", null);
+        await access.revokeUser(checkedUser(c.req.param("user")));
+        return c.body(null, 204);
+      },
+    },
+    {
+      method: "POST",
+      path: "/access/explain",
+      id: "explainAccess",
+      summary: "Say why something is allowed, or is not",
+      details: "Speaks about the caller, or about the token that is given in the body; it is not logged.",
+      tag: "access",
+      needs: null,
+      body: questionSchema,
+      answers: { 200: { description: "Why.", schema: explanationSchema } },
+      errors: ["invalid_channel", ...BODY_ERRORS],
+      async handle(c) {
+        const { action, channel, token } = check(questionSchema, await readJson(c, MAX_BYTES), "body");
+        const place = placeOf(action, channel);
+        try {
+          const principal = token === undefined ? c.get("principal") : await access.authenticate({ token });
+          return c.json(answerOf(principal, action, place), 200, NO_STORE);
+        } catch (error) {
+          if (!(error instanceof FanfareError) || error.code !== "not_logged_in") throw error;
+          const { message, remedy } = error;
+          log.info({ code: error.code }, `asked to explain, and refused: ${message}`);
+          const refused = {
+            allowed: false,
+            who: { kind: "nobody" },
+            grant: null,
+            why: message,
+            remedy,
+            grants: [],
+          };
+          return c.json(refused, 200, NO_STORE);
+        }
+      },
+    },
+  ];
+}
+
+function answerOf(principal: Principal, action: Action, channel: ReturnType<typeof placeOf>) {
+  const { kind, grants } = principal;
+  return {
+    ...explain(principal, action, channel),
+    who: {
+      kind,
+      ...(kind === "key" && { key: principal.key }),
+      ...(kind === "user" && { user: principal.user }),
+      ...(kind === "user" && principal.expires !== null && { expires: principal.expires }),
+    },
+    grants: grants.list,
+  };
+}
+
+/** @throws FanfareError `invalid_channel`, `invalid_request` */
+function placeOf(action: Action, channel: string | undefined) {
+  if (ACTIONS[action].on === "server") return null;
+  if (channel !== undefined) return parseChannelName(channel);
+  throw new FanfareError("invalid_request", "body.channel is missing", {
+    remedy: `Give the channel on which ${action} is to be explained.`,
+  });
+}
+
+/** @throws FanfareError `invalid_request` */
+function checkedUser(id: string | undefined): string {
+  const problem = userProblem(id);
+  if (problem === null && id !== undefined) return id;
+  throw new FanfareError("invalid_request", `user ${problem}`, {
+    remedy: "Give the id of a user, 1 to 200 characters.",
+  });
+}
+
+function keyWanted(canLogIn: boolean): FanfareError {
+  return new FanfareError(
+    canLogIn ? "not_logged_in" : "forbidden",
+    "tokens are made for callers with an API key",
+    {
+      remedy: "Send the header `Authorization: Bearer <key>` with an API key that has the action token.",
+    },
+  );
+}
