@@ -5,6 +5,7 @@
 import { type ServerFrame, SUBPROTOCOL } from "@fanfare/protocol";
 import { pageEvents, socketConstructor, systemClock, webSocketUrl } from "./environment.js";
 import { type Machine, type MachineEvent, publicState, step } from "./machine.js";
+import { Tokens, type TokensHost } from "./tokens.js";
 import type { ClientClock, ClientOptions, ConnectionState, SocketLike } from "./types.js";
 
 const OPEN = 1;
@@ -24,11 +25,11 @@ export interface LinkOwner {
   error(error: Error): void;
 }
 
-export class Link {
+export class Link implements TokensHost {
   state: ConnectionState = { status: "idle" };
   readonly clock: ClientClock;
   readonly random: () => number;
-  readonly #options: ClientOptions;
+  readonly #tokens: Tokens;
   readonly #owner: LinkOwner;
   readonly #url: string;
   readonly #Socket;
@@ -38,18 +39,17 @@ export class Link {
   #cancelTimer: (() => void) | null = null;
   /** Ends listening to the page's events. */
   #pageOff: (() => void)[] = [];
-  #token: Promise<string> | null = null;
   #session: string | null = null;
 
   /** @throws ClientError `invalid_url`, `no_websocket` */
   constructor(options: ClientOptions, owner: LinkOwner) {
-    this.#options = options;
     this.#owner = owner;
     this.#url = webSocketUrl(options.url ?? "/push");
     this.clock = options.clock ?? systemClock;
     this.random = options.random ?? Math.random;
     this.#Socket = socketConstructor(options.WebSocket);
     this.#page = options.page ?? pageEvents();
+    this.#tokens = new Tokens(options, this);
   }
 
   get idle(): boolean {
@@ -110,7 +110,12 @@ export class Link {
     if (!wanted) return;
     for (const event of ["visible", "online", "offline", "pageshow", "pagehide"] as const) {
       const kind = event === "pagehide" ? event : "wake";
-      this.#pageOff.push(page.on(event, () => this.#step({ kind })));
+      this.#pageOff.push(
+        page.on(event, () => {
+          this.#step({ kind });
+          if (kind === "wake") this.#tokens.wake();
+        }),
+      );
     }
   }
 
@@ -137,8 +142,9 @@ export class Link {
     socket.onerror = () => {}; // `onclose` follows.
     socket.onclose = mine(({ code, reason }: { code: number; reason: string }) => {
       this.#socket = null;
+      this.#tokens.ended();
       this.#owner.disconnected(reason);
-      this.#step({ kind: "lost", code, reason });
+      this.#step({ kind: "lost", code, reason, renewable: this.#tokens.renewable });
     });
     socket.onmessage = mine(({ data }: { data: unknown }) => this.#receive(String(data)));
   }
@@ -148,6 +154,7 @@ export class Link {
     const socket = this.#socket;
     if (!socket) return;
     this.#socket = null;
+    this.#tokens.ended();
     if (code === LEFT) this.#session = null;
     socket.close(code);
     this.#owner.disconnected("");
@@ -169,7 +176,10 @@ export class Link {
     this.#step({ kind: "heard" });
     if (frame.type === "connected") {
       this.#session = frame.session;
+      this.#tokens.accepted(frame);
       this.#step({ kind: "connected", connection: frame.connection, resumed: frame.resumed });
+    } else if (frame.type === "token") {
+      this.#tokens.accepted(frame);
     } else if (frame.type === "goodbye") {
       this.#step({ kind: "goodbye", retryAfterMs: frame.retryAfter * 1000 });
     } else this.#owner.received(frame);
@@ -179,30 +189,26 @@ export class Link {
 
   async #greet(): Promise<void> {
     const socket = this.#socket;
-    let { token } = this.#options;
     try {
-      const fetched = this.#fetchToken();
-      if (fetched) token = await fetched;
+      let token = this.#tokens.get();
+      if (token instanceof Promise) token = await token;
+      // While the token was fetched the socket may have gone.
+      if (this.#socket === socket) {
+        this.send({ type: "connect", session: this.#session ?? undefined, token });
+      }
     } catch (error) {
       if (this.#socket !== socket) return;
-      this.#owner.error(error instanceof Error ? error : new Error(String(error)));
+      this.error(error instanceof Error ? error : new Error(String(error)));
       if (this.#socket === socket) this.#giveUp("The token could not be had.");
-      return;
     }
-    // While the token was fetched the socket may have gone.
-    if (this.#socket === socket) this.send({ type: "connect", session: this.#session ?? undefined, token });
   }
 
-  /** One that takes longer than a connect may last serves the next connect. */
-  #fetchToken(): Promise<string> | null {
-    const { getToken } = this.#options;
-    if (!getToken || this.#token) return this.#token;
-    this.#token = Promise.resolve()
-      .then(getToken)
-      .finally(() => {
-        this.#token = null;
-      });
-    return this.#token;
+  renewed(token: string): void {
+    this.send({ type: "token", token });
+  }
+
+  error(error: Error): void {
+    this.#owner.error(error);
   }
 }
 

@@ -65,7 +65,13 @@ export type MachineEvent =
   /** An `error` came that asks to wait. */
   | { readonly kind: "slowDown"; readonly retryAfterMs: number }
   /** The socket is closed, or could not be opened. */
-  | { readonly kind: "lost"; readonly code: number; readonly reason: string }
+  | {
+      readonly kind: "lost";
+      readonly code: number;
+      readonly reason: string;
+      /** Before the next connect the page is asked for a new token. */
+      readonly renewable?: boolean;
+    }
   /** The timer fired. */
   | { readonly kind: "timer" }
   /** The page was woken or came back, or the network came or went. */
@@ -149,7 +155,7 @@ export function step(state: Machine, event: MachineEvent, moment: Moment): Step 
     case "slowDown":
       return stay(state.phase === "connected" ? { ...state, slowDownMs: event.retryAfterMs } : state);
     case "lost":
-      return lost(state, event.code, event.reason, moment);
+      return lost(state, event, moment);
     case "timer":
       return timer(state, moment);
     case "wake":
@@ -223,13 +229,18 @@ function ping(state: Connected, unanswered: number, withinMs: number, { now }: M
   };
 }
 
-function lost(state: Machine, code: number, reason: string, moment: Moment): Step {
+type Lost = Extract<MachineEvent, { kind: "lost" }>;
+
+function lost(state: Machine, { code, reason, renewable = false }: Lost, moment: Moment): Step {
   if (state.phase !== "opening" && state.phase !== "greeting" && state.phase !== "connected")
     return stay(state);
   const known = Object.values(CLOSE).find((each) => each.code === code);
   const why = reason || known?.meaning;
   // A clean close that we did not ask for comes from something in between.
-  const final = code >= 4400 && code < 4500 ? !known?.reconnect : known && !known.reconnect && code > 1001;
+  const refused = code >= 4400 && code < 4500 ? !known?.reconnect : known && !known.reconnect && code > 1001;
+  // A token that was good has expired, as while the machine slept. One that was refused at once is not tried again.
+  const expired = code === CLOSE.notLoggedIn.code && renewable && state.phase === "connected";
+  const final = refused && !expired;
   if (final) {
     return {
       next: {

@@ -174,9 +174,12 @@ export interface PageEvents {
 export interface ClientOptions {
   /** The server's path or address, such as `/push` or `https://push.example.com/push`. @default "/push" */
   readonly url?: string;
-  /** Said in `connect`. */
+  /** Who the page's user is: a token that your server has made. When it has expired, the connection is closed for good. */
   readonly token?: string;
-  /** Asked before every connect, instead of `token`; not while an earlier answer is still to come. */
+  /**
+   * Fetches a token: asked before every connect, and in time before the last one expires; not while an earlier answer is still to
+   * come. It has to give a new one each time, or one that is good for a while yet.
+   */
   readonly getToken?: () => string | Promise<string>;
   /** @default the global one; Node.js before 22 has none: pass that of the package `ws` */
   readonly WebSocket?: SocketConstructor;

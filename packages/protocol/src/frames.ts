@@ -1,5 +1,5 @@
 /**
- * Every frame of the WebSocket protocol, as PROTOCOL.md describes them. Fields of `state`, `presence`, `user`, `token`
+ * Every frame of the WebSocket protocol, as PROTOCOL.md describes them. Fields of `state`, `presence`
  * and the frames of locks and sequences are reserved: they have their place here and come to life with their features.
  */
 import type { ChannelName } from "./channel.js";
@@ -29,6 +29,7 @@ export type RequestId = number;
 /** The first frame. */
 export interface ConnectFrame {
   readonly type: "connect";
+  /** A token, or an API key. One that is wrong is never the same as none. */
   readonly token?: string;
   readonly csrf?: string;
   /** The secret of the session to go on with. */
@@ -65,6 +66,11 @@ export interface PublishFrame {
   /** Idempotency key. */
   readonly key?: string;
 }
+/** A new token for the same user, in place of the one that is about to expire. */
+export interface TokenFrame {
+  readonly type: "token";
+  readonly token: string;
+}
 export interface PingFrame {
   readonly type: "ping";
 }
@@ -75,14 +81,22 @@ export type ClientFrame =
   | SubscribeBatchFrame
   | UnsubscribeFrame
   | PublishFrame
+  | TokenFrame
   | PingFrame;
 
 /** Types of client frames that later versions will know. A server that does not know them yet closes with 4400. */
-export const RESERVED_CLIENT_FRAMES = ["patch", "lock", "unlock", "next", "token"] as const;
+export const RESERVED_CLIENT_FRAMES = ["patch", "lock", "unlock", "next"] as const;
 
 // ---- server → client
 
-export interface ConnectedFrame {
+/** Until when a connection is good. Both are there, or none. */
+export interface Expiry {
+  /** When the token expires, in milliseconds since 1970. */
+  readonly expires?: number;
+  /** The same clock at this moment, so that the client need not have the right time. */
+  readonly time?: number;
+}
+export interface ConnectedFrame extends Expiry {
   readonly type: "connected";
   /** This connection's name, no secret. */
   readonly connection: string;
@@ -90,11 +104,14 @@ export interface ConnectedFrame {
   readonly session: string;
   /** True when the session of the `connect` frame goes on. */
   readonly resumed: boolean;
+  /** Whom the server takes the client for. */
   readonly user?: string;
   /** Seconds between the pings that the server would like to see. */
   readonly ping: number;
-  /** When the token expires, in milliseconds since 1970. */
-  readonly expires?: number;
+}
+/** The new token was accepted. */
+export interface RenewedFrame extends Expiry {
+  readonly type: "token";
 }
 export interface SubscribedFrame extends Position {
   readonly type: "subscribed";
@@ -168,6 +185,7 @@ export interface GoodbyeFrame {
 
 export type ServerFrame =
   | ConnectedFrame
+  | RenewedFrame
   | SubscribedFrame
   | UnsubscribedFrame
   | MessageFrame

@@ -11,7 +11,7 @@ import {
 } from "@fanfare/protocol";
 import { Access } from "./access/access.js";
 import { FileStore } from "./access/file-store.js";
-import { loopbackOnly, sameOrigin } from "./access/origins.js";
+import { type CheckOrigin, loopbackOnly, sameOrigin } from "./access/origins.js";
 import { authorize } from "./access/policy.js";
 import { type AccessOptions, accessSettings } from "./access/settings.js";
 import type { SignedToken, TokenRequest } from "./access/sign.js";
@@ -34,7 +34,15 @@ import { type Log, silentLog } from "./log.js";
 import { refuseUpgrade } from "./refuse-upgrade.js";
 import { VERSION } from "./version.js";
 
-export interface FanfareOptions extends AccessOptions {
+/** What can be changed while clients are connected. */
+export interface ReloadOptions extends AccessOptions {
+  /** Pages of other origins that may come in, such as `https://app.example.com`. @default none */
+  readonly allowedOrigins?: readonly string[];
+  /** Answers only to requests that name this machine (localhost), against DNS rebinding. @default false */
+  readonly loopbackOnly?: boolean;
+}
+
+export interface FanfareOptions extends ReloadOptions {
   /** Everything of this Fanfare lives under this path. @default "/push" */
   readonly path?: string;
   /** First path segments that the host application keeps for itself. @default those of every Mendix app */
@@ -45,10 +53,6 @@ export interface FanfareOptions extends AccessOptions {
    * @default none: no keys can be made, and what is revoked is so until the process ends
    */
   readonly dataDir?: string;
-  /** Pages of other origins that may come in, such as `https://app.example.com`. @default none */
-  readonly allowedOrigins?: readonly string[];
-  /** Answers only to requests that name this machine (localhost), against DNS rebinding. @default false */
-  readonly loopbackOnly?: boolean;
   /** What holds for which channels. @default history of 100 messages or 5 minutes */
   readonly rules?: readonly RuleOptions[];
   /** Bounds; those left out have their defaults. */
@@ -159,6 +163,13 @@ export interface Fanfare {
    * @throws FanfareError `unavailable`
    */
   logOut(user: string): Promise<void>;
+  /**
+   * Goes on with other keys, tokens, grants and origins; those that are left out have their defaults. Clients stay connected, as
+   * far as they still may; what they may not hear any more is ended.
+   *
+   * @throws TypeError, FanfareError `invalid_grants`; then nothing was changed
+   */
+  reload(options: ReloadOptions): void;
   /** Figures for people and metrics. */
   stats(): ReturnType<Hub["stats"]>;
   /** Says goodbye to all clients, each with another time to come back, and resolves when they are gone. */
@@ -180,7 +191,8 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const limits = checkLimits(options.limits);
   const rules = new Rules(options.rules);
   const settings = accessSettings(options);
-  const checkOrigin = options.loopbackOnly ? loopbackOnly : sameOrigin(options.allowedOrigins ?? []);
+  let origins = originsOf(options);
+  const checkOrigin: CheckOrigin = (request) => origins(request);
   const engine = options.engine ?? memoryEngine(limits, clock, random, options.allowIsolated ?? false);
   const store = options.dataDir === undefined ? new MemoryStore() : new FileStore(options.dataDir, log);
   const access = new Access({ settings, store, engine, clock, random, log });
@@ -262,12 +274,21 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     position: async (name) => hub.position(parseChannelName(name)),
     token: (request) => access.makeToken(request),
     logOut: (user) => access.revokeUser(user),
+    reload(changed) {
+      const next = accessSettings(changed);
+      origins = originsOf(changed);
+      access.reload(next);
+    },
     stats: () => hub.stats(),
     close({ withinMs = 10_000 } = {}) {
       closing ??= stop(withinMs);
       return closing;
     },
   };
+}
+
+function originsOf(options: ReloadOptions): CheckOrigin {
+  return options.loopbackOnly ? loopbackOnly : sameOrigin(options.allowedOrigins ?? []);
 }
 
 /** @throws TypeError */

@@ -48,6 +48,7 @@ export class FileStore implements AccessStore {
   readonly durable = true;
   readonly path: string;
   data: AccessData;
+  readonly #folder: string;
   readonly #log: Log;
   readonly #listeners: (() => void)[] = [];
   readonly #look = () => this.#reload();
@@ -55,13 +56,13 @@ export class FileStore implements AccessStore {
   #changing: Promise<void> = Promise.resolve();
 
   /**
-   * @param folder is made when it is missing
+   * @param folder is made when there is something to keep
    * @throws TypeError when there is a file that cannot be read, or is not of this form
    */
   constructor(folder: string, log: Log) {
     this.path = join(folder, FILE_NAME);
     this.#log = log;
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.#folder = folder;
     this.data = read(this.path);
     // Polled: file events get lost on some file systems, and this has to be true within a second.
     watchFile(this.path, { interval: LOOK_EVERY_MS, persistent: false }, this.#look);
@@ -84,6 +85,7 @@ export class FileStore implements AccessStore {
 
   async #change(edit: (data: AccessData) => AccessData): Promise<void> {
     try {
+      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
       await locked(`${this.path}.lock`, () => {
         const data = edit(read(this.path));
         const next = `${this.path}.next`;

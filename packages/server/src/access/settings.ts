@@ -6,10 +6,10 @@ import type { ApiKey } from "./keys.js";
 import { acceptsTokens, type TokenOptions, type TokenSettings, tokenSettings } from "./token-options.js";
 
 /**
- * What callers may do who do not say who they are. `open`: everything. `listen`: subscribe and read history. `none`: nothing.
- * Or grants.
+ * What callers may do who do not say who they are. `open`: everything. `listen`: subscribe and read history. `none`: nothing. `auto`:
+ * `none` where users can log in by `tokens` or `authorize`, else `listen`. Or grants.
  */
-export type AccessMode = "open" | "listen" | "none" | readonly Grant[];
+export type AccessMode = "auto" | "open" | "listen" | "none" | readonly Grant[];
 
 /** Somebody whom your own code knows. */
 export interface Authorized {
@@ -33,9 +33,7 @@ export interface AuthorizeRequest extends AccessRequest {
 export type AuthorizeHook = (request: AuthorizeRequest) => Authorized | null | Promise<Authorized | null>;
 
 export interface AccessOptions {
-  /**
-   * What callers may do who do not say who they are. @default "listen"; where users can log in by `tokens` or `authorize`, "none"
-   */
+  /** What callers may do who do not say who they are. @default "auto" */
   readonly access?: AccessMode;
   /**
    * Keys of other servers: `Authorization: Bearer <key>`. At least 16 characters each. A key alone may do everything.
@@ -67,7 +65,8 @@ export function accessSettings(options: AccessOptions): AccessSettings {
   // Checked as if there were a user, since `{sub}` may be in them.
   new Grants(userGrants, "anybody");
   const users = acceptsTokens(tokens) || authorize !== null;
-  const anonymous = anonymousGrants(options.access ?? (users ? "none" : "listen"));
+  const { access = "auto" } = options;
+  const anonymous = anonymousGrants(access === "auto" ? (users ? "none" : "listen") : access);
   return { anonymous, apiKeys, userGrants, tokens, authorize };
 }
 
@@ -84,7 +83,7 @@ function anonymousGrants(mode: AccessMode): Grants {
     default:
       if (Array.isArray(mode)) return new Grants(mode, null);
       throw new TypeError(
-        `access is ${quote(String(mode))}. Give "listen", "none", "open" or a list of grants.`,
+        `access is ${quote(String(mode))}. Give "auto", "listen", "none", "open" or a list of grants.`,
       );
   }
 }

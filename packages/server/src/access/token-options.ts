@@ -1,5 +1,7 @@
 /** How tokens of users are checked and made. Every member may be left out; without a secret or key no token is accepted. */
 
+import { TokenKeys } from "./token-keys.js";
+
 export interface TokenOptions {
   /**
    * Secrets of HS256, HS384 and HS512, at least 32 characters each. All are accepted, and the first makes tokens: to replace one, put
@@ -8,7 +10,7 @@ export interface TokenOptions {
   readonly secrets?: readonly string[];
   /** Public keys as PEM, for RS, PS and ES with 256, 384 or 512, and EdDSA (Ed25519). @default none */
   readonly publicKeys?: readonly string[];
-  /** Address of a JSON Web Key Set; it is fetched when it is needed, and again when a token names a key that is not in it. @default none */
+  /** Address of a JSON Web Key Set; it is fetched when it is needed, and again when a token names a key that is not in it. @default none, and so is an empty one */
   readonly jwksUrl?: string | undefined;
   /** Accepted values of `iss`. @default not looked at */
   readonly issuers?: readonly string[];
@@ -45,8 +47,10 @@ export function acceptsTokens({ secrets, publicKeys, jwksUrl }: TokenSettings): 
 
 /** @throws TypeError */
 export function tokenSettings(options: TokenOptions = {}): TokenSettings {
-  const settings = { ...DEFAULT_TOKENS, ...options };
+  const settings = { ...DEFAULT_TOKENS, ...options, jwksUrl: options.jwksUrl || undefined };
   for (const [index, secret] of settings.secrets.entries()) checkSecret(secret, `tokens.secrets[${index}]`);
+  // Keys are looked at now, not with the first token.
+  new TokenKeys(settings);
   for (const name of ["clockSkewSeconds", "maxSeconds", "graceSeconds"] as const) {
     const value = settings[name];
     if (!(Number.isFinite(value) && value >= 0)) {

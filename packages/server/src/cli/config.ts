@@ -5,6 +5,7 @@ import { asJson, asTable } from "../config/table.js";
 import { checkNoOthers } from "./arguments.js";
 import { configuration, configurationArguments } from "./configuration.js";
 import { tellErrors } from "./errors.js";
+import { isGuarded } from "./guarded.js";
 
 const args = {
   json: { type: "boolean", default: false, description: "Prints JSON" },
@@ -24,7 +25,7 @@ export const config = defineCommand({
       }
       const inForce = await configuration(context.args);
       process.stdout.write(context.args.json === true ? asJson(inForce) : asTable(inForce));
-      if (inForce.config.apiKeys.length === 0) {
+      if (!isGuarded(inForce.config)) {
         process.stderr.write(
           "fanfare start will need an API key: export FANFARE_API_KEY=$(openssl rand -hex 24)\n",
         );

@@ -8,6 +8,12 @@ export interface Flag {
   readonly valueHint: string;
 }
 
+export const configFileArgument = {
+  type: "string",
+  description: "Configuration file (default: fanfare.config.{json,yaml,ts,js} in the working directory)",
+  valueHint: "file",
+} as const;
+
 const FLAGS = OPTIONS.filter(({ flag }) => flag !== undefined);
 
 /** The flags as citty wants them. */
@@ -22,11 +28,7 @@ export const configurationArguments: Readonly<Record<string, Flag>> = {
       } as const,
     ]),
   ),
-  config: {
-    type: "string",
-    description: "Configuration file (default: fanfare.config.{json,yaml,ts,js} in the working directory)",
-    valueHint: "file",
-  },
+  config: configFileArgument,
 };
 
 /** @throws ConfigError */

@@ -7,7 +7,7 @@ const FAILED = 1;
 const MISUSED = 2;
 
 /** Codes of errors that an argument causes, whoever notices it. */
-const CODES_OF_MISUSE = ["invalid_channel", "invalid_position"];
+const CODES_OF_MISUSE = ["invalid_channel", "invalid_grants", "invalid_position", "invalid_request"];
 
 /** Runs a command's work; an error goes to standard error, with its remedy. */
 export async function tellErrors(command: string, work: () => Promise<void>): Promise<void> {

@@ -5,7 +5,7 @@ import { CLOSE, quote } from "@fanfare/protocol";
 import { defineCommand } from "citty";
 import { checkNoOthers, UsageError } from "./arguments.js";
 import { tellErrors } from "./errors.js";
-import { publishOverHttp } from "./publish-http.js";
+import { publishOverHttp } from "./over-http.js";
 import { connect, connected, RemoteError, urlArgument } from "./remote.js";
 
 const args = {

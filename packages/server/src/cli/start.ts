@@ -1,13 +1,14 @@
-/** `fanfare start`: the server for real use. Everybody may listen; whoever publishes needs an API key. */
+/** `fanfare start`: the server for real use. Whoever publishes needs a key or a token; who may listen is configured. */
 import { isIP } from "node:net";
 import { defineCommand } from "citty";
 import type { InForce } from "../config/config.js";
 import type { Config } from "../config/schema.js";
-import { createFanfare } from "../fanfare.js";
-import { checkNoOthers, UsageError } from "./arguments.js";
+import { createFanfare, type Fanfare } from "../fanfare.js";
+import { checkNoOthers } from "./arguments.js";
 import { configuration, configurationArguments } from "./configuration.js";
 import { tellErrors } from "./errors.js";
 import { maxOpenFiles, tooFewFiles } from "./file-descriptors.js";
+import { isGuarded, keyMissing } from "./guarded.js";
 import { codeOf, hostUnknown, listen, nothingHere, portOf } from "./http-server.js";
 import { createLogger } from "./logger.js";
 import { rehearse } from "./rehearsal.js";
@@ -16,22 +17,25 @@ import { stopOnSignal } from "./serving.js";
 export const start = defineCommand({
   meta: {
     name: "start",
-    description: "Runs the server: everybody may listen, publishing needs an API key.",
+    description:
+      "Runs the server: publishing needs an API key, and listening a token where tokens are accepted.",
   },
   args: configurationArguments,
   run: (context) =>
     tellErrors("start", async () => {
       checkNoOthers(context.rawArgs, context.args._, Object.keys(configurationArguments));
-      await serve(await configuration(context.args));
+      const read = () => configuration(context.args);
+      await serve(await read(), read);
     }),
 });
 
-async function serve(inForce: InForce): Promise<void> {
+/** @param again reads the configuration anew */
+async function serve(inForce: InForce, again: () => Promise<InForce>): Promise<void> {
   const { host, port, logLevel, shutdownSeconds, ...options } = inForce.config;
-  if (options.apiKeys.length === 0) throw keyMissing();
+  if (!isGuarded(inForce.config)) throw keyMissing();
   const logger = createLogger(logLevel);
   await rehearse();
-  const fanfare = createFanfare({ ...options, access: "listen", logger });
+  const fanfare = createFanfare({ ...options, logger });
   const server = await listen(port, host, nothingHere(`Fanfare is at ${fanfare.path}`)).catch(
     (error: unknown) => {
       // `fanfare dev` tries an address that may not be there; here it was asked for.
@@ -45,19 +49,19 @@ async function serve(inForce: InForce): Promise<void> {
   if (tooFew) logger.warn({ remedy: tooFew.remedy }, tooFew.message);
   process.stdout.write(banner(siteOf(host, portOf(server)), inForce));
   stopOnSignal({ fanfare, servers: [server], logger, stopWithinMs: shutdownSeconds * 1000 });
-  process.on("SIGHUP", () =>
-    logger.warn({}, "SIGHUP: reloading the configuration is not supported yet; nothing was changed"),
-  );
+  process.on("SIGHUP", () => {
+    reload(fanfare, again).then(
+      () => logger.info({}, "SIGHUP: keys, secrets, grants and origins are those of the configuration now"),
+      (error: unknown) => logger.error({ err: error }, "SIGHUP: nothing was changed"),
+    );
+  });
 }
 
-function keyMissing(): UsageError {
-  return new UsageError(
-    "there is no API key, so nobody could publish",
-    `Make one and pass it in the environment (or as apiKeys in fanfare.config.*):
-
-  export FANFARE_API_KEY=$(openssl rand -hex 24)
-  fanfare start`,
-  );
+/** What can be changed while clients are connected; the rest needs a restart. */
+async function reload(fanfare: Fanfare, again: () => Promise<InForce>): Promise<void> {
+  const { config } = await again();
+  if (!isGuarded(config)) throw keyMissing();
+  fanfare.reload(config);
 }
 
 function banner(site: string, { config, file }: InForce): string {

@@ -5,20 +5,36 @@ const MORE: Readonly<Record<string, string>> = {
   fanfare: `To try things out:  fanfare dev
 For real use:       export FANFARE_API_KEY=$(openssl rand -hex 24); fanfare start
 To publish:         fanfare publish hello '"Hello, world"'
+For browsers:       export FANFARE_SECRET=$(openssl rand -hex 32); fanfare token --user alice --channel 'order:*'
 To configure:       fanfare config shows what is in force, fanfare config --docs what there is
 
 Exit codes: 0 done, 1 failed, 2 called or configured wrongly.`,
   start: `Needs an API key: export FANFARE_API_KEY=$(openssl rand -hex 24)
+or a secret for tokens: export FANFARE_SECRET=$(openssl rand -hex 32)
 
 Options come from flags, the environment (FANFARE_PORT and so on), a file fanfare.config.{json,yaml,ts,js}, and defaults, in this
 order. What is wrong is listed before anything starts. See what is in force with fanfare config, and all options with
-fanfare config --docs. It speaks plain HTTP: TLS is for a proxy in front of it. SIGTERM stops it in good order.`,
+fanfare config --docs. It speaks plain HTTP: TLS is for a proxy in front of it. SIGTERM stops it in good order; SIGHUP reads keys, secrets, grants and
+origins anew.`,
   config: `Takes the flags of fanfare start, and starts nothing. Options come from flags, the environment, a file and defaults, in this order.
-API keys are not shown.`,
+API keys and secrets are not shown.`,
   publish: `Give the API key as FANFARE_API_KEY rather than --api-key: other users of the machine see a command's arguments.
 
   fanfare publish order:42 '{"status": "paid"}' --event paid
   echo '"Hello"' | fanfare publish hello -`,
+  token: `Needs the secret of the server, as FANFARE_SECRET or in the configuration file.
+
+  fanfare token --user alice --channel 'order:*' --channel 'user:{sub}:**'
+  fanfare token --user alice --channel 'chat:7' --action subscribe,publish --seconds 600`,
+  key: `Keys are kept in dataDir, as hashes. A running server sees a change within a second.
+
+  fanfare key add shop --channel 'order:*' --action publish
+  fanfare key list
+  fanfare key revoke 3f2a91c4d5e6`,
+  explain: `Exits with 0 when it is allowed, and with 1 when it is not.
+
+  fanfare explain subscribe order:42 --token "$TOKEN"
+  echo "$TOKEN" | fanfare explain publish chat:7 --token -`,
   listen: `Messages go to standard output, what happens to the connection goes to standard error. Ctrl-C stops it.
 
   fanfare listen order:42 --json`,

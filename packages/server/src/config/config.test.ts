@@ -175,7 +175,7 @@ describe("what is wrong", () => {
       '{\n"port": 1,,\n}',
       "fanfare.config.json cannot be read: it is no JSON at line 2.",
     ],
-    ["fanfare.config.json", "null", "fanfare.config.json cannot be read: it holds no object."],
+    ["fanfare.config.json", "null", "fanfare.config.json holds no object."],
     ["fanfare.config.ts", "export default {\n port: }", "fanfare.config.ts cannot be read at line 2"],
     [
       "fanfare.config.js",

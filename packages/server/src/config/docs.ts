@@ -1,4 +1,6 @@
 /** The documentation of the configuration, as Markdown: the options from the schema, and what an operator needs around them. */
+
+import { ACTIONS } from "../access/actions.js";
 import { FILE_VARIABLE } from "./config.js";
 import { OPTIONS, type Option } from "./options.js";
 
@@ -47,15 +49,41 @@ export FANFARE_API_KEY=$(openssl rand -hex 24)
 fanfare start
 \`\`\`
 
-Publish, from your own servers only, since the key may do everything:
+Publish, from your own servers only, since this key may do everything:
 
 \`\`\`sh
 curl http://127.0.0.1:3030/push/channels/hello/messages -H "Authorization: Bearer $FANFARE_API_KEY" -d '{"data": "Hello, world"}'
 fanfare publish hello '"Hello, world"'      # takes the key from FANFARE_API_KEY, too
 \`\`\`
 
-Whoever reaches the server may subscribe and read the history, as far as the page's origin is allowed; everything else needs an
-API key. There are no log-ins yet: put nothing into channels that not everybody may read.
+Keys that may do less are made with \`fanfare key add shop --channel 'order:*' --action publish\`, listed and revoked while the server runs.
+
+## Who may listen
+
+Without more, whoever reaches the server may subscribe and read the history, as far as the page's origin is allowed. With a secret, users
+log in with tokens, and who has none may do nothing (\`access\` says otherwise):
+
+\`\`\`sh
+export FANFARE_SECRET=$(openssl rand -hex 32)
+fanfare start
+fanfare token --user alice --channel 'order:*'        # a token for createClient({ token }) or getToken
+\`\`\`
+
+A token is a JSON Web Token with \`sub\` (the id of the user), \`exp\`, \`iat\` and \`grants\`, so that every language has a library that makes it:
+
+\`\`\`json
+{"sub": "alice", "iat": 1790000000, "exp": 1790003600, "grants": [{"channels": "order:*", "actions": ["subscribe", "history"]}]}
+\`\`\`
+
+Or ask for one: \`POST {path}/tokens\` with an API key and \`{"user": "alice", "grants": […]}\`. Actions are ${Object.entries(
+  ACTIONS,
+)
+  .map(([name, { meaning }]) => `\`${name}\` (${meaning})`)
+  .join(", ")}; \`*\` is
+all of those on channels. In a pattern \`*\` is one segment, \`**\` one or more at the end, and \`{sub}\` the id of the user: \`user:{sub}:**\`. An id that is no
+segment of a channel name, or begins with \`~\`, stands there as \`~\` and its base64url.
+
+\`fanfare explain subscribe order:42 --token …\` says why a token may do something, or may not.
 
 ## Where options come from
 
@@ -111,7 +139,7 @@ Pages of the same host name may connect. Those of others have to be in \`allowed
 | | |
 |---|---|
 | SIGTERM, SIGINT | tells clients to come back, closes them with 1012, and ends; a second one ends at once |
-| SIGHUP | changes nothing: to take over another configuration, restart |
+| SIGHUP | reads the configuration anew and takes over \`apiKeys\`, \`access\`, \`userGrants\`, \`tokens\` and \`allowedOrigins\`; clients stay, as far as they still may. For everything else, restart |
 | \`{path}/health\` | 200 when it is ready, 503 while it stops |
 | exit code 0, 1, 2 | stopped · failed · called or configured wrongly |
 | file descriptors | one for each connection: \`ulimit -n\`, \`LimitNOFILE=\` of systemd, \`--ulimit nofile=\` of Docker; the log warns when there are too few |

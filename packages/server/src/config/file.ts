@@ -56,9 +56,11 @@ function asked(folder: string, wanted: string): string {
 
 async function read(path: string, name: string): Promise<unknown> {
   if (isBlank(path)) return {};
-  // Most calls have no file, and then need none of this.
-  const { loadConfig } = await import("c12");
   try {
+    // c12 leaves JSON to Node, which would never read it again.
+    if (extname(path) === ".json") return JSON.parse(readFileSync(path, "utf8")) as unknown;
+    // Most calls have no file, and then need none of this.
+    const { loadConfig } = await import("c12");
     const { config } = await loadConfig<Record<string, unknown>>({
       configFile: path,
       configFileRequired: true,
@@ -72,8 +74,8 @@ async function read(path: string, name: string): Promise<unknown> {
       envName: false,
       // As it is: the default leaves out what is null.
       merger: (...sources: unknown[]) => sources.find((source) => source !== undefined) as never,
-      // A copy in a cache would hold its secrets, too.
-      jitiOptions: { fsCache: false },
+      // A copy in a cache would hold its secrets, too; and it is read again when the server is told to.
+      jitiOptions: { fsCache: false, moduleCache: false },
     });
     return config;
   } catch (error) {

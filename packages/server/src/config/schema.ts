@@ -1,12 +1,13 @@
 /** Every option of `fanfare start`: its type, its default, and what it is for. Everything else is made from this. */
 import { isIP } from "node:net";
 import { z } from "zod";
-import { MIN_KEY_LENGTH } from "../access/keys.js";
 import { sameOrigin } from "../access/origins.js";
 import { checkPath } from "../http/path.js";
 import { DEFAULT_LIMITS, type Limits } from "../hub/limits.js";
 import { DEFAULT_RULE, Rules } from "../hub/rules.js";
+import { accessOptions } from "./access-schema.js";
 import { described } from "./description.js";
+import { explain } from "./explain.js";
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
@@ -110,11 +111,11 @@ export const configSchema = z.strictObject({
     text: "Origins whose pages may connect, besides the host that Fanfare is reached by. `null` and `*` are not possible.",
     allowed: "scheme, host and port only, such as https://app.example.com",
   }),
-  apiKeys: described(z.array(z.string().regex(keyForm())).default([]), {
-    text: "Keys with which your servers publish: `Authorization: Bearer <key>`. `fanfare start` needs at least one; several allow to replace one without a pause.",
-    allowed: `at least ${MIN_KEY_LENGTH} visible ASCII characters without commas, such as what openssl rand -hex 24 prints`,
-    secret: true,
-    variable: "FANFARE_API_KEY",
+  ...accessOptions,
+  dataDir: described(z.string().min(1).default("fanfare-data"), {
+    text: "Folder for what has to outlive the process: keys that are made while it runs, and what was revoked. It is made when it is needed.",
+    allowed: "a folder that the server may write to",
+    flag: "folder",
   }),
   rules: described(
     z
@@ -159,27 +160,11 @@ function limit(name: keyof Limits, least: number, text: string, unit?: string) {
   });
 }
 
-function keyForm(): RegExp {
-  return new RegExp(`^[\\x21-\\x2b\\x2d-\\x7e]{${MIN_KEY_LENGTH},}$`);
-}
-
 function isOrigin(origin: string): boolean {
   try {
     sameOrigin([origin]);
     return true;
   } catch {
     return false;
-  }
-}
-
-/** Runs the check that the server itself makes, so that what passes here is never refused there. */
-function explain(context: z.RefinementCtx, check: () => unknown): void {
-  try {
-    check();
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    const remedy = "remedy" in error ? ` ${String(error.remedy)}` : "";
-    const message = `${error.message.replace(/\.?$/, ".")}${remedy}`;
-    context.addIssue({ code: "custom", message, params: { explained: true } });
   }
 }

@@ -1,4 +1,4 @@
-/** Publishes over HTTP, as other servers do. */
+/** Calls a running server over HTTP, as other servers do. */
 import { parseChannelName, quote } from "@fanfare/protocol";
 import { UsageError } from "./arguments.js";
 import { RemoteError } from "./remote.js";
@@ -14,18 +14,34 @@ export interface Publication {
 }
 
 /** @returns the answer: where the message stands. @throws UsageError, FanfareError `invalid_channel`, RemoteError */
-export async function publishOverHttp(publication: Publication): Promise<unknown> {
-  const { apiKey, event, data, key } = publication;
+export function publishOverHttp(publication: Publication): Promise<unknown> {
+  const { url, apiKey, event, data, key } = publication;
   const channel = parseChannelName(publication.channel);
-  const url = `${baseOf(publication.url)}/channels/${encodeURIComponent(channel)}/messages`;
-  const response = await send(url, {
-    method: "POST",
-    body: JSON.stringify({ ...(event !== undefined && { event }), data }),
+  return askOverHttp({
+    url,
+    path: `/channels/${encodeURIComponent(channel)}/messages`,
+    body: { ...(event !== undefined && { event }), data },
     headers: {
-      "Content-Type": "application/json",
       ...(apiKey !== undefined && { Authorization: `Bearer ${headerText(apiKey, "--api-key")}` }),
       ...(key !== undefined && { "Idempotency-Key": headerText(key, "--key") }),
     },
+  });
+}
+
+export interface Question {
+  readonly url: string;
+  /** Below the server's own path. */
+  readonly path: string;
+  readonly body: object;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Posts something, and answers with what the server says. @throws UsageError, RemoteError */
+export async function askOverHttp({ url, path, body, headers }: Question): Promise<unknown> {
+  const response = await send(`${baseOf(url)}${path}`, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: { "Content-Type": "application/json", ...headers },
     // Followed, a redirect would turn the POST into a GET, and could carry the key elsewhere.
     redirect: "manual",
   });

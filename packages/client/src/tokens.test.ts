@@ -1,0 +1,169 @@
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { createClient } from "./client.js";
+import { FakeClock } from "./testing/fake-clock.js";
+import { FakePage, ScriptedServer, settled } from "./testing/scripted-server.js";
+import type { ClientOptions } from "./types.js";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+beforeEach(() => {
+  vi.stubGlobal("reportError", vi.fn());
+  return () => vi.unstubAllGlobals();
+});
+
+/** A client whose page has a new token each time, connected with the first, which is good for an hour. */
+async function connected(options: Pick<ClientOptions, "token" | "getToken"> = {}) {
+  const clock = new FakeClock();
+  const server = new ScriptedServer();
+  const page = new FakePage();
+  let asked = 0;
+  const errors: string[] = [];
+  const client = createClient({
+    url: "http://push.example.com/push",
+    WebSocket: server.WebSocket,
+    clock,
+    page,
+    random: () => 0.5,
+    ...(options.token === undefined && { getToken: () => `t${++asked}` }),
+    ...options,
+  });
+  client.on("error", ({ message }) => errors.push(message));
+  client.connect();
+  const welcome = async (lifeMs: number) => {
+    server.socket.open();
+    await settled();
+    // The server's clock is a day ahead of this machine's.
+    const time = clock.now() + 24 * HOUR;
+    const said = { type: "connected", connection: "c", session: "s", resumed: false, ping: 15 };
+    server.socket.say({ ...said, expires: time + lifeMs, time });
+    server.socket.news();
+  };
+  /** Lets time pass, and the server answer all pings. */
+  const pass = async (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 10_000) {
+      clock.advance(10_000);
+      if (client.state.status === "connected") server.socket.say({ type: "pong" });
+      await settled();
+    }
+  };
+  await welcome(HOUR);
+  const sent = () => server.socket.news().filter(({ type }) => type !== "ping");
+  return { clock, server, page, client, errors, welcome, pass, sent, asked: () => asked };
+}
+
+describe("a token that expires", () => {
+  test("is replaced a minute before, on the connection that there is", async () => {
+    const { pass, sent, server, asked, clock } = await connected();
+    await pass(HOUR - MINUTE - 10_000);
+    expect([asked(), sent()]).toEqual([1, []]);
+    await pass(10_000);
+    expect(sent()).toEqual([{ type: "token", token: "t2" }]);
+    const time = clock.now();
+    server.socket.say({ type: "token", time, expires: time + 20_000 });
+    await pass(10_000);
+    expect(sent()).toEqual([]);
+    // Of a short life, the last quarter.
+    await pass(10_000);
+    expect(sent()).toEqual([{ type: "token", token: "t3" }]);
+    expect(server.sockets).toHaveLength(1);
+  });
+
+  test("is replaced at once when the page wakes up, and only once", async () => {
+    const { page, sent, clock, asked, server } = await connected();
+    // The timers of the machine have not noticed yet.
+    vi.spyOn(clock, "now").mockReturnValue(clock.now() + 2 * HOUR);
+    page.fire("visible");
+    page.fire("online");
+    await settled();
+    expect(sent()).toEqual([{ type: "token", token: "t2" }]);
+    expect([asked(), server.sockets.length]).toEqual([2, 1]);
+  });
+
+  test("ends no page: when the server closed meanwhile, a new one is fetched before the client rejoins", async () => {
+    const { clock, server, client, asked, errors } = await connected();
+    clock.sleep(8 * HOUR);
+    server.socket.lose(4401, "the token expired");
+    expect(client.state).toMatchObject({ status: "reconnecting", why: "the token expired" });
+    clock.advance(250);
+    server.socket.open();
+    await settled();
+    expect(server.socket.sent).toEqual([{ type: "connect", session: "s", token: `t${asked()}` }]);
+    expect(errors).toEqual([]);
+  });
+
+  test("ends the page when what is fetched is refused, too", async () => {
+    const { server, client, clock } = await connected();
+    server.socket.lose(4401, "revoked");
+    clock.advance(250);
+    server.socket.open();
+    await settled();
+    server.socket.lose(4401, "still revoked");
+    expect(client.state).toMatchObject({ status: "closed", code: 4401, why: "still revoked" });
+  });
+
+  test("ends the page when there is no other", async () => {
+    const { server, client } = await connected({ token: "t" });
+    server.socket.lose(4401, "the token expired");
+    expect(client.state).toMatchObject({ status: "closed", code: 4401 });
+  });
+
+  test("is asked for again, less and less often, while the page has none", async () => {
+    let asked = 0;
+    const { pass, sent, errors } = await connected({
+      getToken: () => {
+        if (++asked === 1 || asked > 4) return `t${asked}`;
+        throw new Error("offline");
+      },
+    });
+    await pass(HOUR - 10_000);
+    expect(errors).toEqual(["offline", "offline", "offline"]);
+    expect(sent()).toEqual([{ type: "token", token: "t5" }]);
+  });
+
+  test("belongs to its connection: what comes after that was lost serves the next connect only", async () => {
+    const answers: ((token: string) => void)[] = [];
+    const first = Promise.resolve("t1");
+    let asked = 0;
+    const { pass, server, clock } = await connected({
+      getToken: () => (asked++ === 0 ? first : new Promise((done) => answers.push(done))),
+    });
+    await pass(HOUR - MINUTE);
+    const old = server.socket;
+    old.lose();
+    clock.advance(MINUTE / 2);
+    server.socket.open();
+    answers[0]?.("t2");
+    await settled();
+    expect(old.sent.filter(({ type }) => type === "token")).toEqual([]);
+    expect(server.socket.sent).toEqual([{ type: "connect", session: "s", token: "t2" }]);
+    expect(answers).toHaveLength(1);
+  });
+
+  test("leaves no timer behind when the page closes the connection", async () => {
+    const { client, clock } = await connected();
+    client.close();
+    expect(clock.pending).toBe(0);
+  });
+});
+
+test.each(["", undefined, null])("a page that has no token (%j) is never nobody", async (token) => {
+  const clock = new FakeClock();
+  const server = new ScriptedServer();
+  const getToken = () => token as string;
+  const client = createClient({
+    url: "http://x/push",
+    WebSocket: server.WebSocket,
+    clock,
+    page: new FakePage(),
+    getToken,
+  });
+  const errors: string[] = [];
+  client.on("error", ({ message }) => errors.push(message));
+  client.connect();
+  server.socket.open();
+  await settled();
+  expect(server.socket.sent).toEqual([]);
+  expect(errors).toEqual(["getToken gave no token"]);
+  expect(client.state.status).toBe("reconnecting");
+});

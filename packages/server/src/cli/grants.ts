@@ -1,0 +1,35 @@
+/** Grants on the command line: `--channel 'order:*' --action subscribe,history`. */
+import { checkedGrants, type Grant } from "../access/grants.js";
+
+export const grantArguments = {
+  channel: {
+    type: "string",
+    description: "Pattern of channels, such as 'order:*'; can be given several times",
+    valueHint: "pattern",
+  },
+  action: {
+    type: "string",
+    description: "What is allowed there, separated by commas",
+    valueHint: "actions",
+  },
+} as const;
+
+/**
+ * @param raw the arguments as they were given, since a flag may be there several times
+ * @param user whom `{sub}` stands for
+ * @throws FanfareError `invalid_grants`
+ */
+export function grantsIn(raw: readonly string[], action: string, user: string | null): readonly Grant[] {
+  const actions = action.split(",").map((each) => each.trim());
+  return checkedGrants(
+    valuesOf(raw, "--channel").map((channels) => ({ channels, actions })),
+    user,
+  );
+}
+
+function valuesOf(raw: readonly string[], flag: string): string[] {
+  return raw.flatMap((argument, index) => {
+    if (argument === flag) return [raw[index + 1] ?? ""];
+    return argument.startsWith(`${flag}=`) ? [argument.slice(flag.length + 1)] : [];
+  });
+}

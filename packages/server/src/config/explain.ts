@@ -1,0 +1,14 @@
+/** Checks of the server itself, as part of a schema. */
+import type { z } from "zod";
+
+/** Runs the check that the server itself makes, so that what passes here is never refused there. */
+export function explain(context: z.RefinementCtx, check: () => unknown): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const remedy = "remedy" in error ? ` ${String(error.remedy)}` : "";
+    const message = `${error.message.replace(/\.?$/, ".")}${remedy}`;
+    context.addIssue({ code: "custom", message, params: { explained: true } });
+  }
+}
