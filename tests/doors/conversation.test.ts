@@ -426,7 +426,10 @@ describe("publishing", () => {
     const { url } = await serve();
     const client = await Client.connect(url);
     client.say({ type: "publish", id: 1, channel: "a", data: 1 });
-    expect(await client.closed).toEqual({ code: 4403, reason: "may not publish on a" });
+    expect(await client.closed).toEqual({
+      code: 4403,
+      reason: expect.stringContaining("may not publish on a"),
+    });
   });
 });
 

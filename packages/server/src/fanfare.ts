@@ -12,7 +12,6 @@ import {
 import { Access } from "./access/access.js";
 import { FileStore } from "./access/file-store.js";
 import { type CheckOrigin, loopbackOnly, sameOrigin } from "./access/origins.js";
-import { authorize } from "./access/policy.js";
 import { type AccessOptions, accessSettings } from "./access/settings.js";
 import type { SignedToken, TokenRequest } from "./access/sign.js";
 import { MemoryStore } from "./access/store.js";
@@ -202,7 +201,7 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const door = new WebSocketDoor({
     hub,
     sessions,
-    authorize: (_, action, channel) => authorize(access.nobody, action, channel),
+    access,
     checkOrigin,
     log,
   });

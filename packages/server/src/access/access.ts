@@ -7,7 +7,7 @@ import type { Clock, Random } from "../clock.js";
 import type { Engine } from "../engine/engine.js";
 import type { Log } from "../log.js";
 import { type Credentials, notLoggedIn } from "./credentials.js";
-import { type Grant, Grants, grantsOf, userProblem } from "./grants.js";
+import { ALL_GRANTS, type Grant, Grants, grantsOf, userProblem } from "./grants.js";
 import { Keys, newKey, type StoredKey } from "./keys.js";
 import type { KeyHolder, Nobody, Principal, User } from "./principal.js";
 import { Revocations, type Revoked, withRevoked } from "./revocations.js";
@@ -98,7 +98,9 @@ export class Access {
     if (holder) return holder;
     if (token !== undefined && acceptsTokens(this.#settings.tokens)) return this.#verify(token);
     if (this.#settings.authorize && credentials.request) return this.#ask(credentials);
-    if (token === undefined) return this.#nobody;
+    // Where everybody may do everything, and nobody is known, a page works with its token as without.
+    const open = this.#settings.anonymous === ALL_GRANTS && !this.canLogIn;
+    if (token === undefined || open) return this.#nobody;
     throw notLoggedIn("the API key is not known");
   }
 

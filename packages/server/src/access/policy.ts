@@ -1,7 +1,7 @@
 /** The decision: who may do what. Every door and the HTTP API ask here, and nowhere else. */
 import { type ChannelName, FanfareError } from "@fanfare/protocol";
 import { ACTIONS, type Action } from "./actions.js";
-import { type Grant, NO_GRANTS } from "./grants.js";
+import type { Grant } from "./grants.js";
 import type { Principal } from "./principal.js";
 
 /** The channel `null` is the server as a whole. */
@@ -84,13 +84,4 @@ function nameOf(principal: Principal): string {
     case "user":
       return "this user";
   }
-}
-
-/** What the door asks until it knows its principals. */
-export type Authorize = (principal: Principal, action: Action, channel: ChannelName | null) => boolean;
-export type { Action } from "./actions.js";
-export const NOBODY: Principal = { kind: "nobody", grants: NO_GRANTS };
-export function refusal(action: Action, channel: ChannelName | null): FanfareError {
-  const { why, remedy } = explain(NOBODY, action, channel);
-  return new FanfareError("forbidden", why, { remedy });
 }

@@ -87,7 +87,7 @@ export function accessRoutes({ access, allow, log }: HttpContext): Route[] {
       async handle(c) {
         const principal = c.get("principal");
         const wanted = check(wantedSchema, await readJson(c, MAX_BYTES), "body");
-        if (principal.kind !== "key") throw keyWanted(access.canLogIn);
+        if (principal.kind !== "key") throw keyWanted(principal.kind === "nobody" && access.canLogIn);
         const grants = checkedGrants(wanted.grants, checkedUser(wanted.user));
         checkHandsOut(principal, { user: wanted.user, grants });
         const { expiresInSeconds } = wanted;
@@ -204,9 +204,9 @@ function checkedUser(id: string | undefined): string {
   });
 }
 
-function keyWanted(canLogIn: boolean): FanfareError {
+function keyWanted(couldLogIn: boolean): FanfareError {
   return new FanfareError(
-    canLogIn ? "not_logged_in" : "forbidden",
+    couldLogIn ? "not_logged_in" : "forbidden",
     "tokens are made for callers with an API key",
     {
       remedy: "Send the header `Authorization: Bearer <key>` with an API key that has the action token.",

@@ -37,7 +37,14 @@ export function nextStep(subscription: Subscription, now: number, cache: PageCac
   subscription.read = null;
   if (request) {
     const { since } = request;
-    if (!since) return answer(subscription, window, { cursor, recovered: false });
+    if (!since) {
+      const start: Start = { cursor, recovered: false };
+      return answer(
+        subscription,
+        window,
+        request.withheld ? { ...start, reason: "not_allowed_history" } : start,
+      );
+    }
     if (window.covers(since)) return answer(subscription, window, { cursor: since, recovered: true });
     return { kind: "read", after: since };
   }

@@ -59,6 +59,8 @@ export class Connection {
   session: string | null = null;
   /** Who publishes through it: the first connection of its session. */
   publisher: string;
+  /** Whose session it is; nobody else can resume it. */
+  owner = "";
   /** When it came in: milliseconds since 1970. */
   readonly since: number;
   readonly #host: ConnectionHost;
@@ -123,6 +125,21 @@ export class Connection {
       this.refuse(name, request, new FanfareError("not_subscribed", message));
     }
     this.#answerLazily((encoding) => encoding.done(id));
+  }
+
+  /**
+   * Ends a subscription that the client may not have any more; does nothing when there is none.
+   *
+   * @param error the answer to the request, if it has not been answered yet
+   * @param told what the client is told otherwise; after it no frame of the channel is written
+   */
+  revoke(name: ChannelName, error: FanfareError, told: Uint8Array): void {
+    const subscription = this.subscriptions.get(name);
+    if (!subscription) return;
+    const { request } = subscription;
+    this.#drop(subscription);
+    if (request) this.refuse(name, request, error);
+    else this.answer(told);
   }
 
   /** The engine could not be asked to listen to the channel. */

@@ -1,5 +1,12 @@
 /** Rules: what holds for the channels that a pattern matches. */
-import { bySpecificity, matches, type Pattern, parsePattern } from "@fanfare/protocol";
+import {
+  bySpecificity,
+  type ChannelName,
+  matches,
+  type Pattern,
+  parseChannelName,
+  parsePattern,
+} from "@fanfare/protocol";
 import type { Retention } from "../engine/engine.js";
 
 /** What holds for a channel. */
@@ -57,7 +64,7 @@ export class RuleError extends Error {
 export class Rules {
   readonly #rules: readonly { readonly pattern: Pattern; readonly rule: Rule }[];
   /** The channels that every connection is subscribed to. */
-  readonly auto: readonly string[];
+  readonly auto: readonly ChannelName[];
 
   /** @throws RuleError, FanfareError `invalid_pattern` */
   constructor(options: readonly RuleOptions[] = []) {
@@ -71,7 +78,7 @@ export class Rules {
       seen.add(pattern.text);
     }
     this.#rules = rules;
-    this.auto = rules.filter(({ rule }) => rule.auto).map(({ pattern }) => pattern.text);
+    this.auto = rules.filter(({ rule }) => rule.auto).map(({ pattern }) => parseChannelName(pattern.text));
   }
 
   of(channel: string): Rule {

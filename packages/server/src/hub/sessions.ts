@@ -12,6 +12,8 @@ const END_TOPIC = "connection.resumed";
 
 /** What goes on in the next connection. */
 export interface ResumedSession {
+  /** Whose it is, in the words of whoever lets clients in. */
+  readonly owner: string;
   /** Who publishes: idempotency keys stay its own. */
   readonly publisher: string;
 }
@@ -37,8 +39,13 @@ export class Sessions {
     });
   }
 
-  /** A new session for a connection, going on from an earlier one or not; answers with the secret, 128 bits. */
-  begin(connection: Connection, resumed: ResumedSession | null): string {
+  /**
+   * A new session for a connection, going on from an earlier one or not; answers with the secret, 128 bits.
+   *
+   * @param owner whose it is
+   */
+  begin(connection: Connection, resumed: ResumedSession | null, owner: string): string {
+    connection.owner = owner;
     const secret = Buffer.from(this.#hub.random.bytes(16)).toString("base64url");
     connection.session = hash("sha256", secret, "base64url");
     connection.publisher = resumed?.publisher ?? connection.id;
@@ -61,14 +68,20 @@ export class Sessions {
   }
 
   /**
-   * Takes over the session with this secret; a connection that still holds it is ended. `null` when there is none.
+   * Takes over the session with this secret; a connection that still holds it is ended. `null` when there is none, or when it is
+   * somebody else's: then it stays as it was.
    *
    * @throws FanfareError `unavailable`
    */
-  async resume(secret: string): Promise<ResumedSession | null> {
-    const json = await this.#hub.engine.takeSession(hash("sha256", secret, "base64url"));
+  async resume(secret: string, owner: string): Promise<ResumedSession | null> {
+    const key = hash("sha256", secret, "base64url");
+    const json = await this.#hub.engine.takeSession(key);
     if (json === null) return null;
     const session = JSON.parse(json) as StoredSession;
+    if (session.owner !== owner) {
+      await this.#hub.engine.putSession(key, json, this.#ttlMs);
+      return null;
+    }
     const here = this.#hub.connections.get(session.connection);
     if (here) here.subscriber.end("resumed_elsewhere");
     else await this.#hub.engine.signal(END_TOPIC, JSON.stringify(session.connection));
@@ -80,8 +93,8 @@ export class Sessions {
   }
 
   /** A session that could not be kept cannot be resumed, which the client is told then; nothing else is lost. */
-  async #put(session: string, { id, publisher }: Connection, ttlMs: number): Promise<void> {
-    const stored: StoredSession = { connection: id, publisher };
+  async #put(session: string, { id, publisher, owner }: Connection, ttlMs: number): Promise<void> {
+    const stored: StoredSession = { connection: id, publisher, owner };
     await this.#hub.engine.putSession(session, JSON.stringify(stored), ttlMs).catch(ignore);
   }
 }

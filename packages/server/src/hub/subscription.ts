@@ -9,6 +9,8 @@ export interface SubscribeRequest {
   /** Comes back in the answer; absent where the server subscribes by itself. */
   readonly request: number | undefined;
   readonly since: Position | undefined;
+  /** A position was given, but whoever asks may not read the history: delivery starts at the head. */
+  readonly withheld?: boolean;
   /** The batch of subscribes that it belongs to. */
   readonly batch?: Batch;
 }

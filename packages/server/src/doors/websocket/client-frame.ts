@@ -37,6 +37,7 @@ const schemas = {
     data: z.unknown(),
     key: z.string().optional(),
   }),
+  token: z.object({ type: z.literal("token"), token: z.string() }),
   ping: z.object({ type: z.literal("ping") }),
 } as const;
 
@@ -73,6 +74,7 @@ function schemaOf(type: unknown, value: object) {
     case "connect":
     case "unsubscribe":
     case "publish":
+    case "token":
     case "ping":
       return schemas[type];
     default:

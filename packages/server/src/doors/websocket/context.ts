@@ -1,6 +1,6 @@
 /** What the parts of the WebSocket door share. */
+import type { Access } from "../../access/access.js";
 import type { CheckOrigin } from "../../access/origins.js";
-import type { Authorize } from "../../access/policy.js";
 import type { Hub } from "../../hub/hub.js";
 import type { Sessions } from "../../hub/sessions.js";
 import type { Log } from "../../log.js";
@@ -9,7 +9,7 @@ import type { TimingWheel } from "../timing-wheel.js";
 export interface DoorOptions {
   readonly hub: Hub;
   readonly sessions: Sessions;
-  readonly authorize: Authorize;
+  readonly access: Access;
   readonly checkOrigin: CheckOrigin;
   readonly log: Log;
 }
@@ -17,6 +17,8 @@ export interface DoorOptions {
 /** A client whom the door can send away. */
 export interface Leaving {
   goodbye(retryAfter: number): void;
+  /** Keys, tokens or grants have changed: it may have to go, or to hear less. */
+  accessChanged(): void;
   destroy(): void;
 }
 

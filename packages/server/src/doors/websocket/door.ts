@@ -2,8 +2,9 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { FanfareError } from "@fanfare/protocol";
+import type { Access } from "../../access/access.js";
+import type { AccessRequest } from "../../access/credentials.js";
 import type { CheckOrigin } from "../../access/origins.js";
-import type { Authorize } from "../../access/policy.js";
 import type { Hub } from "../../hub/hub.js";
 import type { Sessions } from "../../hub/sessions.js";
 import type { Log } from "../../log.js";
@@ -24,7 +25,7 @@ const GOODBYES_PER_SECOND = 5000;
 export class WebSocketDoor implements DoorContext {
   readonly hub: Hub;
   readonly sessions: Sessions;
-  readonly authorize: Authorize;
+  readonly access: Access;
   readonly checkOrigin: CheckOrigin;
   readonly log: Log;
   readonly wheel: TimingWheel;
@@ -36,7 +37,10 @@ export class WebSocketDoor implements DoorContext {
   constructor(options: DoorOptions) {
     this.hub = options.hub;
     this.sessions = options.sessions;
-    this.authorize = options.authorize;
+    this.access = options.access;
+    this.access.onChange(() => {
+      for (const peer of this.#peers) peer.accessChanged();
+    });
     this.checkOrigin = options.checkOrigin;
     this.log = options.log;
     this.wheel = new TimingWheel(options.hub.clock);
@@ -62,7 +66,7 @@ export class WebSocketDoor implements DoorContext {
       return;
     }
     socket.write(answer, "latin1");
-    this.#peers.add(new WebSocketPeer(socket, head, this));
+    this.#peers.add(new WebSocketPeer(socket, head, this, this.#requestOf(request)));
   }
 
   gone(peer: Leaving): void {
@@ -105,6 +109,12 @@ export class WebSocketDoor implements DoorContext {
     this.wheel.stop();
   }
 
+  /** What is kept of the request, where somebody looks at it when the client says who it is. */
+  #requestOf({ url = "", headers }: IncomingMessage): (() => AccessRequest) | undefined {
+    if (!this.access.looksAtRequests) return undefined;
+    return () => ({ url, headers: new Headers(pairsOf(headers)) });
+  }
+
   /** @throws FanfareError */
   #admit({ headers }: IncomingMessage): void {
     if (this.#closing) throw new FanfareError("unavailable", "the server stops", { retryAfter: 1 });
@@ -116,4 +126,10 @@ export class WebSocketDoor implements DoorContext {
       });
     }
   }
+}
+
+function pairsOf(headers: IncomingMessage["headers"]): [string, string][] {
+  return Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, Array.isArray(value) ? value.join(", ") : value]],
+  );
 }

@@ -7,7 +7,9 @@ import type {
   GoodbyeFrame,
   OkFrame,
   PongFrame,
+  RenewedFrame,
   SubscribedFrame,
+  UnsubscribedFrame,
 } from "@fanfare/protocol";
 import type { Message } from "../../engine/engine.js";
 import type { Encoding } from "../../hub/subscriber.js";
@@ -15,6 +17,8 @@ import { textFrame } from "./frame.js";
 
 type AnswerFrame =
   | ConnectedFrame
+  | RenewedFrame
+  | UnsubscribedFrame
   | SubscribedFrame
   | GapFrame
   | OkFrame

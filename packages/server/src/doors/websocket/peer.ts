@@ -5,14 +5,17 @@
 
 import type { Socket } from "node:net";
 import { CLOSE, type ClientFrame, type CloseCode, type ConnectFrame, FanfareError } from "@fanfare/protocol";
+import type { AccessRequest } from "../../access/credentials.js";
+import { ownerOf } from "../../access/principal.js";
+import type { Visited } from "../../access/visit.js";
 import type { Connection } from "../../hub/connection.js";
-import type { ResumedSession } from "../../hub/sessions.js";
 import type { EndReason, Subscriber } from "../../hub/subscriber.js";
 import type { Watched } from "../timing-wheel.js";
 import { MalformedFrameError, parseClientFrame } from "./client-frame.js";
 import { ClientSocket, type ClientSocketEvents } from "./client-socket.js";
 import type { DoorContext } from "./context.js";
 import { encodeFrame, webSocketEncoding } from "./encoding.js";
+import { type Greeted, greet, Identity, refusalOf } from "./identity.js";
 import { Liveness } from "./liveness.js";
 import { type Requester, Requests } from "./requests.js";
 
@@ -26,18 +29,21 @@ const MAX_UNACKNOWLEDGED = 256 * 1024;
 /** Close codes of a client that left on purpose; 1005 is a close frame without a code. */
 const CLEAN = new Set([1000, 1001, 1005]);
 
-export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, Requester {
+export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, Requester, Visited {
   readonly encoding = webSocketEncoding;
   readonly #socket: ClientSocket;
   readonly #door: DoorContext;
   readonly #liveness: Liveness;
   readonly #remote: string;
+  readonly #request: (() => AccessRequest) | undefined;
   #connection: Connection | null = null;
+  #identity: Identity | null = null;
   #requests: Requests | null = null;
   /** Frames that had been read already when reading stopped: what is left of one read of the socket. */
   readonly #held: Buffer[] = [];
   // Why nothing is read from the client:
-  #resuming = false;
+  /** It is being found out who the client is, and which session it has. */
+  #asking = false;
   #answersWait = false;
   /** Bytes of the publishes that the engine has not acknowledged. */
   #unacknowledged = 0;
@@ -48,8 +54,10 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
   readonly #connectBy: number;
   #closeBy = 0;
 
-  constructor(socket: Socket, head: Buffer, door: DoorContext) {
+  /** @param request what the client came with, where somebody looks at it */
+  constructor(socket: Socket, head: Buffer, door: DoorContext, request?: () => AccessRequest) {
     this.#door = door;
+    this.#request = request;
     this.#remote = socket.remoteAddress ?? "unknown";
     this.#liveness = new Liveness(door.wheel, door.hub.random);
     this.#connectBy = door.wheel.exactly() + CONNECT_WITHIN_MS;
@@ -190,7 +198,7 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
   check(now: number): number | null {
     if (this.#gone) return null;
     if (this.#closing) return this.#checkClosing(now);
-    if (!this.#connection && !this.#resuming && now >= this.#connectBy) {
+    if (!this.#connection && !this.#asking && now >= this.#connectBy) {
       this.close(CLOSE.connectTimeout, `no connect frame within ${CONNECT_WITHIN_MS / 1000} seconds`);
       return null;
     }
@@ -205,7 +213,7 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
     }
     if (ping) this.#socket.ping();
     if (due && this.#connection) this.#door.sessions.renew(this.#connection);
-    const connectBy = this.#connection || this.#resuming ? Number.POSITIVE_INFINITY : this.#connectBy;
+    const connectBy = this.#connection || this.#asking ? Number.POSITIVE_INFINITY : this.#connectBy;
     return Math.min(lookAt, connectBy) - now;
   }
 
@@ -232,7 +240,7 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
   // ---- reading
 
   get #stopped(): boolean {
-    return this.#resuming || this.#answersWait || this.#unacknowledged >= MAX_UNACKNOWLEDGED;
+    return this.#asking || this.#answersWait || this.#unacknowledged >= MAX_UNACKNOWLEDGED;
   }
 
   #stopReading(): void {
@@ -273,23 +281,17 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
   }
 
   #connect(frame: ConnectFrame): void {
-    if (frame.session === undefined) {
-      this.#connected(frame, null);
-      return;
+    try {
+      const greeted = greet(this.#door, frame, this.#request);
+      if (greeted instanceof Promise) {
+        this.#await(greeted.then((answer) => this.#connected(frame, answer)));
+      } else this.#connected(frame, greeted);
+    } catch (error) {
+      this.#refuse(error);
     }
-    this.#resuming = true;
-    this.#stopReading();
-    this.#door.sessions
-      .resume(frame.session)
-      .catch((error: unknown) => {
-        this.#door.log.warn({ err: error }, "a session could not be looked up");
-        return null;
-      })
-      .then((resumed) => this.#connected(frame, resumed))
-      .catch((error: unknown) => this.failedInside(error));
   }
 
-  #connected(frame: ConnectFrame, resumed: ResumedSession | null): void {
+  #connected(frame: ConnectFrame, { principal, resumed }: Greeted): void {
     if (this.#closing || this.#gone) return;
     const { hub, sessions } = this.#door;
     let connection: Connection;
@@ -300,8 +302,10 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
       return;
     }
     this.#connection = connection;
-    const session = sessions.begin(connection, resumed);
-    const requests = new Requests(connection, this.#door, this);
+    const session = sessions.begin(connection, resumed, ownerOf(principal));
+    const identity = new Identity(principal, connection, this.#door, this);
+    this.#identity = identity;
+    const requests = new Requests(connection, identity.visit, this.#door, this);
     this.#requests = requests;
     connection.answer(
       encodeFrame({
@@ -309,17 +313,58 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
         connection: connection.id,
         session,
         resumed: resumed !== null,
+        ...(principal.kind === "user" && { user: principal.user }),
         ping: CLIENT_PING_SECONDS,
+        ...identity.expiry,
       }),
     );
     for (const channel of hub.rules.auto) {
+      if (!identity.visit.may("subscribe", channel)) continue;
       const since = frame.since?.find((each) => each.channel === channel);
       requests.subscribe(channel, { request: undefined, since });
     }
-    if (this.#resuming) {
-      this.#resuming = false;
-      this.#readAgain();
+    // It may have been revoked while it was looked at.
+    if (principal.kind !== "nobody") identity.changed();
+  }
+
+  // ---- who it is
+
+  renew(token: string): void {
+    if (this.#identity) this.#await(this.#identity.renew(token));
+  }
+
+  accessChanged(): void {
+    this.#identity?.changed();
+  }
+
+  expelled({ code, message }: FanfareError): void {
+    const who = this.#identity?.name;
+    this.#door.log.info({ code, remote: this.#remote, who }, `client sent away: ${message}`);
+    // Whoever comes back has to be let in anew.
+    this.#leave(true);
+    this.close(CLOSE.notLoggedIn, message);
+  }
+
+  /** Reads nothing until it is known who the client is: what follows is done as that one. */
+  #await(known: Promise<void>): void {
+    this.#asking = true;
+    this.#stopReading();
+    known
+      .then(() => {
+        this.#asking = false;
+        this.#readAgain();
+      })
+      .catch((error: unknown) => this.#refuse(error));
+  }
+
+  #refuse(error: unknown): void {
+    if (!(error instanceof FanfareError)) {
+      this.failedInside(error);
+      return;
     }
+    const { code, message } = error;
+    this.#door.log.warn({ code, remote: this.#remote }, `log-in refused: ${message}`);
+    this.close(refusalOf(error), message);
   }
 
   #malformed(reason: string): void {
@@ -327,6 +372,7 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
   }
 
   #leave(clean: boolean): void {
+    this.#identity?.visit.end();
     const connection = this.#connection;
     if (!connection || connection.ended) {
       if (connection?.session) this.#door.sessions.end(connection, clean);

@@ -1,6 +1,5 @@
 /** What a connected client asks for: each request goes to the hub, and each answer back. */
 import {
-  type ChannelName,
   CLOSE,
   type ClientFrame,
   type CloseCode,
@@ -9,7 +8,8 @@ import {
   parseChannelName,
   type SubscribeItem,
 } from "@fanfare/protocol";
-import { type Action, NOBODY, refusal } from "../../access/policy.js";
+import { publisherOf } from "../../access/principal.js";
+import type { Visit } from "../../access/visit.js";
 import type { Connection } from "../../hub/connection.js";
 import type { SubscribeRequest } from "../../hub/subscription.js";
 import { MalformedFrameError } from "./client-frame.js";
@@ -18,6 +18,8 @@ import { encodeFrame, errorFrame, PONG_FRAME } from "./encoding.js";
 
 /** What requests need of the peer that sends them. */
 export interface Requester {
+  /** Goes on with a new token. */
+  renew(token: string): void;
   close(code: CloseCode, reason: string): void;
   /** An error of ours, not of the client. */
   failedInside(error: unknown): void;
@@ -27,11 +29,13 @@ export interface Requester {
 
 export class Requests {
   readonly #connection: Connection;
+  readonly #visit: Visit;
   readonly #door: DoorContext;
   readonly #requester: Requester;
 
-  constructor(connection: Connection, door: DoorContext, requester: Requester) {
+  constructor(connection: Connection, visit: Visit, door: DoorContext, requester: Requester) {
     this.#connection = connection;
+    this.#visit = visit;
     this.#door = door;
     this.#requester = requester;
   }
@@ -57,6 +61,9 @@ export class Requests {
       case "unsubscribe":
         this.#unsubscribe(frame.channel, frame.id);
         return;
+      case "token":
+        this.#requester.renew(frame.token);
+        return;
       case "publish":
         void this.#publish(frame, length);
     }
@@ -66,10 +73,15 @@ export class Requests {
     const connection = this.#connection;
     try {
       const channel = parseChannelName(text);
-      this.#authorize("subscribe", channel);
-      connection.subscribe(channel, request);
+      this.#visit.allow("subscribe", channel);
+      const withheld = request.since !== undefined && !this.#visit.may("history", channel);
+      connection.subscribe(channel, withheld ? { ...request, since: undefined, withheld } : request);
     } catch (error) {
       if (!(error instanceof FanfareError)) throw error;
+      if (error.code === "forbidden" && this.#visit.refused(this.#door.hub.clock)) {
+        this.#requester.close(CLOSE.notAllowed, "refused too often in a minute");
+        return;
+      }
       // Encoded now, unlike a refusal of the hub: the text may be as long as a frame, and has to count as what it is.
       connection.answer(encodeFrame(errorFrame(error, request.request, text)));
       if (request.batch) connection.answered(request.batch);
@@ -96,12 +108,12 @@ export class Requests {
     requester.publishing(length);
     try {
       const channel = parseChannelName(text);
-      this.#authorize("publish", channel);
+      this.#visit.allow("publish", channel);
       const { epoch, offset } = await this.#door.hub.publish(channel, {
         data,
         event,
         key,
-        principal: `session ${connection.publisher}`,
+        ...publisherOf(this.#visit.principal, `session ${connection.publisher}`),
       });
       connection.answer(encodeFrame({ type: "ok", id, channel, epoch, offset }));
     } catch (error) {
@@ -112,11 +124,5 @@ export class Requests {
     } finally {
       requester.publishing(-length);
     }
-  }
-
-  /** @throws FanfareError `forbidden` */
-  #authorize(action: Action, channel: ChannelName): void {
-    if (this.#door.authorize(NOBODY, action, channel)) return;
-    throw refusal(action, channel);
   }
 }

@@ -1,0 +1,103 @@
+/** Who a client is: from its `connect` frame on, until its token has expired or was taken back. Tells it what has changed. */
+import {
+  CLOSE,
+  type CloseCode,
+  type ConnectFrame,
+  type Expiry,
+  FanfareError,
+  quote,
+} from "@fanfare/protocol";
+import { type AccessRequest, notLoggedIn } from "../../access/credentials.js";
+import { ownerOf, type Principal } from "../../access/principal.js";
+import { Visit, type Visited } from "../../access/visit.js";
+import type { Connection } from "../../hub/connection.js";
+import type { ResumedSession } from "../../hub/sessions.js";
+import type { DoorContext } from "./context.js";
+import { encodeFrame } from "./encoding.js";
+
+/** What a `connect` frame stands for. */
+export interface Greeted {
+  readonly principal: Principal;
+  readonly resumed: ResumedSession | null;
+}
+
+/** @param request what the client came with, where somebody looks at it */
+export function greet(
+  { access, sessions, log }: DoorContext,
+  { token, csrf, session }: ConnectFrame,
+  request: (() => AccessRequest) | undefined,
+): Greeted | Promise<Greeted> {
+  const principal = access.authenticate({ token, csrf, ...(request && { request }) });
+  if (session === undefined && !(principal instanceof Promise)) return { principal, resumed: null };
+  return resume(principal);
+
+  async function resume(asking: Principal | Promise<Principal>): Promise<Greeted> {
+    const found = await asking;
+    if (session === undefined) return { principal: found, resumed: null };
+    // A session that cannot be had is none: the client is told, and begins anew.
+    const resumed = await sessions.resume(session, ownerOf(found)).catch((error: unknown) => {
+      log.warn({ err: error }, "a session could not be looked up");
+      return null;
+    });
+    return { principal: found, resumed };
+  }
+}
+
+/** How a connection is closed where it was not to be found out who the client is. */
+export function refusalOf({ code }: FanfareError): CloseCode {
+  return code === "not_logged_in" ? CLOSE.notLoggedIn : CLOSE.tryAgainLater;
+}
+
+export class Identity {
+  readonly visit: Visit;
+  readonly #connection: Connection;
+  readonly #door: DoorContext;
+  readonly #visited: Visited;
+
+  constructor(principal: Principal, connection: Connection, door: DoorContext, visited: Visited) {
+    this.visit = new Visit(door.access, principal);
+    this.#connection = connection;
+    this.#door = door;
+    this.#visited = visited;
+    this.#watch();
+  }
+
+  /** For the log: no secret, and nothing that a terminal obeys. */
+  get name(): string {
+    return quote(ownerOf(this.visit.principal), 100);
+  }
+
+  get expiry(): Expiry {
+    const { expires } = this.visit;
+    return expires === null ? {} : { expires, time: this.#door.hub.clock.now() };
+  }
+
+  /** Goes on with a new token of the same user. @throws FanfareError `not_logged_in`, `unavailable` */
+  async renew(token: string): Promise<void> {
+    await this.visit.renew(token);
+    if (this.#connection.ended) return;
+    this.#connection.answer(encodeFrame({ type: "token", ...this.expiry }));
+    this.#watch();
+    this.changed();
+  }
+
+  /** Keys, tokens or grants have changed: looks whether it may stay, and what it may still hear. */
+  changed(): void {
+    const { visit } = this;
+    const connection = this.#connection;
+    if (connection.ended) return;
+    if (!visit.refresh()) {
+      this.#visited.expelled(notLoggedIn("the key or token was revoked, or the user logged out"));
+      return;
+    }
+    for (const channel of connection.subscriptions.keys()) {
+      if (visit.may("subscribe", channel)) continue;
+      const error = new FanfareError("forbidden", `the grant for ${channel} was taken away`);
+      connection.revoke(channel, error, encodeFrame({ type: "unsubscribed", channel, code: error.code }));
+    }
+  }
+
+  #watch(): void {
+    this.visit.watch(this.#door.wheel, this.#door.hub.clock, this.#visited);
+  }
+}

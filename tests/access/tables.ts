@@ -1,0 +1,178 @@
+/**
+ * Who, where and how: the tables over which access is tested. A new principal, action, door or HTTP call adds a row here, and is
+ * tested against all others.
+ */
+import { ACTIONS, type Action } from "../../packages/server/src/access/actions.js";
+import { type Grant, signToken } from "../../packages/server/src/index.js";
+import { Client } from "../doors/client.js";
+
+export const SECRET = "the-secret-of-the-tests-0123456789abcdef";
+
+export interface Row {
+  readonly name: string;
+  /** What may be done, with `{sub}` filled in. */
+  readonly grants: readonly Grant[];
+  /** What it shows: nothing, an API key or a token. */
+  readonly credential: () => Promise<string | undefined> | string | undefined;
+}
+
+const EVERYTHING: readonly Grant[] = [{ channels: "**", actions: ["*", "admin"] }];
+const ORDERS: readonly Grant[] = [
+  { channels: "order:*", actions: ["publish", "token"] },
+  { channels: "order:1", actions: ["history"] },
+];
+export const ANONYMOUS: readonly Grant[] = [{ channels: "public:**", actions: ["subscribe", "history"] }];
+
+/** The keys that the server of the tests knows. */
+export const KEYS = [
+  { key: "0123456789-everything" },
+  { key: "0123456789-orders", name: "orders", grants: ORDERS },
+  { key: "0123456789-admin", name: "admin", grants: [{ channels: "**", actions: ["admin"] }] },
+] as const;
+
+const tokenOf = (user: string, grants: readonly Grant[]) => async () =>
+  (await signToken({ secret: SECRET, user, grants })).token;
+
+export const PRINCIPALS: readonly Row[] = [
+  { name: "nobody", grants: ANONYMOUS, credential: () => undefined },
+  { name: "the key for everything", grants: EVERYTHING, credential: () => KEYS[0].key },
+  { name: "the key for orders", grants: ORDERS, credential: () => KEYS[1].key },
+  { name: "the key that looks after the server", grants: KEYS[2].grants, credential: () => KEYS[2].key },
+  { name: "a user without grants", grants: [], credential: tokenOf("bob", []) },
+  {
+    name: "a user with grants",
+    grants: [
+      { channels: "order:1", actions: ["subscribe", "publish"] },
+      { channels: "user:alice:*", actions: ["*"] },
+    ],
+    credential: tokenOf("alice", [
+      { channels: "order:1", actions: ["subscribe", "publish"] },
+      { channels: "user:{sub}:*", actions: ["*"] },
+    ]),
+  },
+  {
+    name: "a user called *",
+    grants: [{ channels: "user:~Kg:*", actions: ["subscribe"] }],
+    credential: tokenOf("*", [{ channels: "user:{sub}:*", actions: ["subscribe"] }]),
+  },
+];
+
+export const CHANNELS = [
+  "order:1",
+  "order:2",
+  "order:1:2",
+  "public:a:b",
+  "user:alice:x",
+  "user:~Kg:x",
+  "user",
+];
+
+/** Does one of the grants allow it? Segment by segment, as the protocol says it; shares no code with the server. */
+export function granted(grants: readonly Grant[], action: Action, channel: string | null): boolean {
+  const covers = (pattern: readonly string[], name: readonly string[]): boolean => {
+    const [wanted, ...more] = pattern;
+    const [segment, ...rest] = name;
+    if (wanted === undefined || segment === undefined) return wanted === segment;
+    if (wanted === "**") return true;
+    return (wanted === "*" || wanted === segment) && covers(more, rest);
+  };
+  return grants.some(({ channels, actions }) => {
+    const named = actions.includes(action) || (actions.includes("*") && ACTIONS[action].on === "channel");
+    const where = channel === null ? channels === "**" : covers(channels.split(":"), channel.split(":"));
+    return named && where;
+  });
+}
+
+export interface Served {
+  /** Where HTTP requests go. */
+  readonly http: string;
+  /** Where WebSockets are opened. */
+  readonly url: string;
+}
+
+export interface Way {
+  /** The door and its frame, or the method and address of HTTP. */
+  readonly name: string;
+  readonly action: Action;
+  /** Tries it, and tells whether it was allowed. */
+  readonly allowed: (served: Served, credential: string | undefined, channel: string) => Promise<boolean>;
+}
+
+/** An HTTP call; any answer but a refusal says that it was allowed. */
+function http(action: Action, method: string, path: string, body?: (channel: string) => object): Way {
+  return {
+    name: `${method} ${path}`,
+    action,
+    async allowed(served, credential, channel) {
+      const address = path.replace(":channel", channel).replace(/:\w+$/, "x");
+      const answer = await fetch(`${served.http}${address}`, {
+        method,
+        headers: credential === undefined ? {} : { Authorization: `Bearer ${credential}` },
+        ...(body && { body: JSON.stringify(body(channel)) }),
+      });
+      await answer.arrayBuffer();
+      if (credential !== undefined && answer.status === 401) throw new Error(`${credential} was not known`);
+      return answer.status !== 401 && answer.status !== 403;
+    },
+  };
+}
+
+async function connected({ url }: Served, credential: string | undefined): Promise<Client> {
+  const client = await Client.open(url);
+  await client.connect(credential === undefined ? {} : { token: credential });
+  return client;
+}
+
+export const WAYS: readonly Way[] = [
+  {
+    name: "WebSocket subscribe",
+    action: "subscribe",
+    async allowed(served, credential, channel) {
+      const client = await connected(served, credential);
+      const answer = await client.ask({ type: "subscribe", channel });
+      await client.leave();
+      return answer.type === "subscribed";
+    },
+  },
+  {
+    name: "WebSocket subscribe, many at once",
+    action: "subscribe",
+    async allowed(served, credential, channel) {
+      const client = await connected(served, credential);
+      const answer = await client.ask({ type: "subscribe", channels: [{ channel }] });
+      await client.leave();
+      return answer.type === "subscribed";
+    },
+  },
+  {
+    name: "WebSocket publish",
+    action: "publish",
+    async allowed(served, credential, channel) {
+      const client = await connected(served, credential);
+      const closed = client.closed.then(({ code }) => code);
+      const answer = client.ask({ type: "publish", channel, data: 1 }).then(({ type }) => type);
+      const first = await Promise.race([closed, answer]);
+      answer.catch(() => {});
+      client.vanish();
+      if (first !== "ok" && first !== 4403) throw new Error(`publish was answered by ${first}`);
+      return first === "ok";
+    },
+  },
+  http("publish", "POST", "/channels/:channel/messages", () => ({ data: 1 })),
+  http("publish", "POST", "/messages", (channel) => ({ messages: [{ channel, data: 1 }] })),
+  http("history", "GET", "/channels/:channel/messages"),
+  http("token", "POST", "/tokens", (channel) => ({
+    user: "carol",
+    grants: [{ channels: channel, actions: ["token"] }],
+  })),
+  http("admin", "GET", "/channels"),
+  http("admin", "GET", "/connections"),
+  http("admin", "GET", "/connections/:connection"),
+  http("admin", "DELETE", "/connections/:connection"),
+  http("admin", "GET", "/keys"),
+  http("admin", "POST", "/keys", () => ({ name: "" })),
+  http("admin", "DELETE", "/keys/:key"),
+  http("admin", "DELETE", "/tokens/:token"),
+  http("admin", "DELETE", "/users/:user"),
+  http("admin", "GET", "/metrics"),
+];
