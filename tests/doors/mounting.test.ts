@@ -2,7 +2,8 @@ import { createServer } from "node:http";
 import type { Socket } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocketServer } from "ws";
-import { createFanfare, type FanfareOptions } from "../../packages/server/src/fanfare.js";
+import { createFanfare } from "../../packages/server/src/fanfare.js";
+import type { FanfareOptions } from "../../packages/server/src/options.js";
 import { Client, refused } from "./client.js";
 import { listening } from "./serving.js";
 

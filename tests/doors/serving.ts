@@ -3,8 +3,9 @@ import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { onTestFinished } from "vitest";
-import { createFanfare, type Fanfare, type FanfareOptions } from "../../packages/server/src/fanfare.js";
+import { createFanfare, type Fanfare } from "../../packages/server/src/fanfare.js";
 import type { Log } from "../../packages/server/src/log.js";
+import type { FanfareOptions } from "../../packages/server/src/options.js";
 import { cert, key } from "./certificate.js";
 
 export interface LogLine {

@@ -7,12 +7,11 @@ import {
   type Position,
   parseChannelName,
   parsePosition,
-  quote,
 } from "@fanfare/protocol";
 import { Access } from "./access/access.js";
 import { FileStore } from "./access/file-store.js";
-import { type CheckOrigin, loopbackOnly, sameOrigin } from "./access/origins.js";
-import { type AccessOptions, accessSettings } from "./access/settings.js";
+import type { CheckOrigin } from "./access/origins.js";
+import { accessSettings } from "./access/settings.js";
 import type { SignedToken, TokenRequest } from "./access/sign.js";
 import { MemoryStore } from "./access/store.js";
 import { type Clock, type Random, systemClock, systemRandom } from "./clock.js";
@@ -23,48 +22,16 @@ import { createApp } from "./http/app.js";
 import { createListener } from "./http/listener.js";
 import { checkHistoryLimit, DEFAULT_HISTORY, toPublic } from "./http/messages.js";
 import { answerNothingHere, type Mounted, mount, nothingServedAt } from "./http/mount.js";
-import { checkPath, isAt, isUnder, type ReservedPaths } from "./http/path.js";
+import { checkPath, isAt, isUnder } from "./http/path.js";
 import { Disconnects } from "./hub/disconnects.js";
 import { Hub } from "./hub/hub.js";
-import { DEFAULT_LIMITS, type Limits } from "./hub/limits.js";
-import { type RuleOptions, Rules } from "./hub/rules.js";
+import type { Limits } from "./hub/limits.js";
+import { Rules } from "./hub/rules.js";
 import { Sessions } from "./hub/sessions.js";
-import { type Log, silentLog } from "./log.js";
+import { silentLog } from "./log.js";
+import { checkLimits, type FanfareOptions, originsOf, type ReloadOptions } from "./options.js";
 import { refuseUpgrade } from "./refuse-upgrade.js";
 import { VERSION } from "./version.js";
-
-/** What can be changed while clients are connected. */
-export interface ReloadOptions extends AccessOptions {
-  /** Pages of other origins that may come in, such as `https://app.example.com`. @default none */
-  readonly allowedOrigins?: readonly string[];
-  /** Answers only to requests that name this machine (localhost), against DNS rebinding. @default false */
-  readonly loopbackOnly?: boolean;
-}
-
-export interface FanfareOptions extends ReloadOptions {
-  /** Everything of this Fanfare lives under this path. @default "/push" */
-  readonly path?: string;
-  /** First path segments that the host application keeps for itself. @default those of every Mendix app */
-  readonly reservedPaths?: ReservedPaths;
-  /**
-   * Folder for what has to outlive the process: API keys that were made while running, and what was revoked.
-   *
-   * @default none: no keys can be made, and what is revoked is so until the process ends
-   */
-  readonly dataDir?: string;
-  /** What holds for which channels. @default history of 100 messages or 5 minutes */
-  readonly rules?: readonly RuleOptions[];
-  /** Bounds; those left out have their defaults. */
-  readonly limits?: Partial<Limits>;
-  /** Where logs live. @default a `MemoryEngine` */
-  readonly engine?: Engine;
-  /** Runs although there are several processes that do not know of each other's messages. @default false */
-  readonly allowIsolated?: boolean;
-  /** A pino logger, or anything with its four methods. @default nothing is logged */
-  readonly logger?: Log;
-  readonly clock?: Clock;
-  readonly random?: Random;
-}
 
 export interface PublishOptions {
   /** What kind of message. @default "message" */
@@ -284,28 +251,6 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
       return closing;
     },
   };
-}
-
-function originsOf(options: ReloadOptions): CheckOrigin {
-  return options.loopbackOnly ? loopbackOnly : sameOrigin(options.allowedOrigins ?? []);
-}
-
-/** @throws TypeError */
-function checkLimits(given: Partial<Limits> = {}): Limits {
-  const limits: Record<string, number> = { ...DEFAULT_LIMITS };
-  for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(DEFAULT_LIMITS, name)) {
-      throw new TypeError(
-        `limits: ${quote(name)} is not known. Use ${Object.keys(DEFAULT_LIMITS).join(", ")}.`,
-      );
-    }
-    if (value === undefined) continue;
-    if (!(typeof value === "number" && value >= 0)) {
-      throw new TypeError(`limits: ${name} is ${String(value)}. Give a number of 0 or more.`);
-    }
-    limits[name] = value;
-  }
-  return { ...DEFAULT_LIMITS, ...limits };
 }
 
 function memoryEngine(limits: Limits, clock: Clock, random: Random, allowIsolated: boolean): Engine {

@@ -22,3 +22,4 @@ export { ReservedPathError, type ReservedPaths } from "./http/path.js";
 export type { Limits } from "./hub/limits.js";
 export { RuleError, type RuleOptions } from "./hub/rules.js";
 export type { Log } from "./log.js";
+export type { FanfareOptions, ReloadOptions } from "./options.js";

@@ -10,14 +10,13 @@ import {
   renameSync,
   rmSync,
   statSync,
-  unwatchFile,
-  watchFile,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { FanfareError, quote } from "@fanfare/protocol";
 import { z } from "zod";
+import { systemClock, type Timer } from "../clock.js";
 import type { Log } from "../log.js";
 import { Grants } from "./grants.js";
 import { type AccessData, type AccessStore, NOTHING_STORED } from "./store.js";
@@ -51,7 +50,9 @@ export class FileStore implements AccessStore {
   readonly #folder: string;
   readonly #log: Log;
   readonly #listeners: (() => void)[] = [];
-  readonly #look = () => this.#reload();
+  readonly #timer: Timer;
+  /** Which version of the file was read. */
+  #stamp: string;
   /** Changes are made one after the other. */
   #changing: Promise<void> = Promise.resolve();
 
@@ -63,9 +64,11 @@ export class FileStore implements AccessStore {
     this.path = join(folder, FILE_NAME);
     this.#log = log;
     this.#folder = folder;
+    // Before reading: what changes in between is read once more.
+    this.#stamp = stampOf(this.path);
     this.data = read(this.path);
     // Polled: file events get lost on some file systems, and this has to be true within a second.
-    watchFile(this.path, { interval: LOOK_EVERY_MS, persistent: false }, this.#look);
+    this.#timer = systemClock.every(LOOK_EVERY_MS, () => this.#look());
   }
 
   change(edit: (data: AccessData) => AccessData): Promise<void> {
@@ -79,7 +82,7 @@ export class FileStore implements AccessStore {
   }
 
   close(): void {
-    unwatchFile(this.path, this.#look);
+    this.#timer.cancel();
     this.#listeners.length = 0;
   }
 
@@ -94,6 +97,7 @@ export class FileStore implements AccessStore {
           flush: true,
         });
         renameSync(next, this.path);
+        this.#stamp = stampOf(this.path);
         this.data = data;
       });
     } catch (error) {
@@ -106,7 +110,10 @@ export class FileStore implements AccessStore {
     this.#tell();
   }
 
-  #reload(): void {
+  #look(): void {
+    const stamp = stampOf(this.path);
+    if (stamp === this.#stamp) return;
+    this.#stamp = stamp;
     try {
       this.data = read(this.path);
     } catch (error) {
@@ -119,6 +126,12 @@ export class FileStore implements AccessStore {
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Another one whenever the file is another, or has been written. */
+function stampOf(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat ? `${stat.ino} ${stat.mtimeNs} ${stat.size}` : "";
 }
 
 function read(path: string): AccessData {

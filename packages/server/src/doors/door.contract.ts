@@ -4,7 +4,8 @@
  */
 import type { GapReason, Position } from "@fanfare/protocol";
 import { afterEach, describe, expect, test } from "vitest";
-import type { Fanfare, FanfareOptions } from "../fanfare.js";
+import type { Fanfare } from "../fanfare.js";
+import type { FanfareOptions } from "../options.js";
 
 /** What can be said in a door's protocol. Tests of what cannot are left out. */
 export interface DoorCapabilities {

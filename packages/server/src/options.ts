@@ -1,0 +1,66 @@
+/** What a Fanfare in your own server is made from. */
+import { quote } from "@fanfare/protocol";
+import { type CheckOrigin, loopbackOnly, sameOrigin } from "./access/origins.js";
+import type { AccessOptions } from "./access/settings.js";
+import type { Clock, Random } from "./clock.js";
+import type { Engine } from "./engine/engine.js";
+import type { ReservedPaths } from "./http/path.js";
+import { DEFAULT_LIMITS, type Limits } from "./hub/limits.js";
+import type { RuleOptions } from "./hub/rules.js";
+import type { Log } from "./log.js";
+
+/** What can be changed while clients are connected. */
+export interface ReloadOptions extends AccessOptions {
+  /** Pages of other origins that may come in, such as `https://app.example.com`. @default none */
+  readonly allowedOrigins?: readonly string[];
+  /** Answers only to requests that name this machine (localhost), against DNS rebinding. @default false */
+  readonly loopbackOnly?: boolean;
+}
+
+export interface FanfareOptions extends ReloadOptions {
+  /** Everything of this Fanfare lives under this path. @default "/push" */
+  readonly path?: string;
+  /** First path segments that the host application keeps for itself. @default those of every Mendix app */
+  readonly reservedPaths?: ReservedPaths;
+  /**
+   * Folder for what has to outlive the process: API keys that were made while running, and what was revoked.
+   *
+   * @default none: no keys can be made, and what is revoked is so until the process ends
+   */
+  readonly dataDir?: string;
+  /** What holds for which channels. @default history of 100 messages or 5 minutes */
+  readonly rules?: readonly RuleOptions[];
+  /** Bounds; those left out have their defaults. */
+  readonly limits?: Partial<Limits>;
+  /** Where logs live. @default a `MemoryEngine` */
+  readonly engine?: Engine;
+  /** Runs although there are several processes that do not know of each other's messages. @default false */
+  readonly allowIsolated?: boolean;
+  /** A pino logger, or anything with its four methods. @default nothing is logged */
+  readonly logger?: Log;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** Which hosts and pages may come in. @throws TypeError */
+export function originsOf(options: ReloadOptions): CheckOrigin {
+  return options.loopbackOnly ? loopbackOnly : sameOrigin(options.allowedOrigins ?? []);
+}
+
+/** @throws TypeError */
+export function checkLimits(given: Partial<Limits> = {}): Limits {
+  const limits: Record<string, number> = { ...DEFAULT_LIMITS };
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(DEFAULT_LIMITS, name)) {
+      throw new TypeError(
+        `limits: ${quote(name)} is not known. Use ${Object.keys(DEFAULT_LIMITS).join(", ")}.`,
+      );
+    }
+    if (value === undefined) continue;
+    if (!(typeof value === "number" && value >= 0)) {
+      throw new TypeError(`limits: ${name} is ${String(value)}. Give a number of 0 or more.`);
+    }
+    limits[name] = value;
+  }
+  return { ...DEFAULT_LIMITS, ...limits };
+}
