@@ -1,0 +1,104 @@
+import { connect as connectTcp } from "node:net";
+import { describe, expect, test } from "vitest";
+import { signToken } from "../../packages/server/src/index.js";
+import { Client, refused } from "../doors/client.js";
+import { serve } from "../doors/serving.js";
+import { post } from "../library/serve.js";
+import { SECRET } from "./tables.js";
+
+const KEY = "0123456789-the-key";
+const EVIL = "https://evil.example";
+
+/** A server that knows its users by cookie, as a browser sends it whatever page asks. */
+const serving = () =>
+  serve({
+    apiKeys: [KEY],
+    tokens: { secrets: [SECRET] },
+    authorize: ({ headers }) =>
+      headers.get("cookie") === "session=alice"
+        ? { user: "alice", grants: [{ channels: "**", actions: ["*", "admin"] }] }
+        : null,
+  });
+const cookie = { Cookie: "session=alice" };
+
+describe("a page of another site", () => {
+  test("opens no WebSocket with the cookies of a user", async () => {
+    const { url, fanfare } = await serving();
+    const { status, problem } = await refused(url, { headers: cookie, origin: EVIL });
+    expect([status, problem.code]).toEqual([403, "origin_not_allowed"]);
+    expect(fanfare.stats().connections).toBe(0);
+  });
+
+  test.each([
+    ["POST", "/channels/a/messages"],
+    ["POST", "/messages"],
+    ["POST", "/keys"],
+    ["POST", "/tokens"],
+    ["DELETE", "/users/bob"],
+    ["GET", "/channels/a/messages"],
+  ])("does nothing by %s %s", async (method, path) => {
+    const { http, fanfare } = await serving();
+    const types = ["text/plain", "application/x-www-form-urlencoded", "application/json"];
+    for (const type of method === "POST" ? types : [undefined]) {
+      const answer = await fetch(`${http}${path}`, {
+        method,
+        headers: { ...cookie, Origin: EVIL, ...(type !== undefined && { "Content-Type": type }) },
+        ...(method === "POST" && { body: '{"data": 1}' }),
+      });
+      expect(answer.status, type).toBe(403);
+      expect(answer.headers.get("access-control-allow-origin")).toBeNull();
+    }
+    expect((await fanfare.position("a")).offset).toBe(0);
+  });
+
+  test("posts no form, even where it can hide what is in it", async () => {
+    const { http, fanfare } = await serving();
+    const own = new URL(http).origin;
+    const headers = { ...cookie, Origin: own, "Content-Type": "text/plain" };
+    expect((await post(`${http}/channels/a/messages`, { data: 1 }, headers)).status).toBe(415);
+    expect((await fanfare.position("a")).offset).toBe(0);
+  });
+});
+
+describe("what is written to the log", () => {
+  const ugly = 'alice\n\u001b[31m{"level":60}\u2028\u202e';
+
+  test("has one line for whoever is sent away, whatever he is called", async () => {
+    const { url, fanfare, log } = await serving();
+    const { token } = await signToken({ secret: SECRET, user: ugly, grants: [] });
+    const client = await Client.open(url);
+    await client.connect({ token });
+    await fanfare.logOut(ugly);
+    expect(await client.closed).toMatchObject({ code: 4401 });
+    const lines = log.lines.flatMap(({ message, fields }) => [message, ...Object.values(fields).map(String)]);
+    expect(lines.join("")).toContain("alice");
+    for (const line of lines) expect(line).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}]/u);
+  });
+
+  test("never holds a key or a token that was tried", async () => {
+    const { http, url, log } = await serving();
+    const { token } = await signToken({ secret: SECRET, user: "alice", grants: [], now: 0 });
+    for (const tried of [token, `${KEY}-almost`]) {
+      await fetch(`${http}/keys`, { headers: { Authorization: `Bearer ${tried}` } });
+      await post(`${http}/access/explain`, { action: "admin", token: tried });
+      const client = await Client.open(url);
+      client.say({ type: "connect", token: tried });
+      expect(await client.closed).toMatchObject({ code: 4401 });
+      expect(JSON.stringify(log.lines)).not.toContain(tried);
+    }
+    expect(log.about("refused").length).toBeGreaterThanOrEqual(4);
+  });
+});
+
+test("a header with a line break in it is no request", async () => {
+  const { port } = await serving();
+  const socket = connectTcp(port, "localhost");
+  socket.write(`GET /push/keys HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\nX-Evil: 1\r\n\r\n`);
+  let answer = "";
+  for await (const part of socket) {
+    answer += String(part);
+    if (answer.includes("\r\n\r\n")) break;
+  }
+  expect(answer).toMatch(/^HTTP\/1\.1 40[01] /);
+  expect(answer.toLowerCase()).not.toContain("x-evil");
+});
