@@ -1,6 +1,9 @@
 /** The built command `fanfare`, as a child process. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { within } from "../library/within.js";
@@ -80,6 +83,13 @@ export class Command {
     });
     return within(saying, `${wanted} on ${from}`, 20_000);
   }
+}
+
+/** Environment that gives a command a data folder of its own, for this test. */
+export function dataDir(): { readonly FANFARE_DATA_DIR: string } {
+  const folder = mkdtempSync(join(tmpdir(), "fanfare-data-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return { FANFARE_DATA_DIR: folder };
 }
 
 /** The environment without what would configure the command, or keep colours away from it. */

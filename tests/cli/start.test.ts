@@ -2,19 +2,24 @@ import { createServer } from "node:http";
 import { describe, expect, test } from "vitest";
 import { Client } from "../library/client.js";
 import { listen, post } from "../library/serve.js";
-import { Command } from "./command.js";
+import { Command, dataDir } from "./command.js";
 
 const KEY = "0123456789abcdef-secret";
 
 describe("fanfare start", () => {
   test("serves everybody who listens, and publishes for those with the key", async () => {
-    const env = { FANFARE_API_KEY: KEY, FANFARE_PATH: "/live", FANFARE_LIMITS_CONNECTIONS: "900000000" };
+    const env = {
+      ...dataDir(),
+      FANFARE_API_KEY: KEY,
+      FANFARE_PATH: "/live",
+      FANFARE_LIMITS_CONNECTIONS: "900000000",
+    };
     const command = new Command(["start", "--port", "0"], env);
     const [, url = ""] = await command.says(/curl (\S+) -H "Authorization: Bearer \$FANFARE_API_KEY" -d/);
     const [, health = ""] = await command.says(/Health {5}(\S+)/);
     const [, socket = ""] = await command.says(/WebSocket {2}(ws:\/\/127\.0\.0\.1:\d+\/live)\n/);
     await command.says(
-      /In force {3}.*1 API key · pages of the same host · 0 rules · up to 900000000 connections/,
+      /In force {3}.*channels in \/.*1 API key · pages of the same host · 0 rules · up to 900000000 connections/,
     );
 
     expect((await fetch(health)).status).toBe(200);
@@ -64,7 +69,7 @@ describe("fanfare start", () => {
 
   test("does not start with what cannot be, says why, and ends with 2", async () => {
     const taken = await listen(createServer());
-    const env = { FANFARE_API_KEY: KEY };
+    const env = { FANFARE_ENGINE: "memory", FANFARE_API_KEY: KEY };
     const calls = [
       [
         ["start"],

@@ -274,6 +274,11 @@ export const ERRORS = {
     meaning: "The place where channels are kept cannot be reached, or the server stops.",
     remedy: "Try again with the same idempotency key.",
   },
+  insufficient_storage: {
+    status: 507,
+    meaning: "The disk has too little room for what is published; nothing was lost.",
+    remedy: "Make room on the disk of `dataDir`; until then everything else goes on.",
+  },
 } as const satisfies Record<string, ErrorMeaning>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -16,8 +16,10 @@ import type { SignedToken, TokenRequest } from "./access/sign.js";
 import { MemoryStore } from "./access/store.js";
 import { type Clock, type Random, systemClock, systemRandom } from "./clock.js";
 import { WebSocketDoor } from "./doors/websocket/door.js";
+import { DividedEngine } from "./engine/divided-engine.js";
 import type { Engine } from "./engine/engine.js";
 import { MemoryEngine } from "./engine/memory-engine.js";
+import { engineLimits } from "./engine-limits.js";
 import { createApp } from "./http/app.js";
 import { createListener } from "./http/listener.js";
 import { checkHistoryLimit, DEFAULT_HISTORY, toPublic } from "./http/messages.js";
@@ -159,7 +161,7 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const settings = accessSettings(options);
   let origins = originsOf(options);
   const checkOrigin: CheckOrigin = (request) => origins(request);
-  const engine = options.engine ?? memoryEngine(limits, clock, random, options.allowIsolated ?? false);
+  const { engine, ownEngine } = enginesOf(options, rules, limits, clock, random);
   const store = options.dataDir === undefined ? new MemoryStore() : new FileStore(options.dataDir, log);
   const access = new Access({ settings, store, engine, clock, random, log });
   const hub = new Hub({ engine, rules, limits, clock, random });
@@ -202,7 +204,7 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     disconnects.close();
     access.close();
     hub.close();
-    if (!options.engine) await engine.close();
+    await ownEngine?.close();
   }
 
   return {
@@ -253,14 +255,22 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   };
 }
 
-function memoryEngine(limits: Limits, clock: Clock, random: Random, allowIsolated: boolean): Engine {
-  return new MemoryEngine({
+/** The engine to use, and the part of it that ends with this Fanfare. */
+function enginesOf(
+  { engine, allowIsolated = false }: FanfareOptions,
+  rules: Rules,
+  limits: Limits,
+  clock: Clock,
+  random: Random,
+): { engine: Engine; ownEngine: Engine | null } {
+  if (engine && !(engine.durable && rules.someInMemory)) return { engine, ownEngine: null };
+  const memory = new MemoryEngine({
     clock,
     random,
-    allowIsolated,
-    maxBytes: limits.historyBytes,
-    maxChannels: limits.channels,
-    maxStubs: limits.stubs,
-    maxIdempotencyKeys: limits.idempotencyKeys,
+    // Beside another engine, it is that engine that says how many processes there may be.
+    allowIsolated: allowIsolated || engine !== undefined,
+    ...engineLimits(limits),
   });
+  const isInMemory = (channel: string) => rules.of(channel).durability === "memory";
+  return { engine: engine ? new DividedEngine(engine, memory, isInMemory) : memory, ownEngine: memory };
 }

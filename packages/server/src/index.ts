@@ -14,6 +14,9 @@ export type {
 export { type SignedToken, type SignOptions, signToken, type TokenRequest } from "./access/sign.js";
 export type { TokenOptions } from "./access/token-options.js";
 export type { Clock, Random, Timer } from "./clock.js";
+export { DiskEngine } from "./engine/disk/disk-engine.js";
+export type { DiskEngineLimits, DiskEngineOptions } from "./engine/disk/disk-options.js";
+export { DataDirError, type DataDirProblem } from "./engine/disk/errors.js";
 export type * from "./engine/engine.js";
 export { MemoryEngine, type MemoryEngineOptions } from "./engine/memory-engine.js";
 export { SingleNodeEngineError } from "./engine/single-node.js";

@@ -32,7 +32,7 @@ export interface FanfareOptions extends ReloadOptions {
   readonly rules?: readonly RuleOptions[];
   /** Bounds; those left out have their defaults. */
   readonly limits?: Partial<Limits>;
-  /** Where logs live. @default a `MemoryEngine` */
+  /** Where logs live, such as `await DiskEngine.open()`. Whoever gives it closes it. @default a `MemoryEngine` */
   readonly engine?: Engine;
   /** Runs although there are several processes that do not know of each other's messages. @default false */
   readonly allowIsolated?: boolean;

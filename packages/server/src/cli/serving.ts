@@ -1,11 +1,14 @@
 /** A server that runs until a signal stops it, in good order: clients are told to come back, then connections are closed. */
 import type { Server } from "node:http";
+import type { Engine } from "../engine/engine.js";
 import type { Fanfare } from "../fanfare.js";
 import type { Log } from "../log.js";
 
 export interface Serving {
   readonly fanfare: Fanfare;
   readonly servers: readonly Server[];
+  /** What outlives the process; closed last. */
+  readonly engine?: Engine | undefined;
   readonly logger: Log;
   /** How long clients are given to leave. */
   readonly stopWithinMs: number;
@@ -29,7 +32,7 @@ export function stopOnSignal(serving: Serving): void {
   }
 }
 
-async function stop({ fanfare, servers, logger, stopWithinMs }: Serving): Promise<void> {
+async function stop({ fanfare, servers, engine, logger, stopWithinMs }: Serving): Promise<void> {
   logger.info({}, "stopping");
   await fanfare.close({ withinMs: stopWithinMs });
   await Promise.all(
@@ -39,4 +42,5 @@ async function stop({ fanfare, servers, logger, stopWithinMs }: Serving): Promis
       return closed;
     }),
   );
+  await engine?.close();
 }

@@ -3,6 +3,8 @@ import { isIP } from "node:net";
 import { defineCommand } from "citty";
 import type { InForce } from "../config/config.js";
 import type { Config } from "../config/schema.js";
+import { DiskEngine } from "../engine/disk/disk-engine.js";
+import { engineLimits } from "../engine-limits.js";
 import { createFanfare, type Fanfare } from "../fanfare.js";
 import { checkNoOthers } from "./arguments.js";
 import { configuration, configurationArguments } from "./configuration.js";
@@ -31,11 +33,15 @@ export const start = defineCommand({
 
 /** @param again reads the configuration anew */
 async function serve(inForce: InForce, again: () => Promise<InForce>): Promise<void> {
-  const { host, port, logLevel, shutdownSeconds, ...options } = inForce.config;
+  const { host, port, logLevel, shutdownSeconds, engine: kind, ...options } = inForce.config;
   if (!isGuarded(inForce.config)) throw keyMissing();
   const logger = createLogger(logLevel);
+  const engine =
+    kind === "disk"
+      ? await DiskEngine.open({ dataDir: options.dataDir, ...engineLimits(options.limits) })
+      : undefined;
   await rehearse();
-  const fanfare = createFanfare({ ...options, logger });
+  const fanfare = createFanfare({ ...options, logger, ...(engine && { engine }) });
   const server = await listen(port, host, nothingHere(`Fanfare is at ${fanfare.path}`)).catch(
     (error: unknown) => {
       // `fanfare dev` tries an address that may not be there; here it was asked for.
@@ -48,7 +54,7 @@ async function serve(inForce: InForce, again: () => Promise<InForce>): Promise<v
   const tooFew = tooFewFiles(maxOpenFiles(), options.limits.connections);
   if (tooFew) logger.warn({ remedy: tooFew.remedy }, tooFew.message);
   process.stdout.write(banner(siteOf(host, portOf(server)), inForce));
-  stopOnSignal({ fanfare, servers: [server], logger, stopWithinMs: shutdownSeconds * 1000 });
+  stopOnSignal({ fanfare, servers: [server], engine, logger, stopWithinMs: shutdownSeconds * 1000 });
   process.on("SIGHUP", () => {
     reload(fanfare, again).then(
       () => logger.info({}, "SIGHUP: keys, secrets, grants and origins are those of the configuration now"),
@@ -81,9 +87,10 @@ Publish with an API key, here in FANFARE_API_KEY:
 `;
 }
 
-function summaryOf({ host, allowedOrigins, apiKeys, rules, limits }: Config): string {
+function summaryOf({ host, engine, dataDir, allowedOrigins, apiKeys, rules, limits }: Config): string {
   return [
     `listens on ${host}`,
+    engine === "disk" ? `channels in ${dataDir}` : "channels in memory",
     counted(apiKeys.length, "API key"),
     `pages of ${["the same host", ...allowedOrigins.slice(0, 3)].join(", ")}${allowedOrigins.length > 3 ? " …" : ""}`,
     counted(rules.length, "rule"),

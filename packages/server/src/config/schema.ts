@@ -2,6 +2,7 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import { sameOrigin } from "../access/origins.js";
+import { DEFAULT_DATA_DIR } from "../engine/disk/disk-options.js";
 import { checkPath } from "../http/path.js";
 import { DEFAULT_LIMITS, type Limits } from "../hub/limits.js";
 import { DEFAULT_RULE, Rules } from "../hub/rules.js";
@@ -50,7 +51,7 @@ const limits = {
   channels: limit("channels", 1, "Channels that have a log, a listener or both."),
   subscriptionsPerConnection: limit("subscriptionsPerConnection", 1, "Subscriptions of one connection."),
   messageBytes: limit("messageBytes", 1, "Size of the data of one message, as JSON.", "bytes"),
-  historyBytes: limit("historyBytes", 0, "Memory for all logs together.", "bytes"),
+  historyBytes: limit("historyBytes", 0, "Room for all logs together, in memory or on the disk.", "bytes"),
   windowBytes: limit(
     "windowBytes",
     0,
@@ -112,10 +113,15 @@ export const configSchema = z.strictObject({
     allowed: "scheme, host and port only, such as https://app.example.com",
   }),
   ...accessOptions,
-  dataDir: described(z.string().min(1).default("fanfare-data"), {
-    text: "Folder for what has to outlive the process: keys that are made while it runs, and what was revoked. It is made when it is needed.",
+  dataDir: described(z.string().min(1).default(DEFAULT_DATA_DIR), {
+    text: "Folder for what has to outlive the process: the channels of the disk engine, keys that are made while it runs, and what was revoked. It is made when it is needed, belongs to one process, and has to be on a local disk.",
     allowed: "a folder that the server may write to",
     flag: "folder",
+  }),
+  engine: described(z.enum(["disk", "memory"]).default("disk"), {
+    text: "Where channels are kept. With `disk`, what was acknowledged outlives the process; with `memory`, nothing does.",
+    allowed: "disk or memory",
+    flag: "engine",
   }),
   rules: described(
     z

@@ -5,6 +5,15 @@
 import { type Epoch, parseEpoch } from "@fanfare/protocol";
 import type { Random } from "../clock.js";
 
+/** Enough to go on from. */
+export interface SavedEpochs {
+  /** The first half of every epoch of this life: 8 hexadecimal digits. */
+  readonly life: string;
+  /** The second half of the epoch that was made last, as a number of 32 bits. */
+  readonly count: number;
+  readonly current: Epoch;
+}
+
 /**
  * An epoch's first half is random and names the life of the engine; its second half counts on from a random start. So
  * no epoch comes twice within a life, which random bits alone could not promise, and an epoch of an earlier life is
@@ -15,11 +24,17 @@ export class BirthEpoch {
   #count: number;
   #current: Epoch;
 
-  constructor(random: Random) {
+  /** @param saved what an earlier process wrote down; without it a new life begins */
+  constructor(random: Random, saved?: SavedEpochs) {
     const bits = Buffer.from(random.bytes(8));
-    this.#life = bits.toString("hex", 0, 4);
-    this.#count = bits.readUInt32BE(4);
-    this.#current = this.fresh();
+    this.#life = saved?.life ?? bits.toString("hex", 0, 4);
+    this.#count = saved?.count ?? bits.readUInt32BE(4);
+    this.#current = saved?.current ?? this.fresh();
+  }
+
+  /** For an engine whose life goes on in another process. */
+  get saved(): SavedEpochs {
+    return { life: this.#life, count: this.#count, current: this.#current };
   }
 
   /** What a log that begins now takes. */

@@ -3,6 +3,7 @@
  * asynchronous. `engine.contract.ts` says in tests what each implementation has to do.
  */
 import type { ChannelName, Epoch, GapReason, Position } from "@fanfare/protocol";
+import type { Durations } from "../durations.js";
 
 /** One entry of a channel's log. */
 export interface Message extends Position {
@@ -100,6 +101,12 @@ export interface EngineStats {
   readonly stubs?: number;
   readonly idempotencyKeys?: number;
   readonly sessions?: number;
+  /** Bytes of all files. */
+  readonly diskBytes?: number;
+  /** Bytes that are free on the disk of these files. */
+  readonly diskFreeBytes?: number;
+  /** How long it took to bring changes to the disk. */
+  readonly commits?: Durations;
 }
 
 export interface Engine {
@@ -110,11 +117,14 @@ export interface Engine {
    */
   readonly lossy: boolean;
 
+  /** Are publishers refused because there is no room for messages? Left out where that cannot be. */
+  readonly isFull?: boolean;
+
   /**
    * Appends, in one atomic step: idempotency key, offset, log, announcement. Two nodes never give one offset twice. Calls
    * that are made one after the other, without waiting for the answers, append to a channel in that order.
    *
-   * @throws FanfareError `key_reused`, `too_many_channels`, `unavailable`
+   * @throws FanfareError `key_reused`, `too_many_channels`, `insufficient_storage`, `unavailable`
    */
   append(channel: ChannelName, draft: Draft, retention: Retention): Promise<Appended>;
 
@@ -150,6 +160,13 @@ export interface Engine {
    */
   list(after: ChannelName | null, limit: number): Promise<ListedChannel[]>;
 
+  /**
+   * Throws away the channel's log and begins a new one, at offset 0 of a new epoch.
+   *
+   * @throws FanfareError `too_many_channels`, `insufficient_storage`, `unavailable`
+   */
+  startOver?(channel: ChannelName): Promise<Position>;
+
   /** Tells all nodes, this one included, something that is not kept. `json` is any JSON text. */
   signal(topic: string, json: string): Promise<void>;
   /** Hears signals on a topic, until the answer is called. */
@@ -157,6 +174,11 @@ export interface Engine {
 
   /** Keeps a text under a hash for so long; replaces what was there. */
   putSession(hash: string, json: string, ttlMs: number): Promise<void>;
+  /**
+   * Keeps the text that is there for so long from now; without one it does nothing, so that a session that somebody has
+   * taken does not come back. Answers whether there was one.
+   */
+  renewSession(hash: string, ttlMs: number): Promise<boolean>;
   /** Takes the text away and answers with it; of two calls at once only one gets it. `null` when there is none. */
   takeSession(hash: string): Promise<string | null>;
 

@@ -158,6 +158,10 @@ export class HostileEngine implements RestartableEngine {
     return this.#call(() => this.#inner.putSession(hash, json, ttlMs));
   }
 
+  renewSession(hash: string, ttlMs: number): Promise<boolean> {
+    return this.#call(() => this.#inner.renewSession(hash, ttlMs));
+  }
+
   takeSession(hash: string): Promise<string | null> {
     return this.#call(() => this.#inner.takeSession(hash));
   }

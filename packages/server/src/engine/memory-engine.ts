@@ -28,6 +28,7 @@ import {
   type MemoryEngineOptions,
   type MemoryEngineStats,
 } from "./memory-options.js";
+import { Signals } from "./signals.js";
 import { assertSingleNode } from "./single-node.js";
 
 export type { MemoryEngineLimits, MemoryEngineOptions, MemoryEngineStats };
@@ -49,7 +50,7 @@ export class MemoryEngine implements Engine {
   readonly #sizes = new LargestFirst<MemoryLog>();
   readonly #keys: IdempotencyKeys;
   readonly #sessions: ExpiringMap<string>;
-  readonly #signals = new Map<string, Set<{ readonly hear: (json: string) => void }>>();
+  readonly #signals = new Signals();
   #closed = false;
 
   /** @throws SingleNodeEngineError in one of several processes, unless `allowIsolated` is set */
@@ -164,25 +165,25 @@ export class MemoryEngine implements Engine {
 
   async signal(topic: string, json: string): Promise<void> {
     this.#assertOpen();
-    queueMicrotask(() => {
-      for (const { hear } of this.#signals.get(topic) ?? []) hear(json);
-    });
+    this.#signals.send(topic, json);
   }
 
   onSignal(topic: string, listener: (json: string) => void): () => void {
-    const listeners = this.#signals.get(topic) ?? new Set();
-    this.#signals.set(topic, listeners);
-    const entry = { hear: listener };
-    listeners.add(entry);
-    return () => {
-      listeners.delete(entry);
-      if (listeners.size === 0 && this.#signals.get(topic) === listeners) this.#signals.delete(topic);
-    };
+    return this.#signals.on(topic, listener);
   }
 
   async putSession(hash: string, json: string, ttlMs: number): Promise<void> {
     this.#assertOpen();
     this.#sessions.set(hash, json, this.#clock.monotonic() + ttlMs);
+  }
+
+  async renewSession(hash: string, ttlMs: number): Promise<boolean> {
+    this.#assertOpen();
+    const at = this.#clock.monotonic();
+    const json = this.#sessions.get(hash, at);
+    if (json === undefined) return false;
+    this.#sessions.set(hash, json, at + ttlMs);
+    return true;
   }
 
   async takeSession(hash: string): Promise<string | null> {

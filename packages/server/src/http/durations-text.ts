@@ -1,5 +1,5 @@
 /** Durations that were counted elsewhere, as a histogram in the text format of Prometheus: its library only observes by itself. */
-import { DURATION_BOUNDS_MS, type Durations } from "../hub/counters.js";
+import { DURATION_BOUNDS_MS, type Durations } from "../durations.js";
 
 export function durationsText(name: string, help: string, { counts, sumMs }: Durations): string {
   const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];

@@ -76,6 +76,7 @@ const BOUNDS: Readonly<Record<keyof Limits, Bound>> = {
 
 const FLUSH_HELP =
   "How long a flush took: encoding what is new, and writing it to all subscriptions that keep up.";
+const COMMIT_HELP = "How long it took to bring to the disk what was published meanwhile.";
 
 export class Metrics {
   readonly #hub: Hub;
@@ -103,7 +104,11 @@ export class Metrics {
     const reading = this.#read(engine);
     for (const set of this.#figures) set(reading);
     const figures = await this.#registry.metrics();
-    return figures + durationsText("fanfare_flush_seconds", FLUSH_HELP, this.#hub.counters.flushes);
+    const flushes = durationsText("fanfare_flush_seconds", FLUSH_HELP, this.#hub.counters.flushes);
+    const commits = engine.commits
+      ? durationsText("fanfare_commit_seconds", COMMIT_HELP, engine.commits)
+      : "";
+    return figures + flushes + commits;
   }
 
   #bounds(): void {
@@ -141,6 +146,12 @@ export class Metrics {
       "sessions",
       "Sessions that are kept, of connections that live or may resume.",
       ({ engine }) => engine.sessions,
+    );
+    this.#gauge("disk_bytes", "Bytes of the files of the disk engine.", ({ engine }) => engine.diskBytes);
+    this.#gauge(
+      "disk_free_bytes",
+      "Bytes that are free on the disk of these files.",
+      ({ engine }) => engine.diskFreeBytes,
     );
     this.#gauge("deaf", "1 while this process may miss what others publish, else 0.", () =>
       Number(this.#hub.deaf),

@@ -3,7 +3,9 @@ import { z } from "zod";
 import type { HttpContext } from "./context.js";
 import type { Route } from "./route.js";
 
-const readinessSchema = z.object({ status: z.enum(["ready", "stopping", "deaf"]) }).meta({ id: "Readiness" });
+const readinessSchema = z
+  .object({ status: z.enum(["ready", "stopping", "deaf", "full"]) })
+  .meta({ id: "Readiness" });
 const livenessSchema = z.object({ status: z.literal("live") }).meta({ id: "Liveness" });
 
 export function healthRoutes({ hub, stopping }: HttpContext): Route[] {
@@ -18,12 +20,13 @@ export function healthRoutes({ hub, stopping }: HttpContext): Route[] {
       answers: {
         200: { description: "The server is ready.", schema: readinessSchema },
         503: {
-          description: "The server stops, or may miss announcements of other nodes (`deaf`).",
+          description:
+            "The server stops, may miss announcements of other nodes (`deaf`), or has too little room on its disk for messages (`full`).",
           schema: readinessSchema,
         },
       },
       handle(c) {
-        const status = stopping() ? "stopping" : hub.deaf ? "deaf" : "ready";
+        const status = stopping() ? "stopping" : hub.deaf ? "deaf" : hub.engine.isFull ? "full" : "ready";
         return c.json({ status }, status === "ready" ? 200 : 503, { "Cache-Control": "no-store" });
       },
     },

@@ -82,6 +82,7 @@ export function messageRoutes({ hub, allow }: HttpContext): Route[] {
         "unsupported_media_type",
         "key_reused",
         "too_many_channels",
+        "insufficient_storage",
         "unavailable",
       ],
       async handle(c) {

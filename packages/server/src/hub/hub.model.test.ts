@@ -2,6 +2,9 @@
  * The hub against a model: whatever publishers, clients, the network and time do, every client can tell from its frames
  * which messages it has and which it does not have. `FAST_CHECK_RUNS=5000 npx vitest run hub.model` looks longer.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   type ChannelName,
   FanfareError,
@@ -10,9 +13,12 @@ import {
   parseEpoch,
 } from "@fanfare/protocol";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import type { Clock, Random } from "../clock.js";
+import { DiskEngine } from "../engine/disk/disk-engine.js";
 import type { Engine } from "../engine/engine.js";
-import { HostileEngine } from "../engine/hostile-engine.js";
+import { HostileEngine, type RestartableEngine } from "../engine/hostile-engine.js";
+import { MemoryEngine } from "../engine/memory-engine.js";
 import { CheckedClient } from "../testing/checked-client.js";
 import { FakeClock, turns } from "../testing/fake-clock.js";
 import { LateAnswers } from "../testing/late-answers.js";
@@ -102,9 +108,41 @@ type Scene = typeof scene extends fc.Arbitrary<infer Value> ? Value : never;
 
 // ---- the world in which it happens
 
+/** An engine as the world needs it. */
+interface Plugged {
+  readonly engine: RestartableEngine;
+  /** Resolves when what is under way has been done, for an engine whose work takes time that is not the clock's. */
+  settle(): Promise<void>;
+  /** Cleans up after the engine was closed. */
+  dispose(): void;
+}
+
+interface Outlet {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: { readonly maxStubs: number; readonly maxBytes: number; readonly forgetAfterMs: number };
+}
+
+const ENGINES: Readonly<Record<string, (outlet: Outlet) => Promise<Plugged>>> = {
+  async memory({ clock, random, limits }) {
+    const engine = new MemoryEngine({ clock, random, allowIsolated: true, ...limits });
+    return { engine, settle: async () => {}, dispose() {} };
+  },
+  async disk({ clock, random, limits }) {
+    const dataDir = mkdtempSync(join(tmpdir(), "fanfare-model-"));
+    const engine = await DiskEngine.open({ dataDir, clock, random, ...limits });
+    return {
+      engine,
+      settle: () => engine.settled(),
+      dispose: () => rmSync(dataDir, { recursive: true }),
+    };
+  },
+};
+
 class Play {
   readonly #scene: Scene;
-  readonly #clock = new FakeClock();
+  readonly #clock: FakeClock;
+  readonly #plugged: Plugged;
   readonly #fraction: () => number;
   readonly #truth: RecordedEngine;
   readonly #hostile: HostileEngine | null;
@@ -114,14 +152,24 @@ class Play {
   readonly #faults: unknown[] = [];
   #keys = 0;
 
-  constructor(scene: Scene, lossy: boolean) {
-    this.#scene = scene;
-    this.#fraction = seeded(scene.seed);
-    const clock = this.#clock;
-    const random = { fraction: this.#fraction, bytes: this.#bytes };
-    const { maxStubs, historyBytes, windowBytes, waitingBytes, lateTurns } = scene;
+  static async run(scene: Scene, lossy: boolean, plug: (outlet: Outlet) => Promise<Plugged>): Promise<void> {
+    const clock = new FakeClock();
+    const fraction = seeded(scene.seed);
+    const bytes = (count: number) => Uint8Array.from({ length: count }, () => Math.floor(fraction() * 256));
+    const { maxStubs, historyBytes } = scene;
     const limits = { maxStubs, maxBytes: historyBytes, forgetAfterMs: 20_000 };
-    this.#truth = new RecordedEngine({ clock, random, allowIsolated: true, ...limits });
+    const random = { fraction, bytes };
+    const plugged = await plug({ clock, random, limits });
+    await new Play(scene, lossy, plugged, clock, random).#run();
+  }
+
+  private constructor(scene: Scene, lossy: boolean, plugged: Plugged, clock: FakeClock, random: Random) {
+    this.#scene = scene;
+    this.#plugged = plugged;
+    this.#clock = clock;
+    this.#fraction = random.fraction;
+    this.#truth = new RecordedEngine(plugged.engine);
+    const { windowBytes, waitingBytes, lateTurns } = scene;
     const { delayMs, duplicate, drop, fail } = scene;
     const how = { clock, random: this.#fraction, delayMs, duplicate, drop, fail };
     this.#hostile = lossy ? new HostileEngine(this.#truth, how) : null;
@@ -145,7 +193,7 @@ class Play {
     );
   }
 
-  async run(): Promise<void> {
+  async #run(): Promise<void> {
     try {
       for (const step of this.#scene.steps) {
         await this.#do(step);
@@ -155,6 +203,7 @@ class Play {
     } finally {
       for (const hub of this.#hubs) hub.close();
       await this.#truth.close();
+      this.#plugged.dispose();
     }
   }
 
@@ -190,7 +239,7 @@ class Play {
         this.#client(step.client).unsubscribe(this.#channel(step.channel));
         break;
       case "wait":
-        await this.#clock.forward(step.ms, Math.max(step.ms / 20, 1));
+        await this.#forward(step.ms, Math.max(step.ms / 20, 1));
         break;
       case "startOver":
         await this.#truth.startOver(this.#channel(step.channel));
@@ -279,16 +328,22 @@ class Play {
     this.#hostile?.reconnect();
     this.#hostile?.calm();
     for (const client of this.#clients) client.reading = "at once";
-    await this.#clock.forward(16_000, 250);
-    for (let turn = 0; this.#publishing.size > 0 && turn < 200; turn++) await this.#clock.forward(50);
+    await this.#forward(16_000, 250);
+    for (let turn = 0; this.#publishing.size > 0 && turn < 200; turn++) await this.#forward(50);
     expect(this.#publishing.size).toBe(0);
-    await this.#clock.forward(12_000, 250);
+    await this.#forward(12_000, 250);
     await this.#check();
     for (const client of this.#clients) await client.checkArrived();
   }
 
-  #bytes = (count: number): Uint8Array =>
-    Uint8Array.from({ length: count }, () => Math.floor(this.#fraction() * 256));
+  /** Lets time pass; in each step of it the engine gets done what it has to do. */
+  async #forward(ms: number, stepMs = ms): Promise<void> {
+    for (let left = ms; left > 0; left -= stepMs) {
+      await this.#clock.forward(Math.min(stepMs, left));
+      await this.#plugged.settle();
+      await turns();
+    }
+  }
 
   #hub(index: number): Hub {
     const hub = this.#hubs[index % this.#hubs.length];
@@ -321,22 +376,24 @@ function seeded(seed: number): () => number {
 const parameters = { numRuns: RUNS, endOnFailure: false, ...(SEED && { seed: Number(SEED) }) };
 const timeoutMs = 60_000 + RUNS * 1000;
 
-test(
-  "on one node, each client knows what it has and what it does not have",
-  () =>
-    fc.assert(
-      fc.asyncProperty(scene, (each) => new Play(each, false).run()),
-      parameters,
-    ),
-  timeoutMs,
-);
+describe.each(Object.entries(ENGINES))("with the %s engine", (_, plug) => {
+  test(
+    "on one node, each client knows what it has and what it does not have",
+    () =>
+      fc.assert(
+        fc.asyncProperty(scene, (each) => Play.run(each, false, plug)),
+        parameters,
+      ),
+    timeoutMs,
+  );
 
-test(
-  "on two nodes and an engine that delays, doubles, drops and fails, each client knows what it has and has not",
-  () =>
-    fc.assert(
-      fc.asyncProperty(scene, (each) => new Play(each, true).run()),
-      parameters,
-    ),
-  timeoutMs,
-);
+  test(
+    "on two nodes and a network that delays, doubles, drops and fails, each client knows what it has and has not",
+    () =>
+      fc.assert(
+        fc.asyncProperty(scene, (each) => Play.run(each, true, plug)),
+        parameters,
+      ),
+    timeoutMs,
+  );
+});

@@ -87,7 +87,8 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   /**
    * Appends a message to a channel's log; it is on its way to every subscription.
    *
-   * @throws FanfareError `invalid_value`, `invalid_request`, `too_large`, `key_reused`, `too_many_channels`, `unavailable`
+   * @throws FanfareError `invalid_value`, `invalid_request`, `too_large`, `key_reused`, `too_many_channels`,
+   * `insufficient_storage`, `unavailable`
    */
   async publish(channel: ChannelName, input: MessageInput): Promise<Appended> {
     return this.append(this.prepare(channel, input));
@@ -102,7 +103,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   /**
    * Appends what has been checked. Of several calls for a channel, the order counts, and none need be waited for.
    *
-   * @throws FanfareError `key_reused`, `too_many_channels`, `unavailable`
+   * @throws FanfareError `key_reused`, `too_many_channels`, `insufficient_storage`, `unavailable`
    */
   async append({ channel, draft, retention }: Prepared): Promise<Appended> {
     const appended = await this.engine.append(channel, draft, retention);

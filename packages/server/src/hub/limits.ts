@@ -8,7 +8,7 @@ export interface Limits {
   readonly subscriptionsPerConnection: number;
   /** Bytes of `data` as JSON in UTF-8. @default 65,536 */
   readonly messageBytes: number;
-  /** Bytes of all logs together, in the memory engine. @default 256 MiB */
+  /** Bytes of all logs together, in memory or on the disk. @default 256 MiB */
   readonly historyBytes: number;
   /** Bytes of what the process keeps ready of the logs it listens to. @default 64 MiB */
   readonly windowBytes: number;

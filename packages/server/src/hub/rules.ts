@@ -65,6 +65,8 @@ export class Rules {
   readonly #rules: readonly { readonly pattern: Pattern; readonly rule: Rule }[];
   /** The channels that every connection is subscribed to. */
   readonly auto: readonly ChannelName[];
+  /** Is there a rule that takes channels out of a durable engine? */
+  readonly someInMemory: boolean;
 
   /** @throws RuleError, FanfareError `invalid_pattern` */
   constructor(options: readonly RuleOptions[] = []) {
@@ -78,6 +80,7 @@ export class Rules {
       seen.add(pattern.text);
     }
     this.#rules = rules;
+    this.someInMemory = rules.some(({ rule }) => rule.durability === "memory");
     this.auto = rules.filter(({ rule }) => rule.auto).map(({ pattern }) => parseChannelName(pattern.text));
   }
 

@@ -49,13 +49,17 @@ export class Sessions {
     const secret = Buffer.from(this.#hub.random.bytes(16)).toString("base64url");
     connection.session = hash("sha256", secret, "base64url");
     connection.publisher = resumed?.publisher ?? connection.id;
-    this.renew(connection);
+    const { id, publisher } = connection;
+    const stored: StoredSession = { connection: id, publisher, owner };
+    const ttlMs = this.#ttlMs + RENEWAL_MS;
+    // A session that could not be kept cannot be resumed, which the client is told then; nothing else is lost.
+    this.#hub.engine.putSession(connection.session, JSON.stringify(stored), ttlMs).catch(ignore);
     return secret;
   }
 
-  /** The connection lives: its session stays. */
-  renew(connection: Connection): void {
-    if (connection.session) void this.#put(connection.session, connection, this.#ttlMs + RENEWAL_MS);
+  /** The connection lives: its session stays, unless another connection has taken it. */
+  renew({ session }: Connection): void {
+    if (session) this.#hub.engine.renewSession(session, this.#ttlMs + RENEWAL_MS).catch(ignore);
   }
 
   /** The connection is over. After a clean end the session is over too. */
@@ -64,7 +68,7 @@ export class Sessions {
     connection.session = null;
     if (!session) return;
     if (clean) this.#hub.engine.takeSession(session).catch(ignore);
-    else void this.#put(session, connection, this.#ttlMs);
+    else this.#hub.engine.renewSession(session, this.#ttlMs).catch(ignore);
   }
 
   /**
@@ -90,12 +94,6 @@ export class Sessions {
 
   close(): void {
     this.#stopListening();
-  }
-
-  /** A session that could not be kept cannot be resumed, which the client is told then; nothing else is lost. */
-  async #put(session: string, { id, publisher, owner }: Connection, ttlMs: number): Promise<void> {
-    const stored: StoredSession = { connection: id, publisher, owner };
-    await this.#hub.engine.putSession(session, JSON.stringify(stored), ttlMs).catch(ignore);
   }
 }
 

@@ -2,52 +2,30 @@
 import type { ChannelName, Position } from "@fanfare/protocol";
 import type { Draft, Engine, LogListener, ReadLimit, Retention } from "../engine/engine.js";
 import { turns } from "./fake-clock.js";
+import { ForwardingEngine } from "./forwarding-engine.js";
 
-export class LateAnswers implements Engine {
-  readonly durable: boolean;
-  readonly lossy: boolean;
-  readonly #inner: Engine;
+export class LateAnswers extends ForwardingEngine {
   readonly #lateTurns: () => number;
 
   constructor(inner: Engine, lateTurns: () => number) {
-    this.#inner = inner;
+    super(inner);
     this.#lateTurns = lateTurns;
-    this.durable = inner.durable;
-    this.lossy = inner.lossy;
   }
 
-  append(channel: ChannelName, draft: Draft, retention: Retention) {
-    return this.#late(this.#inner.append(channel, draft, retention));
+  override append(channel: ChannelName, draft: Draft, retention: Retention) {
+    return this.#late(super.append(channel, draft, retention));
   }
-  listen(channel: ChannelName, listener: LogListener) {
-    return this.#late(this.#inner.listen(channel, listener));
+  override listen(channel: ChannelName, listener: LogListener) {
+    return this.#late(super.listen(channel, listener));
   }
-  unlisten(channel: ChannelName, listener: LogListener): void {
-    this.#inner.unlisten(channel, listener);
+  override read(channel: ChannelName, after: Position | null, limit: ReadLimit) {
+    return this.#late(super.read(channel, after, limit));
   }
-  read(channel: ChannelName, after: Position | null, limit: ReadLimit) {
-    return this.#late(this.#inner.read(channel, after, limit));
+  override heads(channels: readonly ChannelName[]) {
+    return this.#late(super.heads(channels));
   }
-  heads(channels: readonly ChannelName[]) {
-    return this.#late(this.#inner.heads(channels));
-  }
-  list(after: ChannelName | null, limit: number) {
-    return this.#late(this.#inner.list(after, limit));
-  }
-  signal(topic: string, json: string): Promise<void> {
-    return this.#inner.signal(topic, json);
-  }
-  onSignal(topic: string, listener: (json: string) => void): () => void {
-    return this.#inner.onSignal(topic, listener);
-  }
-  putSession(hash: string, json: string, ttlMs: number): Promise<void> {
-    return this.#inner.putSession(hash, json, ttlMs);
-  }
-  takeSession(hash: string): Promise<string | null> {
-    return this.#inner.takeSession(hash);
-  }
-  close(): Promise<void> {
-    return this.#inner.close();
+  override list(after: ChannelName | null, limit: number) {
+    return this.#late(super.list(after, limit));
   }
 
   async #late<Answer>(answering: Promise<Answer>): Promise<Answer> {

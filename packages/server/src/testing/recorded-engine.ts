@@ -1,9 +1,10 @@
-/** A memory engine for tests that writes down all it ever appended: the truth that what is delivered is compared with. */
+/** An engine for tests that writes down all that another ever appended: the truth that what is delivered is compared with. */
 import type { ChannelName, Epoch, Position } from "@fanfare/protocol";
 import type { Appended, Draft, Retention } from "../engine/engine.js";
-import { MemoryEngine } from "../engine/memory-engine.js";
+import type { RestartableEngine } from "../engine/hostile-engine.js";
+import { ForwardingEngine } from "./forwarding-engine.js";
 
-export class RecordedEngine extends MemoryEngine {
+export class RecordedEngine extends ForwardingEngine<RestartableEngine> implements RestartableEngine {
   readonly #appended = new Map<string, Draft>();
   readonly #heads = new Map<string, number>();
   /** The epochs that each channel was seen in, in order. */
@@ -19,9 +20,9 @@ export class RecordedEngine extends MemoryEngine {
     return appended;
   }
 
-  override async startOver(channel: ChannelName): Promise<Position> {
+  async startOver(channel: ChannelName): Promise<Position> {
     await this.truth(channel);
-    const position = await super.startOver(channel);
+    const position = await this.inner.startOver(channel);
     this.#saw(channel, position.epoch);
     return position;
   }

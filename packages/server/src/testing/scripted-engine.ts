@@ -83,6 +83,9 @@ export class ScriptedEngine implements Engine {
     return () => {};
   }
   async putSession(): Promise<void> {}
+  async renewSession(): Promise<boolean> {
+    return false;
+  }
   async takeSession(): Promise<null> {
     return null;
   }

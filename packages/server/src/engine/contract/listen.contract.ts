@@ -195,6 +195,27 @@ export function listenContract(open: Open): void {
       expect(await engine.takeSession("h1")).toBeNull();
     });
 
+    test("is renewed only where it is: one that was taken does not come back", async () => {
+      const { engine, peer } = await open();
+      await engine.putSession("h1", "1", 60_000);
+      expect(await peer.renewSession("h1", 60_000)).toBe(true);
+      expect(await peer.takeSession("h1")).toBe("1");
+      expect(await engine.renewSession("h1", 60_000)).toBe(false);
+      expect(await engine.takeSession("h1")).toBeNull();
+    });
+
+    test("lasts from its renewal on, or ends earlier by it", async ({ skip }) => {
+      const { engine, passTime = skip("the engine's time is not ours") } = await open();
+      await engine.putSession("longer", "l", 10_000);
+      await engine.putSession("shorter", "s", 60_000);
+      await engine.renewSession("longer", 60_000);
+      await engine.renewSession("shorter", 10_000);
+      await passTime(30_000);
+      expect(await engine.takeSession("longer")).toBe("l");
+      expect(await engine.takeSession("shorter")).toBeNull();
+      expect(await engine.renewSession("shorter", 10_000)).toBe(false);
+    });
+
     test("ends when its time is over, each by its own time", async ({ skip }) => {
       const { engine, passTime = skip("the engine's time is not ours") } = await open();
       await engine.putSession("long", "l", 60_000);
@@ -227,6 +248,7 @@ export function listenContract(open: Open): void {
       await expect(engine.listen(BUSY, heard)).rejects.toMatchObject(unavailable);
       await expect(engine.signal("t", "1")).rejects.toMatchObject(unavailable);
       await expect(engine.putSession("h", "1", 1000)).rejects.toMatchObject(unavailable);
+      await expect(engine.renewSession("h", 1000)).rejects.toMatchObject(unavailable);
       await expect(engine.takeSession("h")).rejects.toMatchObject(unavailable);
       engine.unlisten(BUSY, heard);
     });

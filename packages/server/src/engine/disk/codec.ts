@@ -1,0 +1,143 @@
+/** How logs lie in the store, byte by byte. A change here needs another `FORMAT`. */
+import { type ChannelName, type Epoch, parseEpoch } from "@fanfare/protocol";
+import type { Message, Retention } from "../engine.js";
+import type { Key } from "./table.js";
+
+/** Bytes of ids, offsets, times and sizes: enough for 2^48 - 1. */
+const NUMBER = 6;
+export const NUMBER_MAX = 2 ** 48 - 1;
+
+/** A whole number as it stands in a key: in the order of the numbers. */
+export function numberKey(value: number): Key {
+  const bytes = Buffer.allocUnsafe(NUMBER);
+  bytes.writeUIntBE(value, 0, NUMBER);
+  return bytes.toString("latin1");
+}
+
+export function numberOfKey(key: Key, start = 0): number {
+  return Buffer.from(key.slice(start, start + NUMBER), "latin1").readUIntBE(0, NUMBER);
+}
+
+/** Where a message of a log lies. */
+export function messageKey(log: number, offset: number): Key {
+  const bytes = Buffer.allocUnsafe(2 * NUMBER);
+  bytes.writeUIntBE(log, 0, NUMBER);
+  bytes.writeUIntBE(offset, NUMBER, NUMBER);
+  return bytes.toString("latin1");
+}
+
+// ---- messages: age, time, flags, event, user?, id?, except?, json
+
+const HAS = { user: 1, id: 2, except: 4 } as const;
+const OPTIONAL = ["user", "id", "except"] as const;
+
+/** @param at when it was appended, by the store's time */
+export function encodeMessage(message: Message, at: number): Buffer {
+  const texts = [message.event, ...OPTIONAL.map((name) => message[name])].filter(
+    (text) => text !== undefined,
+  );
+  const lengths = texts.map((text) => Buffer.byteLength(text));
+  const head = 2 * NUMBER + 1;
+  const size = lengths.reduce((sum, length) => sum + 4 + length, head) + Buffer.byteLength(message.json);
+  const bytes = Buffer.allocUnsafe(size);
+  let place = bytes.writeUIntBE(at, 0, NUMBER);
+  place = bytes.writeUIntBE(message.time, place, NUMBER);
+  place = bytes.writeUInt8(
+    OPTIONAL.reduce((flags, name) => (message[name] === undefined ? flags : flags | HAS[name]), 0),
+    place,
+  );
+  for (const [index, text] of texts.entries()) {
+    place = bytes.writeUInt32BE(lengths[index] ?? 0, place);
+    place += bytes.write(text, place);
+  }
+  bytes.write(message.json, place);
+  return bytes;
+}
+
+/** When the message was appended, by the store's time. */
+export function messageAge(bytes: Buffer): number {
+  return bytes.readUIntBE(0, NUMBER);
+}
+
+export function decodeMessage(bytes: Buffer, channel: ChannelName, epoch: Epoch, offset: number): Message {
+  const flags = bytes.readUInt8(2 * NUMBER);
+  let place = 2 * NUMBER + 1;
+  const text = () => {
+    const start = place + 4;
+    place = start + bytes.readUInt32BE(place);
+    return bytes.toString("utf8", start, place);
+  };
+  const event = text();
+  const rest: { user?: string; id?: string; except?: string } = {};
+  for (const name of OPTIONAL) if (flags & HAS[name]) rest[name] = text();
+  const time = bytes.readUIntBE(NUMBER, NUMBER);
+  return { channel, epoch, offset, time, event, json: bytes.toString("utf8", place), ...rest };
+}
+
+// ---- where a log stands
+
+/** What the store knows of a channel's log. Times are milliseconds. */
+export interface StoredLog {
+  /** Its number; 0 while it has none, since nothing was appended. No number comes twice. */
+  readonly id: number;
+  readonly epoch: Epoch;
+  /** The offset of the newest message ever appended. */
+  readonly head: number;
+  /** The offset of the oldest message that is held. */
+  readonly first: number;
+  /** The offset of the oldest message that still lies in the store, on its way out. */
+  readonly floor: number;
+  /** What the messages take, roughly. */
+  readonly bytes: number;
+  /** The time of the newest message, since 1970. */
+  readonly time: number;
+  /** When it was last used, by the store's time. */
+  readonly usedAt: number;
+  readonly retention: Retention;
+  readonly startedOver: boolean;
+}
+
+const EPOCH_BYTES = 8;
+
+export function encodeLog(log: StoredLog): Buffer {
+  const bytes = Buffer.allocUnsafe(EPOCH_BYTES + 9 * NUMBER + 1);
+  let place = bytes.write(log.epoch, 0, "hex");
+  const { messages, ageMs } = log.retention;
+  const { id, head, first, floor, bytes: size, time, usedAt } = log;
+  for (const value of [id, head, first, floor, size, time, usedAt, messages, ageMs]) {
+    place = bytes.writeUIntBE(Math.min(Math.floor(value), NUMBER_MAX), place, NUMBER);
+  }
+  bytes.writeUInt8(log.startedOver ? 1 : 0, place);
+  return bytes;
+}
+
+export function decodeLog(bytes: Buffer): StoredLog {
+  const number = (index: number) => bytes.readUIntBE(EPOCH_BYTES + index * NUMBER, NUMBER);
+  return {
+    epoch: parseEpoch(bytes.toString("hex", 0, EPOCH_BYTES)),
+    id: number(0),
+    head: number(1),
+    first: number(2),
+    floor: number(3),
+    bytes: number(4),
+    time: number(5),
+    usedAt: number(6),
+    retention: { messages: number(7), ageMs: number(8) },
+    startedOver: bytes.readUInt8(bytes.length - 1) === 1,
+  };
+}
+
+// ---- what a message takes
+
+/** A value above this lies in pages of its own. */
+const LARGEST_IN_PAGE = 2000;
+const PAGE_BYTES = 4096;
+const PAGE_HEADER = 16;
+/** Key, header and pointer of an entry. */
+const ENTRY_BYTES = 2 * NUMBER + 10;
+
+/** Bytes on the disk, roughly, of a message with so many bytes. */
+export function sizeOnDisk(length: number): number {
+  if (length <= LARGEST_IN_PAGE) return ENTRY_BYTES + length;
+  return ENTRY_BYTES + Math.ceil((length + PAGE_HEADER) / PAGE_BYTES) * PAGE_BYTES;
+}

@@ -1,0 +1,340 @@
+/**
+ * The engine that keeps everything on the disk of this one process. What is decided is decided in one synchronous step, as in
+ * memory; answers and announcements wait until it is on the disk. Those who read see only what is there already.
+ */
+import { type ChannelName, FanfareError, type Position } from "@fanfare/protocol";
+import { type Clock, systemClock, systemRandom, type Timer } from "../../clock.js";
+import type {
+  Appended,
+  Draft,
+  Engine,
+  EngineStats,
+  ListedChannel,
+  LogListener,
+  Message,
+  Page,
+  ReadLimit,
+  Retention,
+} from "../engine.js";
+import { FirstNames } from "../first-names.js";
+import { keyUse } from "../idempotency.js";
+import { Signals } from "../signals.js";
+import type { Space } from "../space.js";
+import type { CommitsOwner } from "./commits.js";
+import { DiskChannels } from "./disk-channels.js";
+import { DiskKeys } from "./disk-keys.js";
+import type { DiskLog } from "./disk-log.js";
+import { DiskMessages } from "./disk-messages.js";
+import {
+  DEFAULT_DATA_DIR,
+  DEFAULT_DISK_LIMITS,
+  type DiskEngineLimits,
+  type DiskEngineOptions,
+} from "./disk-options.js";
+import { DiskSpace } from "./disk-space.js";
+import { ExpiringTable } from "./expiring-table.js";
+import { Ledger } from "./ledger.js";
+import { Store } from "./store.js";
+import { Upkeep } from "./upkeep.js";
+
+const SWEEP_EVERY_MS = 1000;
+/** So many channels in use are looked at for a list before the event loop turns. */
+const LIST_AT_ONCE = 10_000;
+/** That a channel was read is written down when so much of the time has passed after which it would be forgotten. */
+const TOUCH_PART = 1 / 4;
+
+export class DiskEngine implements Engine, CommitsOwner {
+  readonly durable = true;
+  readonly lossy = false;
+  readonly limits: DiskEngineLimits;
+  readonly #clock: Clock;
+  readonly #store: Store;
+  readonly #ledger: Ledger;
+  readonly #messages: DiskMessages;
+  readonly #channels: DiskChannels;
+  readonly #keyTable: ExpiringTable;
+  readonly #keys: DiskKeys;
+  readonly #sessions: ExpiringTable;
+  readonly #upkeep: Upkeep;
+  readonly #signals = new Signals();
+  readonly #sweeping: Timer;
+  #closing: Promise<void> | null = null;
+
+  /**
+   * Opens a folder, or begins a new one. No other process can open it until this engine is closed or the process ends.
+   *
+   * @throws DataDirError when the folder is in use, unreadable, damaged or of another version; nothing is changed then
+   * @example
+   * const engine = await DiskEngine.open({ dataDir: "/var/lib/fanfare" });
+   * const fanfare = createFanfare({ engine });
+   */
+  static async open(options: DiskEngineOptions = {}): Promise<DiskEngine> {
+    const {
+      clock = systemClock,
+      random = systemRandom,
+      dataDir = DEFAULT_DATA_DIR,
+      askFree,
+      ...limits
+    } = options;
+    const all = { ...DEFAULT_DISK_LIMITS, ...limits };
+    const store = await Store.open({ dataDir, clock, askFree, reserveBytes: all.reserveBytes });
+    try {
+      const ledger = new Ledger(store, clock, random);
+      const engine = new DiskEngine(store, ledger, all, clock);
+      ledger.write();
+      await store.commits.flushed();
+      await store.made();
+      return engine;
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  private constructor(store: Store, ledger: Ledger, limits: DiskEngineLimits, clock: Clock) {
+    const { tables } = store;
+    this.limits = limits;
+    this.#clock = clock;
+    this.#store = store;
+    this.#ledger = ledger;
+    this.#messages = new DiskMessages(tables, ledger);
+    this.#channels = new DiskChannels(tables, this.#messages, ledger, limits);
+    this.#keyTable = new ExpiringTable(tables.keys, tables.keyOrder, limits.maxIdempotencyKeys);
+    this.#keys = new DiskKeys(this.#keyTable, limits.idempotencyTtlMs);
+    this.#sessions = new ExpiringTable(tables.sessions, tables.sessionOrder, limits.maxSessions);
+    const parts = { channels: this.#channels, messages: this.#messages, keys: this.#keyTable };
+    this.#upkeep = new Upkeep({ ...parts, sessions: this.#sessions, ledger, store }, limits, clock);
+    store.commits.owner = this;
+    this.#sweeping = clock.every(SWEEP_EVERY_MS, () => void this.sweep());
+  }
+
+  /** Does what a timer does every second, or waits for it where it is under way. */
+  async sweep(): Promise<void> {
+    if (!this.#closing) await this.#upkeep.sweep();
+  }
+
+  /** Resolves when what is under way is on the disk, or has failed. */
+  async settled(): Promise<void> {
+    await this.#store.commits.flushed().catch(() => {});
+  }
+
+  async append(channel: ChannelName, draft: Draft, retention: Retention): Promise<Appended> {
+    this.#assertOpen();
+    const { commits, space } = this.#store;
+    const { at } = this.#ledger;
+    const use = draft.idempotency ? keyUse(channel, draft.idempotency, draft) : null;
+    const earlier = use && this.#keys.find(use, at);
+    if (earlier) {
+      // The first use may have been a moment ago, and may still fail.
+      if (earlier.isPending) await commits.flushed();
+      return { ...earlier.position, repeated: true };
+    }
+    space.assertRoom();
+    commits.assertKeepsUp();
+
+    const log = this.#channels.open(channel);
+    if (log.id === 0) log.id = this.#ledger.nextLog();
+    const message = log.append(draft, retention, this.#clock.now());
+    log.usedAt = at;
+    this.#messages.put(log, message, at);
+    this.#channels.changed(log);
+    if (use) this.#keys.remember(use, message, at);
+
+    return await new Promise((answer, failed) => {
+      const done = () => {
+        this.#announce(channel, message);
+        answer({ epoch: message.epoch, offset: message.offset, repeated: false });
+      };
+      commits.wait({ done, failed });
+    });
+  }
+
+  async listen(channel: ChannelName, listener: LogListener): Promise<Position> {
+    this.#assertOpen();
+    const log = this.#channels.open(channel);
+    if (!log.listeners.includes(listener)) log.listeners = [...log.listeners, listener];
+    return { epoch: log.onDisk.epoch, offset: log.onDisk.head };
+  }
+
+  unlisten(channel: ChannelName, listener: LogListener): void {
+    const log = this.#closing ? null : this.#channels.find(channel);
+    if (!log?.listeners.includes(listener)) return;
+    log.listeners = log.listeners.filter((other) => other !== listener);
+    if (log.listeners.length > 0) return;
+    this.#touch(log);
+    this.#channels.dropIfUnused(log);
+  }
+
+  async read(channel: ChannelName, after: Position | null, limit: ReadLimit): Promise<Page> {
+    this.#assertOpen();
+    const log = this.#channels.find(channel);
+    if (log) this.#touch(log);
+    else this.#channels.touchStub(channel);
+    const stand = log?.onDisk ?? this.#channels.standing(channel);
+
+    const { epoch, head } = stand;
+    const first = this.#messages.firstOnDisk(stand, this.#ledger.at);
+    const lost = after !== null && after.epoch !== epoch;
+    const from = after === null || lost ? first : Math.max(first, after.offset + 1);
+    const page: Page = { epoch, first, head, messages: this.#messages.read(channel, stand, from, limit) };
+    return lost ? { ...page, lost: this.#channels.whyLost(after.epoch, stand) } : page;
+  }
+
+  async heads(channels: readonly ChannelName[]): Promise<Position[]> {
+    this.#assertOpen();
+    return channels.map((channel) => {
+      const { epoch, head } = this.#channels.find(channel)?.onDisk ?? this.#channels.standing(channel);
+      return { epoch, offset: head };
+    });
+  }
+
+  /** Looks at the channels that are in use, a few in each turn of the event loop, and at no more on the disk than are asked for. */
+  async list(after: ChannelName | null, limit: number): Promise<ListedChannel[]> {
+    this.#assertOpen();
+    const names = new FirstNames<ChannelName>(limit);
+    let looked = 0;
+    for (const { channel, isStored } of this.#channels.inUse()) {
+      if (!isStored && (after === null || channel > after)) names.offer(channel);
+      if (++looked % LIST_AT_ONCE > 0) continue;
+      await new Promise<void>((next) => this.#clock.endOfTurn(next));
+      this.#assertOpen();
+    }
+    let found = 0;
+    for (const { channel } of this.#channels.stored(after === null ? "" : `${after}\0`)) {
+      names.offer(channel);
+      if (++found >= limit) break;
+    }
+    return names.take().flatMap((channel) => {
+      const log = this.#channels.find(channel)?.onDisk;
+      if (!log) return [];
+      const first = this.#messages.firstOnDisk(log, this.#ledger.at);
+      return [{ channel, epoch: log.epoch, head: log.head, first }];
+    });
+  }
+
+  /**
+   * Throws away the channel's log and begins a new one, at offset 0 of a new epoch. For operators, and for tests of
+   * what a subscriber does then.
+   *
+   * @throws FanfareError `too_many_channels`, `unavailable`, `insufficient_storage`
+   */
+  async startOver(channel: ChannelName): Promise<Position> {
+    this.#assertOpen();
+    const log = this.#channels.open(channel);
+    this.#channels.startOver(log);
+    const position = { epoch: log.epoch, offset: 0 };
+    return await new Promise((answer, failed) => {
+      const done = () => {
+        for (const listener of log.listeners) listener.reset(position, "epoch_changed");
+        answer(position);
+      };
+      this.#store.commits.wait({ done, failed });
+    });
+  }
+
+  async signal(topic: string, json: string): Promise<void> {
+    this.#assertOpen();
+    this.#signals.send(topic, json);
+  }
+
+  onSignal(topic: string, listener: (json: string) => void): () => void {
+    return this.#signals.on(topic, listener);
+  }
+
+  async putSession(hash: string, json: string, ttlMs: number): Promise<void> {
+    this.#assertOpen();
+    this.#sessions.set(hash, Buffer.from(json), this.#ledger.at + ttlMs);
+    await this.#store.commits.flushed();
+  }
+
+  async renewSession(hash: string, ttlMs: number): Promise<boolean> {
+    this.#assertOpen();
+    const { at } = this.#ledger;
+    const session = this.#sessions.get(hash, at);
+    if (session) this.#sessions.set(hash, session, at + ttlMs);
+    await this.#store.commits.flushed();
+    return session !== null;
+  }
+
+  async takeSession(hash: string): Promise<string | null> {
+    this.#assertOpen();
+    const session = this.#sessions.get(hash, this.#ledger.at);
+    this.#sessions.delete(hash);
+    await this.#store.commits.flushed();
+    return session?.toString() ?? null;
+  }
+
+  /** A place for what is neither a message nor a session. @param name ASCII, without a NUL */
+  space(name: string): Space {
+    return new DiskSpace(name, this.#store.tables.spaces, this.#store.commits);
+  }
+
+  /** Are publishers refused for lack of room? */
+  get isFull(): boolean {
+    return this.#store.space.isLow;
+  }
+
+  /** Counted, not walked: cheap enough for every scrape. */
+  stats(): EngineStats {
+    if (this.#closing) return {};
+    return {
+      channels: this.#channels.size,
+      messages: this.#messages.size,
+      bytes: this.#ledger.bytes,
+      stubs: this.#channels.stubs,
+      idempotencyKeys: this.#keyTable.size,
+      sessions: this.#sessions.size,
+      diskBytes: this.#store.bytes,
+      diskFreeBytes: this.#store.space.free,
+      commits: this.#store.commits.durations,
+    };
+  }
+
+  /** Waits for what is under way, and lets go of the folder. What is called afterwards fails with `unavailable`. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  // ---- for the commits
+
+  get isChanged(): boolean {
+    return this.#channels.isChanged;
+  }
+
+  committing(): () => void {
+    this.#upkeep.committing();
+    this.#ledger.write();
+    return this.#channels.committing();
+  }
+
+  lost(): void {
+    this.#channels.lost();
+    this.#ledger.lost();
+  }
+
+  /** Whoever listens now: somebody may have begun or ended while the message went to the disk. */
+  #announce(channel: ChannelName, message: Message): void {
+    for (const listener of this.#channels.find(channel)?.listeners ?? []) listener.message(message);
+  }
+
+  /** Somebody uses the log. That is written down now and then, without waiting for it. */
+  #touch(log: DiskLog): void {
+    const { at } = this.#ledger;
+    if (!log.isStored || at - log.usedAt < this.limits.forgetAfterMs * TOUCH_PART) return;
+    log.usedAt = at;
+    this.#channels.changed(this.#channels.use(log));
+    this.#store.commits.wait({ done() {}, failed() {} });
+  }
+
+  async #close(): Promise<void> {
+    this.#sweeping.cancel();
+    await this.#upkeep.end();
+    await this.#store.close();
+    this.#signals.clear();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing) throw new FanfareError("unavailable", "the disk engine is closed");
+  }
+}

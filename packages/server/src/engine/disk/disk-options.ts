@@ -1,0 +1,34 @@
+/** What can be set on the disk engine, the bounds that it keeps, and how much of them is used. */
+import type { Clock, Random } from "../../clock.js";
+import { DEFAULT_LIMITS, type MemoryEngineLimits } from "../memory-options.js";
+import type { AskFree } from "./free-space.js";
+
+export interface DiskEngineOptions extends Partial<DiskEngineLimits> {
+  /** The folder; made where there is none, with mode 0700. @default "fanfare-data" */
+  readonly dataDir?: string;
+  /** @default the machine's clock */
+  readonly clock?: Clock;
+  /** @default the machine's randomness */
+  readonly random?: Random;
+  /** Asks how much room the disk has. @default the system */
+  readonly askFree?: AskFree;
+}
+
+/** `maxBytes` is what messages take on the disk; everything else is as in memory. */
+export interface DiskEngineLimits extends MemoryEngineLimits {
+  /**
+   * How long a channel without listeners must be idle to be forgotten though its log still holds messages, in milliseconds.
+   * @default no limit: it waits until they have grown old
+   */
+  readonly forgetHeldAfterMs: number;
+  /** Below so many free bytes on the disk, publishers are refused. @default 64 MiB */
+  readonly reserveBytes: number;
+}
+
+export const DEFAULT_DATA_DIR = "fanfare-data";
+
+export const DEFAULT_DISK_LIMITS: DiskEngineLimits = {
+  ...DEFAULT_LIMITS,
+  forgetHeldAfterMs: Number.POSITIVE_INFINITY,
+  reserveBytes: 64 * 2 ** 20,
+};
