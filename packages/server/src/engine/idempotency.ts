@@ -25,6 +25,10 @@ export function keyUse(channel: ChannelName, { key, principal }: IdempotencyKey,
   };
 }
 
+export function keyReused(key: string): FanfareError {
+  return new FanfareError("key_reused", `the idempotency key ${quote(key)} was used for another message`);
+}
+
 interface FirstUse {
   readonly digest: string;
   readonly position: Position;
@@ -54,7 +58,7 @@ export class IdempotencyKeys {
     const first = this.#uses.get(scope, at);
     if (!first) return null;
     if (first.digest === digest) return first.position;
-    throw new FanfareError("key_reused", `the idempotency key ${quote(key)} was used for another message`);
+    throw keyReused(key);
   }
 
   remember({ scope, digest }: KeyUse, { epoch, offset }: Position, at: number): void {

@@ -1,6 +1,6 @@
 /**
  * A named place of an engine for what is neither a message nor a session: states, sequences, locks, keys, revocations. Knows
- * nothing of what they mean.
+ * nothing of what they mean. Keys have at most 1,000 bytes as UTF-8; all calls throw `unavailable` after the engine's end.
  */
 export interface Space {
   /** What stands under a key, whether or not it is on the disk yet; `null` when nothing does. */

@@ -23,6 +23,7 @@ import { CheckedClient } from "../testing/checked-client.js";
 import { FakeClock, turns } from "../testing/fake-clock.js";
 import { LateAnswers } from "../testing/late-answers.js";
 import { RecordedEngine } from "../testing/recorded-engine.js";
+import { seeded } from "../testing/seeded.js";
 import { Hub } from "./hub.js";
 import { DEFAULT_LIMITS } from "./limits.js";
 import { type RuleOptions, Rules } from "./rules.js";
@@ -360,17 +361,6 @@ class Play {
     if (!channel) throw new RangeError(`no channel ${index}`);
     return channel;
   }
-}
-
-/** Mulberry32: small, and good enough to decide what a network does. */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let bits = Math.imul(state ^ (state >>> 15), state | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const parameters = { numRuns: RUNS, endOnFailure: false, ...(SEED && { seed: Number(SEED) }) };

@@ -97,11 +97,24 @@ export interface StoredLog {
   readonly startedOver: boolean;
 }
 
-const EPOCH_BYTES = 8;
+/**
+ * Of an epoch only its second half is stored with a log; its first half is the store's. So every log gets another epoch at once
+ * when the store begins another life.
+ */
+export const EPOCH_BYTES = 4;
+
+export function writeEpoch(bytes: Buffer, epoch: Epoch, place: number): number {
+  return place + bytes.write(epoch.slice(-2 * EPOCH_BYTES), place, "hex");
+}
+
+/** @param life the first half of every epoch of the store */
+export function readEpoch(bytes: Buffer, life: string, place: number): Epoch {
+  return parseEpoch(life + bytes.toString("hex", place, place + EPOCH_BYTES));
+}
 
 export function encodeLog(log: StoredLog): Buffer {
   const bytes = Buffer.allocUnsafe(EPOCH_BYTES + 9 * NUMBER + 1);
-  let place = bytes.write(log.epoch, 0, "hex");
+  let place = writeEpoch(bytes, log.epoch, 0);
   const { messages, ageMs } = log.retention;
   const { id, head, first, floor, bytes: size, time, usedAt } = log;
   for (const value of [id, head, first, floor, size, time, usedAt, messages, ageMs]) {
@@ -111,10 +124,10 @@ export function encodeLog(log: StoredLog): Buffer {
   return bytes;
 }
 
-export function decodeLog(bytes: Buffer): StoredLog {
+export function decodeLog(bytes: Buffer, life: string): StoredLog {
   const number = (index: number) => bytes.readUIntBE(EPOCH_BYTES + index * NUMBER, NUMBER);
   return {
-    epoch: parseEpoch(bytes.toString("hex", 0, EPOCH_BYTES)),
+    epoch: readEpoch(bytes, life, 0),
     id: number(0),
     head: number(1),
     first: number(2),

@@ -58,13 +58,13 @@ export class DiskChannels {
     const found = this.#inUse.get(channel);
     if (found) return found;
     const entry = this.#entries.get(channel);
-    return entry && new DiskLog(channel, decodeLog(entry), true);
+    return entry && new DiskLog(channel, this.#logOf(entry), true);
   }
 
   /** Where a channel without a log stands. */
   standing(channel: ChannelName): OnDisk {
     const stub = this.#stubs.get(channel);
-    return stub ? logOfStub(stub) : bornLog(this.#ledger.epochs.current, 0);
+    return stub ? this.#logOfStub(stub) : bornLog(this.#ledger.epochs.current, 0);
   }
 
   /** Keeps the channel's stub, if it has one, from being the next to go. Does not wait for the disk. */
@@ -72,7 +72,7 @@ export class DiskChannels {
     const stub = this.#stubs.get(channel);
     if (!stub) return;
     this.#removeStub(channel, stub);
-    this.#putStub(channel, logOfStub(stub));
+    this.#putStub(channel, this.#logOfStub(stub));
   }
 
   /**
@@ -91,7 +91,7 @@ export class DiskChannels {
     }
     const { at, epochs } = this.#ledger;
     const stub = this.#stubs.get(channel);
-    const stored = stub ? { ...logOfStub(stub), usedAt: at } : bornLog(epochs.current, at);
+    const stored = stub ? { ...this.#logOfStub(stub), usedAt: at } : bornLog(epochs.current, at);
     const log = new DiskLog(channel, stored, false);
     if (stub) this.#wake(log, stub);
     this.#unstored++;
@@ -160,7 +160,7 @@ export class DiskChannels {
   *stored(from: string): Generator<DiskLog> {
     for (const [name, entry] of this.#entries.storedFrom(from)) {
       const channel = name as ChannelName;
-      yield this.#inUse.get(channel) ?? new DiskLog(channel, decodeLog(entry), true);
+      yield this.#inUse.get(channel) ?? new DiskLog(channel, this.#logOf(entry), true);
     }
   }
 
@@ -198,7 +198,7 @@ export class DiskChannels {
       const born = bornLog(onDisk.epoch, this.#ledger.at);
       const log = new DiskLog(
         channel,
-        entry ? decodeLog(entry) : stub ? logOfStub(stub) : born,
+        entry ? this.#logOf(entry) : stub ? this.#logOfStub(stub) : born,
         entry !== null,
       );
       log.listeners = listeners;
@@ -220,6 +220,14 @@ export class DiskChannels {
     this.#stubs.put(channel, Buffer.concat([Buffer.from(order, "latin1"), encodeLog(log)]));
   }
 
+  #logOf(entry: Buffer): StoredLog {
+    return decodeLog(entry, this.#ledger.life);
+  }
+
+  #logOfStub(stub: Buffer): StoredLog {
+    return this.#logOf(stub.subarray(STUB_ORDER_BYTES));
+  }
+
   #removeStub(channel: ChannelName, stub: Buffer): void {
     this.#stubOrder.remove(stub.toString("latin1", 0, STUB_ORDER_BYTES));
     this.#stubs.remove(channel);
@@ -228,10 +236,6 @@ export class DiskChannels {
 
 /** The store's time, then a number that keeps apart what happens at once. */
 const STUB_ORDER_BYTES = 12;
-
-function logOfStub(stub: Buffer): StoredLog {
-  return decodeLog(stub.subarray(STUB_ORDER_BYTES));
-}
 
 /** What is left of a log. */
 function standOf({ head, time, startedOver }: DiskLog): Partial<StoredLog> {

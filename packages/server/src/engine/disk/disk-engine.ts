@@ -17,7 +17,7 @@ import type {
   Retention,
 } from "../engine.js";
 import { FirstNames } from "../first-names.js";
-import { keyUse } from "../idempotency.js";
+import { keyReused, keyUse } from "../idempotency.js";
 import { Signals } from "../signals.js";
 import type { Space } from "../space.js";
 import type { CommitsOwner } from "./commits.js";
@@ -100,7 +100,7 @@ export class DiskEngine implements Engine, CommitsOwner {
     this.#messages = new DiskMessages(tables, ledger);
     this.#channels = new DiskChannels(tables, this.#messages, ledger, limits);
     this.#keyTable = new ExpiringTable(tables.keys, tables.keyOrder, limits.maxIdempotencyKeys);
-    this.#keys = new DiskKeys(this.#keyTable, limits.idempotencyTtlMs);
+    this.#keys = new DiskKeys(this.#keyTable, ledger.life, limits.idempotencyTtlMs);
     this.#sessions = new ExpiringTable(tables.sessions, tables.sessionOrder, limits.maxSessions);
     const parts = { channels: this.#channels, messages: this.#messages, keys: this.#keyTable };
     this.#upkeep = new Upkeep({ ...parts, sessions: this.#sessions, ledger, store }, limits, clock);
@@ -127,6 +127,7 @@ export class DiskEngine implements Engine, CommitsOwner {
     if (earlier) {
       // The first use may have been a moment ago, and may still fail.
       if (earlier.isPending) await commits.flushed();
+      if (!earlier.isSame) throw keyReused(use.key);
       return { ...earlier.position, repeated: true };
     }
     space.assertRoom();
@@ -266,7 +267,8 @@ export class DiskEngine implements Engine, CommitsOwner {
 
   /** A place for what is neither a message nor a session. @param name ASCII, without a NUL */
   space(name: string): Space {
-    return new DiskSpace(name, this.#store.tables.spaces, this.#store.commits);
+    const { tables, commits } = this.#store;
+    return new DiskSpace(name, tables.spaces, commits, () => this.#assertOpen());
   }
 
   /** Are publishers refused for lack of room? */

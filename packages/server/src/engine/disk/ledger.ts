@@ -4,7 +4,7 @@
  */
 import { parseEpoch } from "@fanfare/protocol";
 import type { Clock, Random } from "../../clock.js";
-import { BirthEpoch } from "../birth-epoch.js";
+import { BirthEpoch, type SavedEpochs } from "../birth-epoch.js";
 import { NUMBER_MAX } from "./codec.js";
 import { BACKUP, DataDirError } from "./errors.js";
 import type { Store } from "./store.js";
@@ -47,15 +47,12 @@ export class Ledger {
     this.#openedAt = Math.max(clock.now(), saved?.at ?? 0);
     this.#lastLog = saved?.lastLog ?? 0;
     this.bytes = saved?.bytes ?? 0;
-    this.epochs =
-      // What was told of positions since a backup was taken is not true of it.
-      saved && !store.isRestored
-        ? new BirthEpoch(random, {
-            life: saved.life,
-            count: (saved.count + SKIPPED_EPOCHS) % 2 ** 32,
-            current: parseEpoch(saved.birth),
-          })
-        : new BirthEpoch(random);
+    this.epochs = new BirthEpoch(random, saved ? goOn(saved, store.isRestored, random) : undefined);
+  }
+
+  /** The first half of every epoch of this store. */
+  get life(): string {
+    return this.epochs.saved.life;
   }
 
   /**
@@ -94,6 +91,13 @@ export class Ledger {
       throw damaged("the store's ledger cannot be read", cause);
     }
   }
+}
+
+function goOn(saved: Entries, isRestored: boolean, random: Random): SavedEpochs {
+  // What was told of positions since a backup was taken is not true of it, so all that stands there begins another life.
+  const life = isRestored ? Buffer.from(random.bytes(4)).toString("hex") : saved.life;
+  const count = (saved.count + SKIPPED_EPOCHS) % 2 ** 32;
+  return { life, count, current: parseEpoch(life + saved.birth.slice(saved.life.length)) };
 }
 
 function damaged(message: string, cause?: unknown): DataDirError {
