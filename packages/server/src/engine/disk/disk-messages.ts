@@ -47,16 +47,18 @@ export class DiskMessages {
     const bytes = encodeMessage(message, at);
     this.#messages.put(messageKey(log.id, message.offset), bytes);
     this.#resize(log, sizeOnDisk(bytes.length));
-    this.trim(log, at, REMOVED_PER_APPEND);
+    // What is too old is passed over by whoever reads, and removed by the sweep.
+    this.#keepNewest(log);
+    this.#dropDead(log, REMOVED_PER_APPEND);
   }
 
   /** Lets go of what retention does not hold on to, and removes some of it. @returns whether something changed */
   trim(log: DiskLog, at: number, atMost: number): boolean {
     const { first, floor } = log;
-    log.first = Math.max(log.first, log.head - log.retention.messages + 1);
+    this.#keepNewest(log);
     const isAlive = this.#isAlive(log.id, at - log.retention.ageMs, (key) => this.#messages.get(key));
     log.first = firstOf(log.first, log.head + 1, isAlive);
-    for (let left = atMost; left > 0 && log.floor < log.first; left--) this.#dropOldest(log);
+    this.#dropDead(log, atMost);
     return log.first !== first || log.floor !== floor;
   }
 
@@ -125,6 +127,14 @@ export class DiskMessages {
       const bytes = get(messageKey(id, offset));
       return bytes !== null && messageAge(bytes) >= oldest;
     };
+  }
+
+  #keepNewest(log: DiskLog): void {
+    log.first = Math.max(log.first, log.head - log.retention.messages + 1);
+  }
+
+  #dropDead(log: DiskLog, atMost: number): void {
+    for (let left = atMost; left > 0 && log.floor < log.first; left--) this.#dropOldest(log);
   }
 
   #dropOldest(log: DiskLog): void {
