@@ -67,6 +67,30 @@ describe("fanfare start", () => {
     expect(stdout + stderr).not.toContain(KEY);
   });
 
+  test("keeps what was published in a folder that a second process is kept out of", async () => {
+    const env = { ...dataDir(), FANFARE_API_KEY: KEY };
+    const start = async () => {
+      const command = new Command(["start", "--port", "0"], env);
+      const [, url = ""] = await command.says(/curl (\S+) -H/);
+      return { command, url };
+    };
+    const first = await start();
+    const headers = { Authorization: `Bearer ${KEY}` };
+    expect((await post(first.url, { data: "kept" }, headers)).status).toBe(201);
+    const second = await new Command(["start", "--port", "0"], env).end();
+    expect([second.code, second.stdout]).toEqual([1, ""]);
+    expect(second.stderr).toMatch(
+      `the process ${first.command.pid} uses ${env.FANFARE_DATA_DIR}\nStop it first`,
+    );
+
+    first.command.kill("SIGKILL");
+    await first.command.end();
+    const third = await start();
+    expect(await (await fetch(third.url)).json()).toMatchObject({ head: 1, messages: [{ data: "kept" }] });
+    third.command.kill("SIGTERM");
+    expect((await third.command.end()).code).toBe(0);
+  });
+
   test("does not start with what cannot be, says why, and ends with 2", async () => {
     const taken = await listen(createServer());
     const env = { FANFARE_ENGINE: "memory", FANFARE_API_KEY: KEY };

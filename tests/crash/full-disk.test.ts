@@ -1,6 +1,6 @@
 /**
  * A disk that fills up under load: publishers are told so, nothing that was acknowledged is lost, the process lives, and it
- * goes on when there is room. Needs a disk of its own, small: `FULL_DISK=/mnt/small npm run full-disk`, where that is made with
+ * goes on when there is room. Needs root and a small disk of its own: `FULL_DISK=/mnt/small npm run full-disk`, made with
  * `mount -t tmpfs -o size=192m tmpfs /mnt/small`.
  */
 import { execFileSync } from "node:child_process";

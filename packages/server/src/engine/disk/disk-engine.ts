@@ -16,14 +16,12 @@ import type {
   ReadLimit,
   Retention,
 } from "../engine.js";
-import { FirstNames } from "../first-names.js";
 import { keyReused, keyUse } from "../idempotency.js";
 import { Signals } from "../signals.js";
 import type { Space } from "../space.js";
 import type { CommitsOwner } from "./commits.js";
 import { DiskChannels } from "./disk-channels.js";
 import { DiskKeys } from "./disk-keys.js";
-import type { DiskLog } from "./disk-log.js";
 import { DiskMessages } from "./disk-messages.js";
 import {
   DEFAULT_DATA_DIR,
@@ -31,6 +29,7 @@ import {
   type DiskEngineLimits,
   type DiskEngineOptions,
 } from "./disk-options.js";
+import { DiskReader } from "./disk-reader.js";
 import { DiskSpace } from "./disk-space.js";
 import { ExpiringTable } from "./expiring-table.js";
 import { Ledger } from "./ledger.js";
@@ -38,10 +37,6 @@ import { Store } from "./store.js";
 import { Upkeep } from "./upkeep.js";
 
 const SWEEP_EVERY_MS = 1000;
-/** So many channels in use are looked at for a list before the event loop turns. */
-const LIST_AT_ONCE = 10_000;
-/** That a channel was read is written down when so much of the time has passed after which it would be forgotten. */
-const TOUCH_PART = 1 / 4;
 
 export class DiskEngine implements Engine, CommitsOwner {
   readonly durable = true;
@@ -52,6 +47,7 @@ export class DiskEngine implements Engine, CommitsOwner {
   readonly #ledger: Ledger;
   readonly #messages: DiskMessages;
   readonly #channels: DiskChannels;
+  readonly #reader: DiskReader;
   readonly #keyTable: ExpiringTable;
   readonly #keys: DiskKeys;
   readonly #sessions: ExpiringTable;
@@ -99,6 +95,8 @@ export class DiskEngine implements Engine, CommitsOwner {
     this.#ledger = ledger;
     this.#messages = new DiskMessages(tables, ledger);
     this.#channels = new DiskChannels(tables, this.#messages, ledger, limits);
+    const readable = { channels: this.#channels, messages: this.#messages, ledger, commits: store.commits };
+    this.#reader = new DiskReader(readable, clock, limits.forgetAfterMs);
     this.#keyTable = new ExpiringTable(tables.keys, tables.keyOrder, limits.maxIdempotencyKeys);
     this.#keys = new DiskKeys(this.#keyTable, ledger.life, limits.idempotencyTtlMs);
     this.#sessions = new ExpiringTable(tables.sessions, tables.sessionOrder, limits.maxSessions);
@@ -162,55 +160,23 @@ export class DiskEngine implements Engine, CommitsOwner {
     if (!log?.listeners.includes(listener)) return;
     log.listeners = log.listeners.filter((other) => other !== listener);
     if (log.listeners.length > 0) return;
-    this.#touch(log);
+    this.#reader.touch(log);
     this.#channels.dropIfUnused(log);
   }
 
   async read(channel: ChannelName, after: Position | null, limit: ReadLimit): Promise<Page> {
     this.#assertOpen();
-    const log = this.#channels.find(channel);
-    if (log) this.#touch(log);
-    else this.#channels.touchStub(channel);
-    const stand = log?.onDisk ?? this.#channels.standing(channel);
-
-    const { epoch, head } = stand;
-    const first = this.#messages.firstOnDisk(stand, this.#ledger.at);
-    const lost = after !== null && after.epoch !== epoch;
-    const from = after === null || lost ? first : Math.max(first, after.offset + 1);
-    const page: Page = { epoch, first, head, messages: this.#messages.read(channel, stand, from, limit) };
-    return lost ? { ...page, lost: this.#channels.whyLost(after.epoch, stand) } : page;
+    return this.#reader.read(channel, after, limit);
   }
 
   async heads(channels: readonly ChannelName[]): Promise<Position[]> {
     this.#assertOpen();
-    return channels.map((channel) => {
-      const { epoch, head } = this.#channels.find(channel)?.onDisk ?? this.#channels.standing(channel);
-      return { epoch, offset: head };
-    });
+    return this.#reader.heads(channels);
   }
 
-  /** Looks at the channels that are in use, a few in each turn of the event loop, and at no more on the disk than are asked for. */
   async list(after: ChannelName | null, limit: number): Promise<ListedChannel[]> {
     this.#assertOpen();
-    const names = new FirstNames<ChannelName>(limit);
-    let looked = 0;
-    for (const { channel, isStored } of this.#channels.inUse()) {
-      if (!isStored && (after === null || channel > after)) names.offer(channel);
-      if (++looked % LIST_AT_ONCE > 0) continue;
-      await new Promise<void>((next) => this.#clock.endOfTurn(next));
-      this.#assertOpen();
-    }
-    let found = 0;
-    for (const { channel } of this.#channels.stored(after === null ? "" : `${after}\0`)) {
-      names.offer(channel);
-      if (++found >= limit) break;
-    }
-    return names.take().flatMap((channel) => {
-      const log = this.#channels.find(channel)?.onDisk;
-      if (!log) return [];
-      const first = this.#messages.firstOnDisk(log, this.#ledger.at);
-      return [{ channel, epoch: log.epoch, head: log.head, first }];
-    });
+    return await this.#reader.list(after, limit, () => this.#assertOpen());
   }
 
   /**
@@ -318,15 +284,6 @@ export class DiskEngine implements Engine, CommitsOwner {
   /** Whoever listens now: somebody may have begun or ended while the message went to the disk. */
   #announce(channel: ChannelName, message: Message): void {
     for (const listener of this.#channels.find(channel)?.listeners ?? []) listener.message(message);
-  }
-
-  /** Somebody uses the log. That is written down now and then, without waiting for it. */
-  #touch(log: DiskLog): void {
-    const { at } = this.#ledger;
-    if (!log.isStored || at - log.usedAt < this.limits.forgetAfterMs * TOUCH_PART) return;
-    log.usedAt = at;
-    this.#channels.changed(this.#channels.use(log));
-    this.#store.commits.wait({ done() {}, failed() {} });
   }
 
   async #close(): Promise<void> {

@@ -1,0 +1,69 @@
+/** The disk engine seen from outside: its answers, its figures, and channels that are taken out of it. */
+import { expect, onTestFinished, test } from "vitest";
+import { DiskEngine, type RuleOptions } from "../../packages/server/src/index.js";
+import { aFolder } from "../../packages/server/src/testing/a-folder.js";
+import { post, serve } from "../library/serve.js";
+
+const MiB = 2 ** 20;
+
+async function serving(rules: readonly RuleOptions[] = []) {
+  const disk = { free: 1000 * MiB };
+  const dataDir = aFolder();
+  const open = () => DiskEngine.open({ dataDir, askFree: async () => disk.free });
+  const engine = await open();
+  onTestFinished(() => engine.close());
+  return { ...(await serve({ engine, rules })), disk, engine, open };
+}
+
+test("a full disk is told to publishers with 507, and to those who ask whether the server is ready", async () => {
+  const { base, disk, engine } = await serving();
+  const url = `${base}/channels/order:1/messages`;
+  expect((await post(url, { data: 1 })).status).toBe(201);
+  expect((await fetch(`${base}/health`)).status).toBe(200);
+
+  disk.free = 10 * MiB;
+  await engine.sweep();
+  const refused = await post(url, { data: 2 });
+  expect(refused.status).toBe(507);
+  expect(await refused.json()).toMatchObject({
+    code: "insufficient_storage",
+    detail: expect.stringMatching(/^10\.0 MiB are free on the disk of \//),
+    remedy: expect.stringContaining("Make room"),
+  });
+  const batch = await post(`${base}/messages`, { messages: [{ channel: "order:1", data: 2 }] });
+  expect(await batch.json()).toMatchObject({ results: [{ code: "insufficient_storage", status: 507 }] });
+  const health = await fetch(`${base}/health`);
+  expect([health.status, await health.json()]).toEqual([503, { status: "full" }]);
+  expect((await fetch(`${base}/health/live`)).status).toBe(200);
+  expect(await (await fetch(url)).json()).toMatchObject({ head: 1, messages: [{ data: 1 }] });
+
+  disk.free = 1000 * MiB;
+  await engine.sweep();
+  expect((await post(url, { data: 3 })).status).toBe(201);
+  expect((await fetch(`${base}/health`)).status).toBe(200);
+});
+
+test("the metrics tell how large the store is, how much room there is, and how long commits take", async () => {
+  const { base } = await serving();
+  await post(`${base}/channels/order:1/messages`, { data: 1 });
+  const text = await (await fetch(`${base}/metrics`)).text();
+  expect(text).toMatch(/^fanfare_disk_bytes [1-9]\d+$/m);
+  expect(text).toContain(`fanfare_disk_free_bytes ${1000 * MiB}\n`);
+  expect(text).toMatch(/^fanfare_commit_seconds_count [1-9]/m);
+  expect(text).toMatch(/^fanfare_history_messages 1$/m);
+});
+
+test("a rule takes channels out of the disk: they are gone after a restart, and the others are not", async () => {
+  const { base, engine, open } = await serving([{ channels: "ticker:*", durability: "memory" }]);
+  for (const channel of ["order:1", "ticker:1"]) {
+    expect((await post(`${base}/channels/${channel}/messages`, { data: channel })).status).toBe(201);
+  }
+  const { channels } = (await (await fetch(`${base}/channels`)).json()) as {
+    channels: { channel: string }[];
+  };
+  expect(channels.map(({ channel }) => channel)).toEqual(["order:1", "ticker:1"]);
+  await engine.close();
+  const again = await open();
+  onTestFinished(() => again.close());
+  expect(await again.list(null, 10)).toMatchObject([{ channel: "order:1", head: 1 }]);
+});
