@@ -22,25 +22,29 @@ export interface ProcessLock {
 /** @throws DataDirError `in_use`, `unreadable` */
 export async function lockFolder(folder: string): Promise<ProcessLock> {
   const address = await addressOf(folder);
+  try {
+    const server = await listenAlone(address.path, folder);
+    return {
+      async release() {
+        await new Promise<void>((done) => server.close(() => done()));
+        await address.close();
+      },
+    };
+  } catch (error) {
+    await address.close();
+    throw error;
+  }
+}
+
+async function listenAlone(path: string, folder: string): Promise<Server> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const server = await listen(address.path, folder);
-    if (server) {
-      return {
-        async release() {
-          await new Promise<void>((done) => server.close(() => done()));
-          await address.close();
-        },
-      };
-    }
+    const server = await listen(path, folder);
+    if (server) return server;
     const before = await inode(join(folder, NAME));
-    const holder = await ask(address.path);
-    if (holder !== null) {
-      await address.close();
-      throw inUse(folder, holder);
-    }
+    const holder = await ask(path);
+    if (holder !== null) throw inUse(folder, holder);
     await takeAway(folder, before);
   }
-  await address.close();
   throw inUse(folder, "");
 }
 

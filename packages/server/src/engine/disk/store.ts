@@ -69,7 +69,7 @@ export class Store {
     this.space = space;
     this.#lock = lock;
     this.#env = env;
-    this.commits = new Commits((changes) => env.batch(changes), clock, space);
+    this.commits = new Commits((changes) => env.batch(changes).catch(rethrow), clock, space);
     this.tables = Object.fromEntries(TABLES.map((name) => [name, this.#table(name)])) as Tables;
   }
 
@@ -134,6 +134,19 @@ async function openFile(path: string): Promise<RootDatabase<Buffer, Buffer>> {
     compression: false,
     cache: false,
   });
+}
+
+/**
+ * The library rejects with an error that knows the cause as another promise, rejected a moment later. Somebody has to take that
+ * one, too, or it ends the process.
+ */
+async function rethrow(error: unknown): Promise<never> {
+  const commitError = error instanceof Error && "commitError" in error ? error.commitError : null;
+  const nextTurn = new Promise<unknown>((turn) => setImmediate(turn, error));
+  throw await Promise.race([
+    Promise.resolve(commitError ?? error).catch((cause: unknown) => cause),
+    nextTurn,
+  ]);
 }
 
 function noRoom(folder: string): DataDirError {
