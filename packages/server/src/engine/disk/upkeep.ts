@@ -11,13 +11,14 @@ import type { ExpiringTable } from "./expiring-table.js";
 import type { Ledger } from "./ledger.js";
 import type { Store } from "./store.js";
 
-/** In one sweep so many channels are looked at, and so many messages and other entries removed. */
+/** In one sweep so many channels are looked at, and so many messages removed from them. */
 const CHANNELS_AT_MOST = 2000;
 const REMOVED_AT_MOST = 5000;
-/** So many channels are looked at before the event loop turns: about 1 ms. */
+/** So many channels are looked at, and about so many messages removed, before the event loop turns: a few milliseconds. */
 const AT_ONCE = 200;
-/** Messages that one log loses before another is looked at. */
-const REMOVED_PER_LOG = 500;
+const REMOVED_AT_ONCE = 500;
+/** So many entries of other kinds are removed in one step. */
+const OTHERS_AT_ONCE = 2000;
 
 export interface Parts {
   readonly channels: DiskChannels;
@@ -69,32 +70,36 @@ export class Upkeep {
     const { messages, keys, sessions, channels, ledger, store } = this.#parts;
     await store.space.ask().catch(() => {});
     if (this.#ended) return;
-    const left = messages.emptyGraves(REMOVED_AT_MOST);
-    keys.trim(ledger.at, REMOVED_AT_MOST);
-    sessions.trim(ledger.at, REMOVED_AT_MOST);
-    await this.#lookAtChannels(left);
+    messages.emptyGraves(OTHERS_AT_ONCE);
+    keys.trim(ledger.at, OTHERS_AT_ONCE);
+    sessions.trim(ledger.at, OTHERS_AT_ONCE);
+    await this.#lookAtChannels();
     try {
       await store.commits.flushed();
       if (this.#ended) return;
-      channels.trimStubs(REMOVED_AT_MOST);
+      channels.trimStubs(OTHERS_AT_ONCE);
       await store.commits.flushed();
     } catch {
       // Whoever publishes is told; the next sweep tries again.
     }
   }
 
-  async #lookAtChannels(removable: number): Promise<void> {
+  async #lookAtChannels(): Promise<void> {
     let removed = 0;
-    for (
-      let looked = 0;
-      looked < CHANNELS_AT_MOST && removed < removable && !this.#ended;
-      looked += AT_ONCE
-    ) {
+    for (let looked = 0; looked < CHANNELS_AT_MOST && removed < REMOVED_AT_MOST && !this.#ended; ) {
+      let removedAtOnce = 0;
       const some = take(this.#parts.channels.stored(this.#next), AT_ONCE);
-      for (const log of some) removed += this.#lookAt(log);
-      const last = some.at(-1);
-      this.#next = last === undefined || some.length < AT_ONCE ? "" : `${last.channel}\0`;
+      this.#next = "";
+      for (const [index, log] of some.entries()) {
+        looked++;
+        removedAtOnce += this.#lookAt(log);
+        const isLast = index === some.length - 1;
+        if (removedAtOnce < REMOVED_AT_ONCE && !isLast) continue;
+        if (!isLast || some.length === AT_ONCE) this.#next = `${log.channel}\0`;
+        break;
+      }
       if (this.#next === "") return;
+      removed += removedAtOnce;
       await new Promise<void>((next) => this.#clock.endOfTurn(next));
     }
   }
@@ -103,17 +108,16 @@ export class Upkeep {
   #lookAt(log: DiskLog): number {
     const { channels, messages, ledger } = this.#parts;
     const { floor } = log;
-    if (log.isChanged || log.underWay > 0) return 0;
-    const isTrimmed = messages.trim(log, ledger.at, REMOVED_PER_LOG);
+    const isTrimmed = messages.trim(log, ledger.at, REMOVED_AT_ONCE);
     if (this.#isForgotten(log)) channels.forget(log);
     else if (isTrimmed) channels.changed(channels.use(log));
     return log.floor - floor;
   }
 
-  #isForgotten({ listeners, first, head, usedAt }: DiskLog): boolean {
+  #isForgotten(log: DiskLog): boolean {
     const { forgetAfterMs, forgetHeldAfterMs } = this.#limits;
-    const limit = first > head ? forgetAfterMs : forgetHeldAfterMs;
-    return listeners.length === 0 && this.#parts.ledger.at - usedAt >= limit;
+    const limit = log.first > log.head ? forgetAfterMs : forgetHeldAfterMs;
+    return !log.isNeeded && this.#parts.ledger.at - log.usedAt >= limit;
   }
 
   /** Over the bound, the largest logs lose their oldest messages. */
@@ -121,7 +125,7 @@ export class Upkeep {
     const { channels, messages, ledger } = this.#parts;
     if (ledger.bytes <= this.#limits.maxBytes) return;
     // What nobody can ask for any more goes first.
-    let left = messages.emptyGraves(REMOVED_AT_MOST);
+    let left = messages.emptyGraves(OTHERS_AT_ONCE);
     if (ledger.bytes <= this.#limits.maxBytes) return;
     for (const { channel, isInClass } of messages.largest()) {
       const log = channels.find(channel);
