@@ -189,6 +189,30 @@ describe("options that cannot work", () => {
   });
 });
 
+describe("reload", () => {
+  test("takes other rules over for channels in use, and none that are wrong", async () => {
+    const { fanfare, base } = await serve({ rules: [{ channels: "a", history: 5 }] });
+    const client = await Client.connect(base);
+    await client.subscribe("a");
+    for (let n = 1; n <= 5; n++) {
+      await fanfare.publish("a", n);
+      await client.next("message");
+    }
+    expect(() => fanfare.reload({ access: "open", rules: [{ channels: "a", history: -1 }] })).toThrow(
+      RuleError,
+    );
+    expect((await fanfare.history("a")).first).toBe(1);
+
+    fanfare.reload({ access: "open", rules: [{ channels: "a", history: 2, events: "latest" }] });
+    for (let n = 6; n <= 8; n++) void fanfare.publish("a", n);
+    await fanfare.position("a");
+    expect(await fanfare.history("a")).toMatchObject({ first: 7, head: 8 });
+    // What came in one turn: the newest only, and what it overtook is announced.
+    expect(await client.next("gap")).toMatchObject({ from: 6, to: 7, reason: "conflated" });
+    client.close();
+  });
+});
+
 describe("close", () => {
   test("sends clients away with 1012 and a goodbye, and ends when they are gone", async () => {
     const { fanfare, base } = await serve();

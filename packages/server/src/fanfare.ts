@@ -132,10 +132,10 @@ export interface Fanfare {
    */
   logOut(user: string): Promise<void>;
   /**
-   * Goes on with other keys, tokens, grants and origins; those that are left out have their defaults. Clients stay connected, as
-   * far as they still may; what they may not hear any more is ended.
+   * Goes on with other keys, tokens, grants, origins and rules; those that are left out have their defaults. Clients stay connected, as
+   * far as they still may; what they may not hear any more is ended. A rule's `auto` is for connections to come.
    *
-   * @throws TypeError, FanfareError `invalid_grants`; then nothing was changed
+   * @throws TypeError, RuleError, FanfareError `invalid_grants`, `invalid_pattern`; then nothing was changed
    */
   reload(options: ReloadOptions): void;
   /** Figures for people and metrics. */
@@ -244,8 +244,12 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     logOut: (user) => access.revokeUser(user),
     reload(changed) {
       const next = accessSettings(changed);
-      origins = originsOf(changed);
+      const nextOrigins = originsOf(changed);
+      const takeOver = rules.prepareOthers(changed.rules);
       access.reload(next);
+      origins = nextOrigins;
+      takeOver();
+      hub.rulesChanged();
     },
     stats: () => hub.stats(),
     close({ withinMs = 10_000 } = {}) {

@@ -15,6 +15,8 @@ export interface ReloadOptions extends AccessOptions {
   readonly allowedOrigins?: readonly string[];
   /** Answers only to requests that name this machine (localhost), against DNS rebinding. @default false */
   readonly loopbackOnly?: boolean;
+  /** What holds for which channels. @default history of 100 messages or 5 minutes */
+  readonly rules?: readonly RuleOptions[];
 }
 
 export interface FanfareOptions extends ReloadOptions {
@@ -28,8 +30,6 @@ export interface FanfareOptions extends ReloadOptions {
    * @default none: no keys can be made, and what is revoked is so until the process ends
    */
   readonly dataDir?: string;
-  /** What holds for which channels. @default history of 100 messages or 5 minutes */
-  readonly rules?: readonly RuleOptions[];
   /** Bounds; those left out have their defaults. */
   readonly limits?: Partial<Limits>;
   /** Where logs live, such as `await DiskEngine.open()`. Whoever gives it closes it. @default a `MemoryEngine` */

@@ -57,7 +57,11 @@ async function serve(inForce: InForce, again: () => Promise<InForce>): Promise<v
   stopOnSignal({ fanfare, servers: [server], engine, logger, stopWithinMs: shutdownSeconds * 1000 });
   process.on("SIGHUP", () => {
     reload(fanfare, again).then(
-      () => logger.info({}, "SIGHUP: keys, secrets, grants and origins are those of the configuration now"),
+      () =>
+        logger.info(
+          {},
+          "SIGHUP: keys, secrets, grants, origins and rules are those of the configuration now",
+        ),
       (error: unknown) => logger.error({ err: error }, "SIGHUP: nothing was changed"),
     );
   });

@@ -139,7 +139,7 @@ Pages of the same host name may connect. Those of others have to be in \`allowed
 | | |
 |---|---|
 | SIGTERM, SIGINT | tells clients to come back, closes them with 1012, and ends; a second one ends at once |
-| SIGHUP | reads the configuration anew and takes over \`apiKeys\`, \`access\`, \`userGrants\`, \`tokens\` and \`allowedOrigins\`; clients stay, as far as they still may. For everything else, restart |
+| SIGHUP | reads the configuration anew and takes over \`apiKeys\`, \`access\`, \`userGrants\`, \`tokens\`, \`allowedOrigins\` and \`rules\`; clients stay, as far as they still may. For everything else, restart |
 | \`{path}/health\` | 200 when it is ready, 503 while it stops |
 | exit code 0, 1, 2 | stopped · failed · called or configured wrongly |
 | file descriptors | one for each connection: \`ulimit -n\`, \`LimitNOFILE=\` of systemd, \`--ulimit nofile=\` of Docker; the log warns when there are too few |

@@ -38,7 +38,8 @@ export class Channel implements TailOwner, LogListener {
   /** Unlike the name, never given twice. */
   readonly serial = ++serials;
   readonly name: ChannelName;
-  readonly rule: Rule;
+  /** May be replaced. */
+  rule: Rule;
   readonly #host: ChannelHost;
   readonly #live: LiveSubscriptions;
   readonly #ahead = new Set<Subscription>();

@@ -149,6 +149,13 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     return connection;
   }
 
+  /** The rules are others now: channels that are listened to follow them from their next message on. */
+  rulesChanged(): void {
+    for (const channel of this.#channels.values()) channel.rule = this.rules.of(channel.name);
+    // A page is made as the rule says.
+    this.pages.clear();
+  }
+
   /** Writes out what waits, also what a rule's rate holds back. */
   flush(): void {
     for (const channel of this.#channels.values()) channel.flush();

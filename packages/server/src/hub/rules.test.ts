@@ -101,3 +101,26 @@ test("the edges of what is allowed are allowed", () => {
   ];
   for (const edge of edges) expect(() => new Rules([{ channels: "a", ...edge }])).not.toThrow();
 });
+
+test("other rules are taken over whole, or not at all", () => {
+  const rules = new Rules([{ channels: "a", history: 1 }]);
+  expect(() => rules.prepareOthers([{ channels: "a", history: -1 }])).toThrow(RuleError);
+  const takeOver = rules.prepareOthers([{ channels: "b", history: 2, auto: true }]);
+  expect(rules.of("a").retention.messages).toBe(1);
+  takeOver();
+  expect(rules.of("a")).toEqual(DEFAULT_RULE);
+  expect(rules.of("b").retention.messages).toBe(2);
+  expect(rules.auto).toEqual(["b"]);
+});
+
+test("no channel moves into memory or out of it by other rules", () => {
+  const none = new Rules([{ channels: "a", history: 1 }]);
+  expect(() => none.prepareOthers([{ channels: "a", durability: "memory" }])).toThrow(/durability "memory"/);
+  const some = new Rules([{ channels: "a:**", durability: "memory" }]);
+  expect(() => some.prepareOthers([])).toThrow(RuleError);
+  expect(() => some.prepareOthers([{ channels: "a:**", durability: "memory" }, { channels: "a:b" }])).toThrow(
+    RuleError,
+  );
+  some.prepareOthers([{ channels: "a:**", durability: "memory", history: 5 }])();
+  expect(some.of("a:b").retention.messages).toBe(5);
+});

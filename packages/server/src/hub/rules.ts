@@ -60,34 +60,80 @@ export class RuleError extends Error {
   }
 }
 
+interface PreparedRule {
+  readonly pattern: Pattern;
+  readonly rule: Rule;
+}
+
 /** Finds the rule of a channel. */
 export class Rules {
-  readonly #rules: readonly { readonly pattern: Pattern; readonly rule: Rule }[];
-  /** The channels that every connection is subscribed to. */
-  readonly auto: readonly ChannelName[];
-  /** Is there a rule that takes channels out of a durable engine? */
-  readonly someInMemory: boolean;
+  #rules: readonly PreparedRule[];
+  #auto: readonly ChannelName[];
 
   /** @throws RuleError, FanfareError `invalid_pattern` */
   constructor(options: readonly RuleOptions[] = []) {
-    const rules = options.map((option) => ({ pattern: parsePattern(option.channels), rule: toRule(option) }));
-    rules.sort((a, b) => bySpecificity(a.pattern, b.pattern));
-    const seen = new Set<string>();
-    for (const { pattern } of rules) {
-      if (seen.has(pattern.text)) {
-        throw new RuleError(`two rules are for ${pattern.text}`, "Put what both say into one rule.");
-      }
-      seen.add(pattern.text);
-    }
-    this.#rules = rules;
-    this.someInMemory = rules.some(({ rule }) => rule.durability === "memory");
-    this.auto = rules.filter(({ rule }) => rule.auto).map(({ pattern }) => parseChannelName(pattern.text));
+    this.#rules = prepare(options);
+    this.#auto = autoOf(this.#rules);
+  }
+
+  /** The channels that every connection is subscribed to. */
+  get auto(): readonly ChannelName[] {
+    return this.#auto;
+  }
+
+  /** Is there a rule that takes channels out of a durable engine? */
+  get someInMemory(): boolean {
+    return this.#rules.some(({ rule }) => rule.durability === "memory");
   }
 
   of(channel: string): Rule {
     for (const { pattern, rule } of this.#rules) if (matches(pattern, channel)) return rule;
     return DEFAULT_RULE;
   }
+
+  /**
+   * Looks at other rules, and answers with what takes them over. A channel in use cannot move to another engine, so which ones
+   * live in memory has to stay.
+   *
+   * @throws RuleError, FanfareError `invalid_pattern`
+   */
+  prepareOthers(options: readonly RuleOptions[] = []): () => void {
+    const others = prepare(options);
+    if (placesOf(others) !== placesOf(this.#rules)) {
+      throw new RuleError(
+        'other channels would have durability "memory" than have it now',
+        "Restart, or leave the rules with a durability, and the patterns of the others, as they are.",
+      );
+    }
+    return () => {
+      this.#rules = others;
+      this.#auto = autoOf(others);
+    };
+  }
+}
+
+/** The most specific first. */
+function prepare(options: readonly RuleOptions[]): PreparedRule[] {
+  const rules = options.map((option) => ({ pattern: parsePattern(option.channels), rule: toRule(option) }));
+  rules.sort((a, b) => bySpecificity(a.pattern, b.pattern));
+  const seen = new Set<string>();
+  for (const { pattern } of rules) {
+    if (seen.has(pattern.text)) {
+      throw new RuleError(`two rules are for ${pattern.text}`, "Put what both say into one rule.");
+    }
+    seen.add(pattern.text);
+  }
+  return rules;
+}
+
+function autoOf(rules: readonly PreparedRule[]): ChannelName[] {
+  return rules.filter(({ rule }) => rule.auto).map(({ pattern }) => parseChannelName(pattern.text));
+}
+
+/** The same text for rules that put every channel into the same place. */
+function placesOf(rules: readonly PreparedRule[]): string {
+  if (rules.every(({ rule }) => rule.durability === "engine")) return "";
+  return rules.map(({ pattern, rule }) => `${pattern.text} ${rule.durability}`).join("\n");
 }
 
 function toRule(options: RuleOptions): Rule {
