@@ -1,4 +1,4 @@
-/** What is bundled for browsers: the client, and the gallery that shows it. */
+/** What is bundled for browsers: the client, the page of the HTTP API, and the gallery that shows what the client does. */
 import { join } from "node:path";
 import { isOutdated } from "./bundled.mjs";
 import { ROOT, runNode } from "./run.mjs";
@@ -30,6 +30,14 @@ export const bundleClient = bundle({
   work: () => runNode("packages/client/build.mjs", []),
   output: "packages/client/dist/client.js",
   inputs: clientSources,
+});
+
+export const bundleViewer = bundle({
+  name: "Viewer",
+  what: "the page of the HTTP API (vite build)",
+  work: () => runNode("packages/server/build.mjs", []),
+  output: "packages/server/dist/viewer/viewer.js",
+  inputs: ["packages/server/viewer", "packages/server/build.mjs", "packages/server/package.json"],
 });
 
 export const bundleGallery = bundle({

@@ -10,7 +10,7 @@ const GUARDED = [
   ["DELETE", "/connections/x"],
   ["GET", "/metrics"],
 ] as const;
-const PUBLIC = ["/health", "/health/live", "/openapi.json", "/docs", "/docs/viewer.js"];
+const PUBLIC = ["/health", "/health/live", "/openapi.json", "/docs", "/docs/viewer.js", "/docs/viewer.css"];
 
 function call(base: string, method: string, path: string, headers: Record<string, string> = {}) {
   const body = method === "POST" ? { body: '{"messages":[{"channel":"a","data":1}]}' } : {};

@@ -58,6 +58,7 @@ describe("the OpenAPI document", () => {
       "/connections",
       "/connections/{connection}",
       "/docs",
+      "/docs/viewer.css",
       "/docs/viewer.js",
       "/health",
       "/health/live",
@@ -148,10 +149,16 @@ describe("the page of the document", () => {
     expect(policy).not.toMatch(/https?:|\*/);
     const html = await answer.text();
     expect(html).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
-    const [, script = ""] = /src="([^"]+)"/.exec(html) ?? [];
-    const viewer = await fetch(new URL(script, `${base}/docs`));
-    expect(viewer.headers.get("content-type")).toMatch(/^text\/javascript/);
-    expect((await viewer.text()).length).toBeGreaterThan(100_000);
+    const files = [...html.matchAll(/(?:src|href)="(docs\/[^"]+)"/g)].map(([, address = ""]) => address);
+    expect(files).toEqual(["docs/viewer.css", "docs/viewer.js"]);
+    for (const [file, type] of [
+      ["docs/viewer.css", "text/css"],
+      ["docs/viewer.js", "text/javascript"],
+    ] as const) {
+      const viewer = await fetch(new URL(file, `${base}/docs`));
+      expect(viewer.headers.get("content-type")).toBe(`${type}; charset=utf-8`);
+      expect((await viewer.text()).length).toBeGreaterThan(100_000);
+    }
   });
 
   test("is found with a slash at the end, too", async () => {

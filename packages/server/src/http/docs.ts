@@ -9,14 +9,16 @@ import type { Route } from "./route.js";
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
-  // The viewer puts its styles into elements.
-  "style-src 'self' 'unsafe-inline'",
+  "style-src 'self'",
   "img-src 'self' data:",
   "connect-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join("; ");
+
+/** What `packages/server/build.mjs` bundles; as far from here as from this file in `dist`. */
+const VIEWER = new URL("../../dist/viewer/", import.meta.url);
 
 /** Addresses are relative, so that the page also works behind a proxy that serves it under another path. */
 const PAGE = `<!doctype html>
@@ -25,18 +27,15 @@ const PAGE = `<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Fanfare: HTTP API</title>
 <link rel="icon" href="data:,">
-<script type="module" src="docs/viewer.js"></script>
-<rapi-doc spec-url="openapi.json" load-fonts="false" theme="light" render-style="read"
-  show-header="false" allow-server-selection="false" allow-spec-url-load="false" allow-spec-file-load="false"
-  show-method-in-nav-bar="as-colored-text" schema-description-expanded="true" persist-auth="false">
-</rapi-doc>
+<link rel="stylesheet" href="docs/viewer.css">
+<script defer src="docs/viewer.js"></script>
+<main></main>
 <noscript>This page needs JavaScript. The document itself is at <a href="openapi.json">openapi.json</a>.</noscript>
 </html>
 `;
 
 /** @param others all routes but those of the document itself */
 export function docsRoutes(others: readonly Route[], info: ApiInfo): Route[] {
-  let viewer: Promise<string> | null = null;
   let json: string | null = null;
   const routes: Route[] = [
     {
@@ -71,21 +70,27 @@ export function docsRoutes(others: readonly Route[], info: ApiInfo): Route[] {
         });
       },
     },
-    {
-      method: "GET",
-      path: "/docs/viewer.js",
-      id: "docsViewer",
-      summary: "The script of that page",
-      tag: "server",
-      needs: null,
-      answers: { 200: { description: "RapiDoc (MIT licence).", type: "text/javascript" } },
-      async handle(c) {
-        viewer ??= readFile(new URL(import.meta.resolve("rapidoc/dist/rapidoc-min.js")), "utf8");
-        c.header("Content-Type", "text/javascript; charset=utf-8");
-        c.header("Cache-Control", "public, max-age=3600");
-        return c.body(await viewer);
-      },
-    },
+    viewerFile("viewer.js", "text/javascript", "docsViewer", "The script of that page"),
+    viewerFile("viewer.css", "text/css", "docsStyles", "The styles of that page"),
   ];
   return routes;
+}
+
+function viewerFile(name: string, type: string, id: string, summary: string): Route {
+  let content: Promise<string> | null = null;
+  return {
+    method: "GET",
+    path: `/docs/${name}`,
+    id,
+    summary,
+    tag: "server",
+    needs: null,
+    answers: { 200: { description: "Swagger UI (Apache License 2.0).", type } },
+    async handle(c) {
+      content ??= readFile(new URL(name, VIEWER), "utf8");
+      c.header("Content-Type", `${type}; charset=utf-8`);
+      c.header("Cache-Control", "public, max-age=3600");
+      return c.body(await content);
+    },
+  };
 }
