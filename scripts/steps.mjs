@@ -30,7 +30,8 @@ export const checkNode = {
 
 /**
  * Installs what package-lock.json lists, unless that was done. With the development packages even where NODE_ENV or
- * npm's settings leave them out: TypeScript is one of them.
+ * npm's settings leave them out: TypeScript is one of them. Without the install scripts of packages, so that nothing they
+ * bring runs before we use it; native parts come ready-made, as optional packages.
  *
  * @type {Step}
  */
@@ -43,6 +44,7 @@ export const install = {
       "ci",
       "--include=dev",
       "--include=optional",
+      "--ignore-scripts",
       "--no-audit",
       "--no-fund",
     ]);
