@@ -36,6 +36,15 @@ describe("the OpenAPI document", () => {
     expect(document.openapi).toMatch(/^3\.1\./);
   });
 
+  test("says which calls a key makes a difference to", async () => {
+    const { document } = await serving();
+    const locked = (path: string, method: string) =>
+      (document.paths[path]?.[method]?.security ?? []).length > 0;
+    expect(locked("/messages", "post")).toBe(true);
+    expect(locked("/access/explain", "post")).toBe(true);
+    expect(locked("/health", "get")).toBe(false);
+  });
+
   test("describes exactly what is served: each address takes the methods that it names, and no others", async () => {
     const { base, document } = await serving();
     for (const [path, methods] of Object.entries(document.paths)) {

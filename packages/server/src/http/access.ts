@@ -144,6 +144,7 @@ export function accessRoutes({ access, allow, log }: HttpContext): Route[] {
       details: "Speaks about the caller, or about the token that is given in the body; it is not logged.",
       tag: "access",
       needs: null,
+      speaksOfCaller: true,
       body: questionSchema,
       answers: { 200: { description: "Why.", schema: explanationSchema } },
       errors: ["invalid_channel", ...BODY_ERRORS],

@@ -65,7 +65,7 @@ function operationOf(route: Route, components: JsonObject): JsonObject {
     ...(details !== undefined && { description: details }),
     tags: [tag],
     // Whether a key is needed is a matter of how the server is set up.
-    security: needs === null ? [] : [{ apiKey: [] }, {}],
+    security: needs === null && !route.speaksOfCaller ? [] : [{ apiKey: [] }, {}],
     ...(parameters.length > 0 && {
       parameters: parameters.flatMap(({ in: place, schema }) => parametersOf(place, schema)),
     }),

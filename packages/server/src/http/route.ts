@@ -25,6 +25,8 @@ export interface Description {
   readonly tag: Tag;
   /** What the caller has to be allowed; `null`: nothing. */
   readonly needs: Action | null;
+  /** The answer depends on who asks, although nothing is needed. @default false */
+  readonly speaksOfCaller?: boolean;
   readonly parameters?: readonly Parameters[];
   readonly body?: z.ZodType;
   /** Answers that are no errors, by status. */
