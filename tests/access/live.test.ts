@@ -312,6 +312,24 @@ describe("your own authorize", () => {
     ]);
   });
 
+  test("is asked again when what it said expires: the client goes on, or is closed", async () => {
+    let known = true;
+    const { url, clock, pass } = await serving({
+      tokens: {},
+      authorize: () => (known ? { user: "alice", grants: ALL, expires: clock.now() + 30_000 } : null),
+    });
+    const alice = await Client.open(url, { headers: { Cookie: "session=alice" } });
+    await alice.connect();
+    await pass(100);
+    await alice.alive();
+    known = false;
+    await pass(31);
+    expect(await alice.closed).toMatchObject({
+      code: 4401,
+      reason: expect.stringContaining("session is over"),
+    });
+  });
+
   test("that fails lets nobody in, and tells the log only", async () => {
     const { url, http, log } = await serving({
       authorize: () => Promise.reject(new Error("the database is away")),

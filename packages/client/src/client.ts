@@ -149,7 +149,7 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
 
   gap(gap: ClientEvents["gap"]): void {
     if (this.#emit("gap", gap)) return;
-    console.warn(`Fanfare: messages of ${gap.channel} are missing (${gap.reason}). Pass onGap to handle it.`);
+    console.warn(`Fanfare: messages of ${gap.channel} are missing (${gap.reason}). Pass onGap.`);
   }
 
   error(error: Error): void {

@@ -56,6 +56,6 @@ export function webSocketUrl(url: string): string {
   throw new ClientError(
     "invalid_url",
     `${JSON.stringify(url)} is no address of a server`,
-    "Give an address such as https://push.example.com/push; on a page a path such as /push will do.",
+    "Give an address such as https://push.example.com/push; on a page /push will do.",
   );
 }

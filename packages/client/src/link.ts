@@ -30,6 +30,7 @@ export class Link implements TokensHost {
   readonly clock: ClientClock;
   readonly random: () => number;
   readonly #tokens: Tokens;
+  readonly #options: ClientOptions;
   readonly #owner: LinkOwner;
   readonly #url: string;
   readonly #Socket;
@@ -43,6 +44,7 @@ export class Link implements TokensHost {
 
   /** @throws ClientError `invalid_url`, `no_websocket` */
   constructor(options: ClientOptions, owner: LinkOwner) {
+    this.#options = options;
     this.#owner = owner;
     this.#url = webSocketUrl(options.url ?? "/push");
     this.clock = options.clock ?? systemClock;
@@ -170,7 +172,7 @@ export class Link implements TokensHost {
     const frame = parseFrame(text);
     if (!frame) {
       // Whatever it was to be is had again by coming back.
-      this.#giveUp("What came was no frame of a Fanfare server.");
+      this.#giveUp("What came was no frame of Fanfare.");
       return;
     }
     this.#step({ kind: "heard" });
@@ -194,7 +196,12 @@ export class Link implements TokensHost {
       if (token instanceof Promise) token = await token;
       // While the token was fetched the socket may have gone.
       if (this.#socket === socket) {
-        this.send({ type: "connect", session: this.#session ?? undefined, token });
+        this.send({
+          type: "connect",
+          session: this.#session ?? undefined,
+          token,
+          csrf: this.#options.csrf?.(),
+        });
       }
     } catch (error) {
       if (this.#socket !== socket) return;

@@ -245,8 +245,8 @@ function lost(state: Machine, { code, reason, renewable = false }: Lost, moment:
     return {
       next: {
         phase: "closed",
-        why: why ?? `The server closed the connection with code ${code}.`,
-        remedy: known?.remedy ?? "Look up the code in the documentation of the server.",
+        why: why ?? `The server closed with code ${code}.`,
+        remedy: known?.remedy ?? "Look up the code in the documentation.",
         code,
       },
       effects: { drop: true, timerMs: null },

@@ -107,5 +107,5 @@ export class Tokens {
 /** Without one the page would be somebody else: nobody. */
 function checked(token: unknown): string {
   if (typeof token === "string" && token !== "") return token;
-  throw new ClientError("no_token", "getToken gave no token", "Return a text, or throw when there is none.");
+  throw new ClientError("no_token", "getToken gave no token", "Return a text, or throw.");
 }

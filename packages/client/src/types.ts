@@ -181,6 +181,11 @@ export interface ClientOptions {
    * come. It has to give a new one each time, or one that is good for a while yet.
    */
   readonly getToken?: () => string | Promise<string>;
+  /**
+   * The CSRF token of your application, where the server knows the page's user by the application's cookies; read before every
+   * connect.
+   */
+  readonly csrf?: () => string | undefined;
   /** @default the global one; Node.js before 22 has none: pass that of the package `ws` */
   readonly WebSocket?: SocketConstructor;
   /** @default the machine's */

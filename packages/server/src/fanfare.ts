@@ -9,8 +9,8 @@ import {
   parsePosition,
 } from "@fanfare/protocol";
 import { Access } from "./access/access.js";
+import { Entrance } from "./access/entrance.js";
 import { FileStore } from "./access/file-store.js";
-import type { CheckOrigin } from "./access/origins.js";
 import { accessSettings } from "./access/settings.js";
 import type { SignedToken, TokenRequest } from "./access/sign.js";
 import { MemoryStore } from "./access/store.js";
@@ -31,7 +31,7 @@ import type { Limits } from "./hub/limits.js";
 import { Rules } from "./hub/rules.js";
 import { Sessions } from "./hub/sessions.js";
 import { silentLog } from "./log.js";
-import { checkLimits, type FanfareOptions, originsOf, type ReloadOptions } from "./options.js";
+import { checkLimits, type FanfareOptions, type ReloadOptions } from "./options.js";
 import { refuseUpgrade } from "./refuse-upgrade.js";
 import { VERSION } from "./version.js";
 
@@ -132,8 +132,8 @@ export interface Fanfare {
    */
   logOut(user: string): Promise<void>;
   /**
-   * Goes on with other keys, tokens, grants, origins and rules; those that are left out have their defaults. Clients stay connected, as
-   * far as they still may; what they may not hear any more is ended. A rule's `auto` is for connections to come.
+   * Goes on with other keys, tokens, grants, origins, proxies, rates and rules; those that are left out have their defaults. Clients
+   * stay connected, as far as they still may; what they may not hear any more is ended. A rule's `auto` is for connections to come.
    *
    * @throws TypeError, RuleError, FanfareError `invalid_grants`, `invalid_pattern`; then nothing was changed
    */
@@ -159,11 +159,10 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const limits = checkLimits(options.limits);
   const rules = new Rules(options.rules);
   const settings = accessSettings(options);
-  let origins = originsOf(options);
-  const checkOrigin: CheckOrigin = (request) => origins(request);
+  const entrance = new Entrance(options, { clock, random, log });
   const { engine, ownEngine } = enginesOf(options, rules, limits, clock, random);
   const store = options.dataDir === undefined ? new MemoryStore() : new FileStore(options.dataDir, log);
-  const access = new Access({ settings, store, engine, clock, random, log });
+  const access = new Access({ settings, store, engine, rates: entrance.rates, clock, random, log });
   const hub = new Hub({ engine, rules, limits, clock, random });
   const sessions = new Sessions(hub);
   const disconnects = new Disconnects(hub);
@@ -171,7 +170,7 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     hub,
     sessions,
     access,
-    checkOrigin,
+    entrance,
     log,
   });
   const unmounts: (() => void)[] = [];
@@ -182,7 +181,7 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     hub,
     disconnects,
     access,
-    checkOrigin,
+    entrance,
     log,
     stopping: () => closing !== null,
   });
@@ -244,10 +243,10 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     logOut: (user) => access.revokeUser(user),
     reload(changed) {
       const next = accessSettings(changed);
-      const nextOrigins = originsOf(changed);
+      const enter = entrance.prepare(changed);
       const takeOver = rules.prepareOthers(changed.rules);
       access.reload(next);
-      origins = nextOrigins;
+      enter();
       takeOver();
       hub.rulesChanged();
     },

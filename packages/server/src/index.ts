@@ -2,8 +2,11 @@
 export { type Epoch, FanfareError, type Position } from "@fanfare/protocol";
 export type { Action } from "./access/actions.js";
 export type { AccessRequest } from "./access/credentials.js";
+export type { EntranceOptions } from "./access/entrance.js";
+export type { ForwardedSessionOptions } from "./access/forwarded-session-options.js";
 export type { Grant } from "./access/grants.js";
 export type { ApiKey } from "./access/keys.js";
+export type { RateOptions } from "./access/rate-options.js";
 export type {
   AccessMode,
   AccessOptions,

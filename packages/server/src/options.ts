@@ -1,6 +1,6 @@
 /** What a Fanfare in your own server is made from. */
 import { quote } from "@fanfare/protocol";
-import { type CheckOrigin, loopbackOnly, sameOrigin } from "./access/origins.js";
+import type { EntranceOptions } from "./access/entrance.js";
 import type { AccessOptions } from "./access/settings.js";
 import type { Clock, Random } from "./clock.js";
 import type { Engine } from "./engine/engine.js";
@@ -10,11 +10,7 @@ import type { RuleOptions } from "./hub/rules.js";
 import type { Log } from "./log.js";
 
 /** What can be changed while clients are connected. */
-export interface ReloadOptions extends AccessOptions {
-  /** Pages of other origins that may come in, such as `https://app.example.com`. @default none */
-  readonly allowedOrigins?: readonly string[];
-  /** Answers only to requests that name this machine (localhost), against DNS rebinding. @default false */
-  readonly loopbackOnly?: boolean;
+export interface ReloadOptions extends AccessOptions, EntranceOptions {
   /** What holds for which channels. @default history of 100 messages or 5 minutes */
   readonly rules?: readonly RuleOptions[];
 }
@@ -40,11 +36,6 @@ export interface FanfareOptions extends ReloadOptions {
   readonly logger?: Log;
   readonly clock?: Clock;
   readonly random?: Random;
-}
-
-/** Which hosts and pages may come in. @throws TypeError */
-export function originsOf(options: ReloadOptions): CheckOrigin {
-  return options.loopbackOnly ? loopbackOnly : sameOrigin(options.allowedOrigins ?? []);
 }
 
 /** @throws TypeError */

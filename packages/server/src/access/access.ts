@@ -6,12 +6,14 @@ import { FanfareError, quote } from "@fanfare/protocol";
 import type { Clock, Random } from "../clock.js";
 import type { Engine } from "../engine/engine.js";
 import type { Log } from "../log.js";
+import { Asking } from "./asking.js";
 import { type Credentials, notLoggedIn } from "./credentials.js";
-import { ALL_GRANTS, type Grant, Grants, grantsOf, userProblem } from "./grants.js";
+import { ALL_GRANTS, type Grant, Grants } from "./grants.js";
 import { Keys, newKey, type StoredKey } from "./keys.js";
 import type { KeyHolder, Nobody, Principal, User } from "./principal.js";
+import type { Rates } from "./rates.js";
 import { Revocations, type Revoked, withRevoked } from "./revocations.js";
-import type { AccessSettings, Authorized } from "./settings.js";
+import type { AccessSettings } from "./settings.js";
 import { type SignedToken, signToken, type TokenRequest } from "./sign.js";
 import type { AccessStore } from "./store.js";
 import { acceptsTokens } from "./token-options.js";
@@ -25,6 +27,8 @@ export interface AccessParts {
   readonly settings: AccessSettings;
   readonly store: AccessStore;
   readonly engine: Pick<Engine, "signal" | "onSignal">;
+  /** Where refused log-ins are counted. */
+  readonly rates: Rates;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -33,6 +37,7 @@ export interface AccessParts {
 export class Access {
   readonly store: AccessStore;
   readonly #engine: AccessParts["engine"];
+  readonly #rates: Rates;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #log: Log;
@@ -43,11 +48,13 @@ export class Access {
   #nobody: Nobody;
   #keys: Keys;
   #verifier: TokenVerifier;
+  #asking: Asking;
 
   /** @throws TypeError, FanfareError `invalid_grants` */
-  constructor({ settings, store, engine, clock, random, log }: AccessParts) {
+  constructor({ settings, store, engine, rates, clock, random, log }: AccessParts) {
     this.store = store;
     this.#engine = engine;
+    this.#rates = rates;
     this.#clock = clock;
     this.#random = random;
     this.#log = log;
@@ -55,10 +62,12 @@ export class Access {
     this.#nobody = { kind: "nobody", grants: settings.anonymous };
     this.#keys = new Keys(settings.apiKeys, store.data.keys);
     this.#verifier = new TokenVerifier(settings.tokens, settings.userGrants, clock);
+    this.#asking = new Asking(settings, { clock, random, log });
     this.#remember();
     store.onChange(() => this.#storeChanged());
     this.#stopListening = engine.onSignal(REVOKED_TOPIC, (json) => {
       this.#revocations.add(JSON.parse(json) as Revoked);
+      this.#asking.forget();
       this.#tell();
     });
   }
@@ -74,12 +83,12 @@ export class Access {
   }
 
   get acceptsUsers(): boolean {
-    return acceptsTokens(this.#settings.tokens) || this.#settings.authorize !== null;
+    return acceptsTokens(this.#settings.tokens) || this.#asking.possible;
   }
 
-  /** Is the request looked at, beside the token? */
-  get looksAtRequests(): boolean {
-    return this.#settings.authorize !== null;
+  /** Those who know users by the request they came with. */
+  get asking(): Asking {
+    return this.#asking;
   }
 
   /** For how long a live connection is kept after its principal expired. */
@@ -88,16 +97,36 @@ export class Access {
   }
 
   /**
-   * Who is asking. At once where nothing has to be verified.
+   * Who is asking. At once where nothing has to be verified. From where many were refused, nobody is looked at for a while.
    *
-   * @throws FanfareError `not_logged_in`, `unavailable`
+   * @throws FanfareError `not_logged_in`, `unavailable`, `rate_limited`
    */
   authenticate(credentials: Credentials): Principal | Promise<Principal> {
+    const { token, request, from = null } = credentials;
+    if (from === null || (token === undefined && !request)) return this.#find(credentials);
+    const party = { address: from, user: null };
+    const refusal = this.#rates.check("logIns", party);
+    if (refusal) throw refusal;
+    const count = (error: unknown) => {
+      if (error instanceof FanfareError && error.code === "not_logged_in") this.#rates.take("logIns", party);
+    };
+    try {
+      const found = this.#find(credentials);
+      if (found instanceof Promise) found.catch(count);
+      return found;
+    } catch (error) {
+      count(error);
+      throw error;
+    }
+  }
+
+  #find(credentials: Credentials): Principal | Promise<Principal> {
     const { token } = credentials;
     const holder = token === undefined ? null : this.#keys.find(token);
     if (holder) return holder;
     if (token !== undefined && acceptsTokens(this.#settings.tokens)) return this.#verify(token);
-    if (this.#settings.authorize && credentials.request) return this.#ask(credentials);
+    const asked = this.#asking.ask(credentials);
+    if (asked) return this.#known(asked, token);
     // Where everybody may do everything, and nobody is known, a page works with its token as without.
     const open = this.#settings.anonymous === ALL_GRANTS && !this.canLogIn;
     if (token === undefined || open) return this.#nobody;
@@ -129,6 +158,7 @@ export class Access {
     this.#keys = keys;
     this.#verifier = verifier;
     this.#settings = settings;
+    this.#asking = new Asking(settings, { clock: this.#clock, random: this.#random, log: this.#log });
     this.#nobody = { kind: "nobody", grants: settings.anonymous };
     this.#tell();
   }
@@ -246,28 +276,11 @@ export class Access {
     return this.#unlessRevoked(await this.#verifier.verify(token));
   }
 
-  async #ask({ token, csrf, request }: Credentials): Promise<Principal> {
-    const { authorize } = this.#settings;
-    if (!authorize || !request) return this.#nobody;
-    const found = await authorize({ ...request(), token, csrf });
-    if (found) return this.#unlessRevoked(this.#userOf(found));
+  async #known(asked: Promise<User | null>, token: string | undefined): Promise<Principal> {
+    const user = await asked;
+    if (user) return this.#unlessRevoked(user);
     if (token === undefined) return this.#nobody;
     throw notLoggedIn("the token was not accepted");
-  }
-
-  /** What the application says is checked like anything else. @throws TypeError, FanfareError `invalid_grants` */
-  #userOf({ user, grants, expires }: Authorized): User {
-    const problem = userProblem(user);
-    if (problem !== null) throw new TypeError(`authorize: user ${problem}: ${quote(String(user))}`);
-    const own = new Grants(grants, user);
-    return {
-      kind: "user",
-      user,
-      grants: grantsOf(user, this.#settings.userGrants, own.list),
-      token: null,
-      issued: this.#clock.now(),
-      expires: expires ?? null,
-    };
   }
 
   #unlessRevoked(user: User): User {

@@ -6,6 +6,8 @@ export interface Credentials {
   readonly token?: string | undefined;
   /** A CSRF token, for applications that want one beside their cookie. */
   readonly csrf?: string | undefined;
+  /** Whose refused log-ins are counted, as `Rates` names it; nobody's when it is left out. */
+  readonly from?: string | null;
   /** The request it came with; made only where somebody looks at it. */
   readonly request?: () => AccessRequest;
 }

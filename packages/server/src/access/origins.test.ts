@@ -5,7 +5,7 @@ import { type CheckOrigin, loopbackOnly, sameOrigin } from "./origins.js";
 /** The code of the refusal, or `null`. */
 function refusal(check: CheckOrigin, host: string | undefined, origin: string | undefined): string | null {
   try {
-    check({ host, origin });
+    check({ host, origin, cookies: false });
     return null;
   } catch (error) {
     if (error instanceof FanfareError) return error.code;
@@ -69,7 +69,7 @@ describe("loopbackOnly", () => {
 });
 
 describe("sameOrigin", () => {
-  const check = sameOrigin(["https://app.example", "http://app.example:8080"]);
+  const check = sameOrigin({ allowedOrigins: ["https://app.example", "http://app.example:8080"] });
 
   test.each([
     ["anything", undefined],
@@ -103,11 +103,62 @@ describe("sameOrigin", () => {
   });
 
   test("names both, in printable characters, and the setting", () => {
-    expect(() => check({ host: "push.example", origin: "https://evil\u009b\n" })).toThrow(
+    expect(() => check({ host: "push.example", origin: "https://evil\u009b\n", cookies: false })).toThrow(
       expect.objectContaining({
         message: 'the page\'s origin is "https://evil\\u009b\\n", the host "push.example"',
         remedy: expect.stringContaining("allowedOrigins"),
       }),
     );
+  });
+});
+
+describe("a server that knows how it is called", () => {
+  const check = sameOrigin({ publicUrl: "https://push.example", allowedHosts: ["push.internal:3030"] });
+  const code = (host: string | undefined, origin?: string, cookies = false) => {
+    try {
+      check({ host, origin, cookies });
+      return null;
+    } catch (error) {
+      if (error instanceof FanfareError) return error.code;
+      throw error;
+    }
+  };
+
+  test.each([
+    ["push.example", "https://push.example", true],
+    ["PUSH.example:443", "https://push.example", true],
+    ["push.internal:3030", undefined, true],
+    ["rebound.evil.example", undefined, false],
+    [undefined, undefined, false],
+  ])("lets in a request to %s from the page of %s", (host, origin, cookies) => {
+    expect(code(host, origin, cookies)).toBeNull();
+  });
+
+  test.each([
+    ["rebound.evil.example", "http://rebound.evil.example", false],
+    ["rebound.evil.example", undefined, true],
+    ["push.example:8443", undefined, true],
+    ["push.example@evil.example", undefined, true],
+    [undefined, undefined, true],
+  ])("refuses a browser's request to %s", (host, origin, cookies) => {
+    expect(code(host, origin, cookies)).toBe("host_not_allowed");
+  });
+
+  test("refuses pages of another origin, whatever host they call, and names all values and the setting", () => {
+    expect(code("push.internal:3030", "http://push.internal:3030")).toBe("origin_not_allowed");
+    expect(() => check({ host: "evil.example", origin: undefined, cookies: true })).toThrow(
+      expect.objectContaining({
+        message: 'the host is "evil.example"; expected is "push.internal:3030", "push.example"',
+        remedy: expect.stringContaining("allowedHosts"),
+      }),
+    );
+  });
+
+  test.each([
+    [{ publicUrl: "push.example" }, /publicUrl: "push.example" is no origin/],
+    [{ publicUrl: "https://push.example/push" }, /publicUrl/],
+    [{ allowedHosts: ["https://push.example"] }, /allowedHosts: .* is no host/],
+  ])("%o is refused", (options, message) => {
+    expect(() => sameOrigin(options)).toThrow(message);
   });
 });

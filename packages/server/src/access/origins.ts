@@ -4,10 +4,25 @@
  */
 import { FanfareError, quote } from "@fanfare/protocol";
 
-/** The headers that matter here. */
+/** What matters here of a request. */
 export interface RequestOrigin {
+  /** The host name that the client called; behind a trusted proxy, what that says. */
   readonly host: string | undefined;
   readonly origin: string | undefined;
+  /** Are there cookies? Without them and without an origin, it is no browser that somebody else could use. */
+  readonly cookies: boolean;
+}
+
+export interface OriginOptions {
+  /** Pages of other origins that may come in, such as `https://app.example.com`. @default none */
+  readonly allowedOrigins?: readonly string[];
+  /**
+   * Where browsers reach this server, such as `https://push.example.com`: requests of browsers have to name this host, and their pages
+   * have to come from this origin. @default none: the page's host has to be the host that it calls
+   */
+  readonly publicUrl?: string | undefined;
+  /** Further host names, with port where it is not 80 or 443, such as `push.internal:3030`. @default none */
+  readonly allowedHosts?: readonly string[];
 }
 
 /** @throws FanfareError `host_not_allowed`, `origin_not_allowed` */
@@ -38,31 +53,65 @@ export const loopbackOnly: CheckOrigin = ({ host, origin }) => {
 };
 
 /**
- * For everything else: a browser page must come from the host that it calls, or from one of these origins.
+ * For everything else: a browser page must come from the host that it calls, or from an origin that is allowed; and where it is
+ * known how this server is called, browsers must call it so.
  *
- * @param allowedOrigins such as `https://app.example.com`
+ * @throws TypeError
  */
-export function sameOrigin(allowedOrigins: readonly string[]): CheckOrigin {
-  const allowed = new Set(allowedOrigins.map(checkedOrigin));
-  return ({ host, origin }) => {
+export function sameOrigin({
+  allowedOrigins = [],
+  publicUrl,
+  allowedHosts = [],
+}: OriginOptions = {}): CheckOrigin {
+  const allowed = new Set(allowedOrigins.map((origin) => checkedOrigin("allowedOrigins", origin)));
+  const own = publicUrl ? checkedOrigin("publicUrl", publicUrl) : null;
+  if (own !== null) allowed.add(own);
+  const hosts = new Set(allowedHosts.map(checkedHost));
+  if (own !== null) hosts.add(plainHost(new URL(own).host));
+  return ({ host, origin, cookies }) => {
+    if (hosts.size > 0 && (cookies || origin !== undefined) && !hosts.has(normalHost(host))) {
+      const expected = [...hosts].map((each) => quote(each)).join(", ");
+      throw new FanfareError("host_not_allowed", `the host is ${shown(host)}; expected is ${expected}`, {
+        remedy: `Use publicUrl, or add ${shown(host)} to allowedHosts if it is a name of this server.`,
+      });
+    }
     if (origin === undefined || allowed.has(origin)) return;
-    const url = parseUrl(origin);
-    if (url && host !== undefined && url.host === parseUrl(`${url.protocol}//${host}`)?.host) return;
+    if (own === null && isSameHost(origin, host)) return;
     throw new FanfareError(
       "origin_not_allowed",
-      `the page's origin is ${shown(origin)}, the host ${shown(host)}`,
-      {
-        remedy: `Add ${shown(origin)} to allowedOrigins if its pages may come in.`,
-      },
+      `the page's origin is ${shown(origin)}, the host ${own === null ? shown(host) : `${shown(host)}, and publicUrl ${quote(own)}`}`,
+      { remedy: `Add ${shown(origin)} to allowedOrigins if its pages may come in.` },
     );
   };
 }
 
-function checkedOrigin(origin: string): string {
+function isSameHost(origin: string, host: string | undefined): boolean {
+  const url = parseUrl(origin);
+  return url !== null && host !== undefined && url.host === parseUrl(`${url.protocol}//${host}`)?.host;
+}
+
+function checkedHost(host: string): string {
+  const normal = normalHost(host);
+  if (normal !== "") return normal;
+  throw new TypeError(
+    `allowedHosts: ${quote(host)} is no host. Give a name, with its port where it is not 80 or 443.`,
+  );
+}
+
+/** Empty where it is none. */
+function normalHost(host: string | undefined): string {
+  return hostName(host) === "" ? "" : plainHost(parseUrl(`http://${host}`)?.host ?? "");
+}
+
+function plainHost(host: string): string {
+  return host.replace(/:(?:80|443)$/, "");
+}
+
+function checkedOrigin(option: string, origin: string): string {
   const url = parseUrl(origin);
   if (url && url.origin === origin) return origin;
   throw new TypeError(
-    `allowedOrigins: ${quote(origin)} is no origin. Give scheme, host and port only, such as https://app.example.com.`,
+    `${option}: ${quote(origin)} is no origin. Give scheme, host and port only, such as https://app.example.com.`,
   );
 }
 

@@ -26,6 +26,11 @@ export interface User {
   readonly issued: number;
   /** Milliseconds since 1970; `null` is never. */
   readonly expires: number | null;
+  /**
+   * When whoever knows him by his request is to be asked again: milliseconds since 1970, at the latest when this expires. Left out
+   * where nobody can be asked.
+   */
+  readonly askAgainAt?: number;
 }
 
 export type Principal = Nobody | KeyHolder | User;

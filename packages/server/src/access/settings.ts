@@ -1,13 +1,18 @@
 /** How access is set up: the options, and what they mean. Can be replaced while the server runs. */
 import { quote } from "@fanfare/protocol";
 import type { AccessRequest } from "./credentials.js";
+import {
+  type ForwardedSessionOptions,
+  type ForwardedSessionSettings,
+  forwardedSessionSettings,
+} from "./forwarded-session-options.js";
 import { ALL_GRANTS, type Grant, Grants, NO_GRANTS } from "./grants.js";
 import type { ApiKey } from "./keys.js";
 import { acceptsTokens, type TokenOptions, type TokenSettings, tokenSettings } from "./token-options.js";
 
 /**
  * What callers may do who do not say who they are. `open`: everything. `listen`: subscribe and read history. `none`: nothing. `auto`:
- * `none` where users can log in by `tokens` or `authorize`, else `listen`. Or grants.
+ * `none` where users can log in by `tokens`, `authorize` or `forwardedSession`, else `listen`. Or grants.
  */
 export type AccessMode = "auto" | "open" | "listen" | "none" | readonly Grant[];
 
@@ -17,7 +22,7 @@ export interface Authorized {
   readonly user: string;
   /** What the user may do, beside `userGrants`. */
   readonly grants: readonly Grant[];
-  /** When this ends: milliseconds since 1970. @default never */
+  /** When this ends: milliseconds since 1970. Then it is asked again for those who are connected. @default never */
   readonly expires?: number;
 }
 
@@ -47,6 +52,8 @@ export interface AccessOptions {
   readonly tokens?: TokenOptions;
   /** Your own code that knows who is asking: by cookie, header or token. It is asked where no API key and no token of `tokens` is given. */
   readonly authorize?: AuthorizeHook;
+  /** Another application that knows who is asking by its session cookies; not together with `authorize`. @default none */
+  readonly forwardedSession?: ForwardedSessionOptions;
 }
 
 export interface AccessSettings {
@@ -56,6 +63,7 @@ export interface AccessSettings {
   readonly userGrants: readonly Grant[];
   readonly tokens: TokenSettings;
   readonly authorize: AuthorizeHook | null;
+  readonly forwardedSession: ForwardedSessionSettings | null;
 }
 
 /** @throws TypeError, FanfareError `invalid_grants` */
@@ -64,10 +72,14 @@ export function accessSettings(options: AccessOptions): AccessSettings {
   const tokens = tokenSettings(options.tokens);
   // Checked as if there were a user, since `{sub}` may be in them.
   new Grants(userGrants, "anybody");
-  const users = acceptsTokens(tokens) || authorize !== null;
+  const forwardedSession = forwardedSessionSettings(options.forwardedSession);
+  if (authorize && forwardedSession) {
+    throw new TypeError("authorize and forwardedSession are both set. Give one of them.");
+  }
+  const users = acceptsTokens(tokens) || authorize !== null || forwardedSession !== null;
   const { access = "auto" } = options;
   const anonymous = anonymousGrants(access === "auto" ? (users ? "none" : "listen") : access);
-  return { anonymous, apiKeys, userGrants, tokens, authorize };
+  return { anonymous, apiKeys, userGrants, tokens, authorize, forwardedSession };
 }
 
 const LISTEN = new Grants([{ channels: "**", actions: ["subscribe", "history"] }], null);

@@ -1,6 +1,12 @@
 /** The options about who may do what. */
 import { z } from "zod";
 import { ACTIONS } from "../access/actions.js";
+import {
+  checkCookies,
+  checkUrl,
+  DEFAULT_FORWARDED_SESSION,
+  forwardedSessionSettings,
+} from "../access/forwarded-session-options.js";
 import { Grants } from "../access/grants.js";
 import { MIN_KEY_LENGTH } from "../access/keys.js";
 import { DEFAULT_TOKENS, MIN_SECRET_LENGTH, tokenSettings } from "../access/token-options.js";
@@ -70,6 +76,39 @@ const tokens = {
   }),
 };
 
+const forwardedSession = {
+  url: described(
+    z
+      .string()
+      .superRefine((url, context) => explain(context, () => url === "" || checkUrl(url)))
+      .default(""),
+    {
+      text: "Address of your application that says whose session it is, by the cookies of `forwardedSession.cookies`. Empty is none.",
+      allowed: "an address with http or https",
+    },
+  ),
+  cookies: described(
+    z
+      .array(z.string())
+      .superRefine((cookies, context) => explain(context, () => checkCookies(cookies)))
+      .default([]),
+    {
+      text: "Names of the cookies that make up a session of your application. No other cookie is shown to it.",
+      allowed: "a name of a cookie",
+    },
+  ),
+  checkSeconds: described(z.number().min(1).default(DEFAULT_FORWARDED_SESSION.checkSeconds), {
+    text: "How often your application is asked again about those who are connected. When it cannot be reached they are kept for so long.",
+    allowed: "a number from 1 up",
+    unit: "seconds",
+  }),
+  timeoutSeconds: described(z.number().min(0.1).max(60).default(DEFAULT_FORWARDED_SESSION.timeoutSeconds), {
+    text: "How long your application may take to answer.",
+    allowed: "a number from 0.1 to 60",
+    unit: "seconds",
+  }),
+};
+
 export const accessOptions = {
   apiKeys: described(z.array(textOf(MIN_KEY_LENGTH)).default([]), {
     text: "Keys with which your servers publish: `Authorization: Bearer <key>`. They may do everything; for keys that may do less use `fanfare key add`. Several allow to replace one without a pause.",
@@ -85,7 +124,7 @@ export const accessOptions = {
       )
       .default("auto"),
     {
-      text: "What callers may do who do not log in. `listen`: subscribe and read the history of all channels. `none`: nothing. `auto`: `none` where tokens are accepted, else `listen`.",
+      text: "What callers may do who do not log in. `listen`: subscribe and read the history of all channels. `none`: nothing. `auto`: `none` where tokens or sessions are accepted, else `listen`.",
       allowed: "auto, listen, none or a list of grants",
       fromText: (text) => (/^\s*\[/.test(text) ? (JSON.parse(text) as unknown) : text),
       asText: "a word, or the list as JSON",
@@ -104,6 +143,10 @@ export const accessOptions = {
     },
   ),
   tokens: z.strictObject(tokens).prefault({}),
+  forwardedSession: z
+    .strictObject(forwardedSession)
+    .superRefine((options, context) => explain(context, () => forwardedSessionSettings(options)))
+    .prefault({}),
 };
 
 /** Visible ASCII characters without commas, since lists in the environment are split there. */

@@ -83,6 +83,8 @@ Or ask for one: \`POST {path}/tokens\` with an API key and \`{"user": "alice", "
 all of those on channels. In a pattern \`*\` is one segment, \`**\` one or more at the end, and \`{sub}\` the id of the user: \`user:{sub}:**\`. An id that is no
 segment of a channel name, or begins with \`~\`, stands there as \`~\` and its base64url.
 
+Instead of tokens, \`forwardedSession\` lets in whoever is logged in to your application: [access.md](access.md).
+
 \`fanfare explain subscribe order:42 --token …\` says why a token may do something, or may not.
 
 ## Where options come from
@@ -125,6 +127,8 @@ location /push {
   proxy_pass http://127.0.0.1:3030;
   proxy_http_version 1.1;
   proxy_set_header Host $http_host;
+  proxy_set_header X-Forwarded-For $remote_addr;
+  proxy_set_header X-Forwarded-Host $http_host;
   proxy_set_header Upgrade $http_upgrade;
   proxy_set_header Connection upgrade;
   proxy_read_timeout 75s;
@@ -134,12 +138,23 @@ location /push {
 
 Pages of the same host name may connect. Those of others have to be in \`allowedOrigins\`. A proxy on another machine, or a container, needs \`host\`.
 
+Put the proxy's address into \`trustedProxies\`: then limits count by the address of the client and not by that of the proxy. What anybody else
+writes into \`X-Forwarded-For\` and \`X-Forwarded-Host\` is not believed. With \`publicUrl\` a browser that was brought here by another name
+(DNS rebinding) is refused.
+
+## Limits
+
+\`rates\` say how much is taken in 10 seconds from one connection, one user and one address; of an IPv6 address the first 64 bits count. Over HTTP
+the answer is 429 with \`Retry-After\`, on a WebSocket an \`error\` with \`retryAfter\`; a client that is still over its rate after 10 seconds is closed
+with 4429. Who has an API key is not limited, nor is this machine itself by its address: without \`trustedProxies\`, a proxy on this machine
+would share one limit among all its clients. Each process counts for itself.
+
 ## Running it
 
 | | |
 |---|---|
 | SIGTERM, SIGINT | tells clients to come back, closes them with 1012, and ends; a second one ends at once |
-| SIGHUP | reads the configuration anew and takes over \`apiKeys\`, \`access\`, \`userGrants\`, \`tokens\`, \`allowedOrigins\` and \`rules\`; clients stay, as far as they still may. For everything else, restart |
+| SIGHUP | reads the configuration anew and takes over \`apiKeys\`, \`access\`, \`userGrants\`, \`tokens\`, \`forwardedSession\`, \`rates\`, \`trustedProxies\`, \`publicUrl\`, \`allowedHosts\`, \`allowedOrigins\` and \`rules\`; clients stay, as far as they still may. For everything else, restart |
 | \`{path}/health\` | 200 when it is ready, 503 while it stops |
 | exit code 0, 1, 2 | stopped · failed · called or configured wrongly |
 | file descriptors | one for each connection: \`ulimit -n\`, \`LimitNOFILE=\` of systemd, \`--ulimit nofile=\` of Docker; the log warns when there are too few |

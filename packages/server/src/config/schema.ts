@@ -1,11 +1,14 @@
 /** Every option of `fanfare start`: its type, its default, and what it is for. Everything else is made from this. */
 import { isIP } from "node:net";
 import { z } from "zod";
+import { Addresses } from "../access/addresses.js";
 import { sameOrigin } from "../access/origins.js";
+import { DEFAULT_RATES, RATE_WINDOW_SECONDS, type RateOptions } from "../access/rate-options.js";
 import { DEFAULT_DATA_DIR } from "../engine/disk/disk-options.js";
 import { checkPath } from "../http/path.js";
 import { DEFAULT_LIMITS, type Limits } from "../hub/limits.js";
 import { DEFAULT_RULE, Rules } from "../hub/rules.js";
+import { silentLog } from "../log.js";
 import { accessOptions } from "./access-schema.js";
 import { described } from "./description.js";
 import { explain } from "./explain.js";
@@ -74,6 +77,25 @@ const limits = {
   ),
 } satisfies Record<keyof Limits, z.ZodType<number>>;
 
+/** The same holds here. */
+const rates = {
+  connectsPerAddress: rate("connectsPerAddress", "Connections that one address opens."),
+  connectsPerUser: rate("connectsPerUser", "Connections that one user opens."),
+  framesPerConnection: rate("framesPerConnection", "Frames that one connection sends."),
+  framesPerUser: rate("framesPerUser", "Frames and HTTP requests of one user."),
+  framesPerAddress: rate("framesPerAddress", "Frames and HTTP requests from one address."),
+  subscriptionsPerConnection: rate("subscriptionsPerConnection", "Subscriptions that one connection makes."),
+  subscriptionsPerUser: rate("subscriptionsPerUser", "Subscriptions that one user makes."),
+  subscriptionsPerAddress: rate("subscriptionsPerAddress", "Subscriptions that are made from one address."),
+  publishesPerConnection: rate("publishesPerConnection", "Messages that one connection publishes."),
+  publishesPerUser: rate("publishesPerUser", "Messages that one user publishes."),
+  publishesPerAddress: rate("publishesPerAddress", "Messages that are published from one address."),
+  logInsPerAddress: rate(
+    "logInsPerAddress",
+    "Log-ins from one address that are refused, and its questions why something is allowed.",
+  ),
+} satisfies Record<keyof RateOptions, z.ZodType<number>>;
+
 export const configSchema = z.strictObject({
   host: described(
     z
@@ -112,6 +134,36 @@ export const configSchema = z.strictObject({
     text: "Origins whose pages may connect, besides the host that Fanfare is reached by. `null` and `*` are not possible.",
     allowed: "scheme, host and port only, such as https://app.example.com",
   }),
+  publicUrl: described(
+    z
+      .string()
+      .superRefine((publicUrl, context) => explain(context, () => sameOrigin({ publicUrl })))
+      .default(""),
+    {
+      text: "Where browsers reach this server. Then they have to call it so, and their pages have to come from there or from `allowedOrigins`. Empty: the page's host has to be the host that it calls.",
+      allowed: "scheme, host and port only, such as https://push.example.com",
+    },
+  ),
+  allowedHosts: described(
+    z
+      .array(z.string())
+      .superRefine((allowedHosts, context) => explain(context, () => sameOrigin({ allowedHosts })))
+      .default([]),
+    {
+      text: "Further host names by which browsers may call this server.",
+      allowed: "a host name, with its port where it is not 80 or 443",
+    },
+  ),
+  trustedProxies: described(
+    z
+      .array(z.string())
+      .superRefine((proxies, context) => explain(context, () => new Addresses(proxies, silentLog)))
+      .default([]),
+    {
+      text: "Proxies in front of this server: what they say in `X-Forwarded-For` and `X-Forwarded-Host` is believed. Each of them has to set these headers itself.",
+      allowed: "an address or a range, such as 10.0.0.7 or 10.0.0.0/8",
+    },
+  ),
   ...accessOptions,
   dataDir: described(z.string().min(1).default(DEFAULT_DATA_DIR), {
     text: "Folder for what has to outlive the process: the channels of the disk engine, keys that are made while it runs, and what was revoked. It is made when it is needed, belongs to one process, and has to be on a local disk.",
@@ -136,6 +188,7 @@ export const configSchema = z.strictObject({
     },
   ),
   limits: z.strictObject(limits).prefault({}),
+  rates: z.strictObject(rates).prefault({}),
   logLevel: described(z.enum(LOG_LEVELS).default("info"), {
     text: "What is logged, to standard error: JSON lines, or readable ones on a terminal.",
     allowed: `one of ${LOG_LEVELS.join(", ")}`,
@@ -166,9 +219,17 @@ function limit(name: keyof Limits, least: number, text: string, unit?: string) {
   });
 }
 
+function rate(name: keyof RateOptions, text: string) {
+  return described(z.int().min(0).default(DEFAULT_RATES[name]), {
+    text,
+    allowed: "a whole number from 0 up; 0 is no limit",
+    unit: `in ${RATE_WINDOW_SECONDS} seconds`,
+  });
+}
+
 function isOrigin(origin: string): boolean {
   try {
-    sameOrigin([origin]);
+    sameOrigin({ allowedOrigins: [origin] });
     return true;
   } catch {
     return false;

@@ -70,7 +70,7 @@ const explanationSchema = z
 const userAddress = z.object({ user });
 const tokenAddress = z.object({ token: tokenId });
 
-export function accessRoutes({ access, allow, log }: HttpContext): Route[] {
+export function accessRoutes({ access, allow, count, log }: HttpContext): Route[] {
   return [
     {
       method: "POST",
@@ -149,6 +149,7 @@ export function accessRoutes({ access, allow, log }: HttpContext): Route[] {
       answers: { 200: { description: "Why.", schema: explanationSchema } },
       errors: ["invalid_channel", ...BODY_ERRORS],
       async handle(c) {
+        count(c, "logIns");
         const { action, channel, token } = check(questionSchema, await readJson(c, MAX_BYTES), "body");
         const place = placeOf(action, channel);
         try {

@@ -3,8 +3,8 @@ import { type ErrorCode, FanfareError, quote } from "@fanfare/protocol";
 import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Access } from "../access/access.js";
-import { bearerOf } from "../access/credentials.js";
-import type { CheckOrigin } from "../access/origins.js";
+import type { Caller } from "../access/addresses.js";
+import type { Entrance } from "../access/entrance.js";
 import * as policy from "../access/policy.js";
 import type { Disconnects } from "../hub/disconnects.js";
 import type { Hub } from "../hub/hub.js";
@@ -19,6 +19,7 @@ import { connectionRoutes } from "./connections.js";
 import type { HttpContext, HttpEnv } from "./context.js";
 import { docsRoutes } from "./docs.js";
 import { healthRoutes } from "./health.js";
+import { identify } from "./identify.js";
 import { keyRoutes } from "./keys.js";
 import { messageRoutes } from "./messages.js";
 import { metricsRoutes } from "./metrics.js";
@@ -32,7 +33,7 @@ export interface AppOptions {
   readonly hub: Hub;
   readonly disconnects: Disconnects;
   readonly access: Access;
-  readonly checkOrigin: CheckOrigin;
+  readonly entrance: Entrance;
   readonly log: Log;
   /** Is the server on its way out? */
   readonly stopping: () => boolean;
@@ -42,31 +43,39 @@ export interface AppOptions {
 const LOGGED = new Set<ErrorCode>(["host_not_allowed", "origin_not_allowed", "not_logged_in"]);
 
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const { path, version, hub, disconnects, access, checkOrigin, log, stopping } = options;
-  const allow: HttpContext["allow"] = (c, action, channel) =>
+  const { path, version, hub, disconnects, access, entrance, log, stopping } = options;
+  const { rates } = entrance;
+  const allow: HttpContext["allow"] = (c, action, channel) => {
     policy.allow(c.get("principal"), action, channel, access.canLogIn);
+    if (action === "publish") count(c, "publishes");
+  };
+  const count: HttpContext["count"] = (c, what) => {
+    const party = c.get("party");
+    const refusal = party && rates.take(what, party);
+    if (refusal) throw refusal;
+  };
   const app = new Hono<HttpEnv>({ strict: false }).basePath(path);
 
   app.use(async (c, next) => {
+    const caller = callerOf(c, entrance);
     const origin = c.req.header("origin");
-    checkOrigin({ host: hostOf(c), origin });
     if (origin !== undefined) {
       allowPage(c, origin);
       if (c.req.method === "OPTIONS") return c.body(null, 204);
     }
-    const principal = access.authenticate({
-      token: bearerOf(c.req.header("authorization")),
-      csrf: c.req.header("x-csrf-token"),
-      request: () => ({ url: c.req.url, headers: c.req.raw.headers }),
-    });
-    c.set("principal", principal instanceof Promise ? await principal : principal);
+    c.set("caller", caller);
     await next();
     return;
   });
 
-  const context: HttpContext = { hub, disconnects, access, log, stopping, allow };
+  const context: HttpContext = { hub, disconnects, access, log, stopping, allow, count };
   const routes = routesOf(context, { path, version });
-  for (const { method, path: below, handle } of routes) app.on(method, below || "/", handle);
+  const identified = identify(access, rates, count);
+  for (const { method, path: below, needs, handle } of routes) {
+    // What everybody may read is there for those, too, whose session cannot be looked up.
+    if (needs === null && method === "GET") app.get(below || "/", handle);
+    else app.on(method, below || "/", identified, handle);
+  }
   for (const [below, methods] of methodsOf(routes)) {
     app.all(below || "/", (c) => {
       c.header("Allow", methods);
@@ -141,9 +150,15 @@ function byCustom(a: string, b: string): number {
   return order.indexOf(a) - order.indexOf(b);
 }
 
-/** A `Request` that did not come over the wire names its host in the URL only. */
-function hostOf(c: Context<HttpEnv>): string | undefined {
-  return c.req.header("host") ?? (c.env?.incoming ? undefined : new URL(c.req.url).host);
+/** @throws FanfareError `host_not_allowed`, `origin_not_allowed` */
+function callerOf(c: Context<HttpEnv>, entrance: Entrance): Caller {
+  const incoming = c.env?.incoming;
+  if (incoming) {
+    return entrance.admit(incoming.socket.remoteAddress, incoming.headers, c.req.header("host"));
+  }
+  // A `Request` that did not come over the wire names its host in the URL only, and nobody's address.
+  const { host = new URL(c.req.url).host, origin, cookie } = c.req.header();
+  return entrance.admit(undefined, { host, ...(origin && { origin }), ...(cookie && { cookie }) });
 }
 
 /** Lets the page read the answer; whether it may call at all has been decided. */

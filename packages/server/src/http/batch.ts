@@ -97,7 +97,10 @@ function naming<T>(index: number, call: () => T): T {
     return call();
   } catch (error) {
     if (!(error instanceof FanfareError)) throw error;
-    const { code, message, remedy } = error;
-    throw new FanfareError(code, `messages[${index}]: ${message}`, { remedy });
+    const { code, message, remedy, retryAfter } = error;
+    throw new FanfareError(code, `messages[${index}]: ${message}`, {
+      remedy,
+      ...(retryAfter !== undefined && { retryAfter }),
+    });
   }
 }

@@ -4,7 +4,7 @@ import { FanfareError, quote } from "@fanfare/protocol";
 import type { Context } from "hono";
 import type { HttpEnv } from "./context.js";
 
-const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\b/i;
+export const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\b/i;
 /** What JSON leaves as it is, though no reader sees it, or a terminal obeys it. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 

@@ -4,7 +4,9 @@ import type { ChannelName } from "@fanfare/protocol";
 import type { Context } from "hono";
 import type { Access } from "../access/access.js";
 import type { Action } from "../access/actions.js";
+import type { Caller } from "../access/addresses.js";
 import type { Principal } from "../access/principal.js";
+import type { Counted, Party } from "../access/rates.js";
 import type { Disconnects } from "../hub/disconnects.js";
 import type { Hub } from "../hub/hub.js";
 import type { Log } from "../log.js";
@@ -17,7 +19,12 @@ export interface NodeBindings {
 
 export interface HttpEnv {
   Bindings: NodeBindings;
-  Variables: { principal: Principal };
+  Variables: {
+    caller: Caller;
+    principal: Principal;
+    /** Whose rates count; `null` is nobody's. */
+    party: Party | null;
+  };
 }
 
 export interface HttpContext {
@@ -30,7 +37,15 @@ export interface HttpContext {
   /**
    * Lets the caller of a request go on if it may do this; `null` is the server as a whole.
    *
-   * @throws FanfareError `forbidden`, `not_logged_in`
+   * Publishing is counted.
+   *
+   * @throws FanfareError `forbidden`, `not_logged_in`, `rate_limited`
    */
   readonly allow: (c: Context<HttpEnv>, action: Action, channel: ChannelName | null) => void;
+  /**
+   * Counts what a caller does.
+   *
+   * @throws FanfareError `rate_limited`
+   */
+  readonly count: (c: Context<HttpEnv>, what: Counted) => void;
 }

@@ -1,6 +1,6 @@
 /** What the parts of the WebSocket door share. */
 import type { Access } from "../../access/access.js";
-import type { CheckOrigin } from "../../access/origins.js";
+import type { Entrance } from "../../access/entrance.js";
 import type { Hub } from "../../hub/hub.js";
 import type { Sessions } from "../../hub/sessions.js";
 import type { Log } from "../../log.js";
@@ -10,7 +10,7 @@ export interface DoorOptions {
   readonly hub: Hub;
   readonly sessions: Sessions;
   readonly access: Access;
-  readonly checkOrigin: CheckOrigin;
+  readonly entrance: Entrance;
   readonly log: Log;
 }
 

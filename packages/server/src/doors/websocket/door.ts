@@ -3,8 +3,9 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { FanfareError } from "@fanfare/protocol";
 import type { Access } from "../../access/access.js";
+import type { Caller } from "../../access/addresses.js";
 import type { AccessRequest } from "../../access/credentials.js";
-import type { CheckOrigin } from "../../access/origins.js";
+import type { Entrance } from "../../access/entrance.js";
 import type { Hub } from "../../hub/hub.js";
 import type { Sessions } from "../../hub/sessions.js";
 import type { Log } from "../../log.js";
@@ -26,7 +27,7 @@ export class WebSocketDoor implements DoorContext {
   readonly hub: Hub;
   readonly sessions: Sessions;
   readonly access: Access;
-  readonly checkOrigin: CheckOrigin;
+  readonly entrance: Entrance;
   readonly log: Log;
   readonly wheel: TimingWheel;
   readonly maxPayload: number;
@@ -41,7 +42,7 @@ export class WebSocketDoor implements DoorContext {
     this.access.onChange(() => {
       for (const peer of this.#peers) peer.accessChanged();
     });
-    this.checkOrigin = options.checkOrigin;
+    this.entrance = options.entrance;
     this.log = options.log;
     this.wheel = new TimingWheel(options.hub.clock);
     this.maxPayload = options.hub.limits.messageBytes + FRAME_OVERHEAD;
@@ -50,8 +51,9 @@ export class WebSocketDoor implements DoorContext {
   /** Answers an HTTP upgrade: with a WebSocket, or with an HTTP error that says what to do. */
   upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     let answer: string;
+    let caller: Caller;
     try {
-      this.#admit(request);
+      caller = this.#admit(request);
       answer = shakeHands(request.method, request.headers);
     } catch (error) {
       if (!(error instanceof FanfareError)) throw error;
@@ -66,7 +68,7 @@ export class WebSocketDoor implements DoorContext {
       return;
     }
     socket.write(answer, "latin1");
-    this.#peers.add(new WebSocketPeer(socket, head, this, this.#requestOf(request)));
+    this.#peers.add(new WebSocketPeer(socket, head, this, caller, this.#requestOf(request)));
   }
 
   gone(peer: Leaving): void {
@@ -111,20 +113,25 @@ export class WebSocketDoor implements DoorContext {
 
   /** What is kept of the request, where somebody looks at it when the client says who it is. */
   #requestOf({ url = "", headers }: IncomingMessage): (() => AccessRequest) | undefined {
-    if (!this.access.looksAtRequests) return undefined;
+    if (!this.access.asking.possible) return undefined;
     return () => ({ url, headers: new Headers(pairsOf(headers)) });
   }
 
   /** @throws FanfareError */
-  #admit({ headers }: IncomingMessage): void {
+  #admit({ headers, socket }: IncomingMessage): Caller {
     if (this.#closing) throw new FanfareError("unavailable", "the server stops", { retryAfter: 1 });
-    this.checkOrigin({ host: headers.host, origin: headers.origin });
+    const { entrance } = this;
+    const caller = entrance.admit(socket.remoteAddress, headers);
+    const address = entrance.rates.addressOf(caller.line);
+    const refusal = address === null ? null : entrance.rates.take("connects", { address, user: null });
+    if (refusal) throw refusal;
     const { connections } = this.hub.limits;
     if (this.#peers.size >= connections) {
       throw new FanfareError("too_many_connections", `this process has ${connections} connections`, {
         retryAfter: 10,
       });
     }
+    return caller;
   }
 }
 

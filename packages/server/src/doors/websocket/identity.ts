@@ -7,7 +7,8 @@ import {
   FanfareError,
   quote,
 } from "@fanfare/protocol";
-import { type AccessRequest, notLoggedIn } from "../../access/credentials.js";
+import type { Caller } from "../../access/addresses.js";
+import { type AccessRequest, type Credentials, notLoggedIn } from "../../access/credentials.js";
 import { ownerOf, type Principal } from "../../access/principal.js";
 import { Visit, type Visited } from "../../access/visit.js";
 import type { Connection } from "../../hub/connection.js";
@@ -17,34 +18,43 @@ import { encodeFrame } from "./encoding.js";
 
 /** What a `connect` frame stands for. */
 export interface Greeted {
+  /** What it came with, to ask again who it is. */
+  readonly credentials: Credentials;
   readonly principal: Principal;
   readonly resumed: ResumedSession | null;
 }
 
 /** @param request what the client came with, where somebody looks at it */
 export function greet(
-  { access, sessions, log }: DoorContext,
+  { access, entrance, sessions, log }: DoorContext,
   { token, csrf, session }: ConnectFrame,
+  { line }: Caller,
   request: (() => AccessRequest) | undefined,
 ): Greeted | Promise<Greeted> {
-  const principal = access.authenticate({ token, csrf, ...(request && { request }) });
-  if (session === undefined && !(principal instanceof Promise)) return { principal, resumed: null };
+  const from = entrance.rates.addressOf(line);
+  const principal = access.authenticate({ token, csrf, from, ...(request && { request }) });
+  // Neither is kept where nobody will be asked again.
+  const credentials = request ? { token, csrf, request } : {};
+  if (session === undefined && !(principal instanceof Promise)) {
+    return { principal, credentials, resumed: null };
+  }
   return resume(principal);
 
   async function resume(asking: Principal | Promise<Principal>): Promise<Greeted> {
     const found = await asking;
-    if (session === undefined) return { principal: found, resumed: null };
+    if (session === undefined) return { principal: found, credentials, resumed: null };
     // A session that cannot be had is none: the client is told, and begins anew.
     const resumed = await sessions.resume(session, ownerOf(found)).catch((error: unknown) => {
       log.warn({ err: error }, "a session could not be looked up");
       return null;
     });
-    return { principal: found, resumed };
+    return { principal: found, credentials, resumed };
   }
 }
 
 /** How a connection is closed where it was not to be found out who the client is. */
 export function refusalOf({ code }: FanfareError): CloseCode {
+  if (code === "rate_limited") return CLOSE.tooFast;
   return code === "not_logged_in" ? CLOSE.notLoggedIn : CLOSE.tryAgainLater;
 }
 
@@ -54,8 +64,13 @@ export class Identity {
   readonly #door: DoorContext;
   readonly #visited: Visited;
 
-  constructor(principal: Principal, connection: Connection, door: DoorContext, visited: Visited) {
-    this.visit = new Visit(door.access, principal);
+  constructor(
+    { principal, credentials }: Greeted,
+    connection: Connection,
+    door: DoorContext,
+    visited: Visited,
+  ) {
+    this.visit = new Visit(door.access, principal, credentials);
     this.#connection = connection;
     this.#door = door;
     this.#visited = visited;

@@ -5,7 +5,9 @@
 
 import type { Socket } from "node:net";
 import { CLOSE, type ClientFrame, type CloseCode, type ConnectFrame, FanfareError } from "@fanfare/protocol";
+import type { Caller } from "../../access/addresses.js";
 import type { AccessRequest } from "../../access/credentials.js";
+import { Meter } from "../../access/meter.js";
 import { ownerOf } from "../../access/principal.js";
 import type { Visited } from "../../access/visit.js";
 import type { Connection } from "../../hub/connection.js";
@@ -14,7 +16,7 @@ import type { Watched } from "../timing-wheel.js";
 import { MalformedFrameError, parseClientFrame } from "./client-frame.js";
 import { ClientSocket, type ClientSocketEvents } from "./client-socket.js";
 import type { DoorContext } from "./context.js";
-import { encodeFrame, webSocketEncoding } from "./encoding.js";
+import { encodeFrame, errorFrame, webSocketEncoding } from "./encoding.js";
 import { type Greeted, greet, Identity, refusalOf } from "./identity.js";
 import { Liveness } from "./liveness.js";
 import { type Requester, Requests } from "./requests.js";
@@ -34,7 +36,7 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
   readonly #socket: ClientSocket;
   readonly #door: DoorContext;
   readonly #liveness: Liveness;
-  readonly #remote: string;
+  readonly #caller: Caller;
   readonly #request: (() => AccessRequest) | undefined;
   #connection: Connection | null = null;
   #identity: Identity | null = null;
@@ -55,10 +57,16 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
   #closeBy = 0;
 
   /** @param request what the client came with, where somebody looks at it */
-  constructor(socket: Socket, head: Buffer, door: DoorContext, request?: () => AccessRequest) {
+  constructor(
+    socket: Socket,
+    head: Buffer,
+    door: DoorContext,
+    caller: Caller,
+    request?: () => AccessRequest,
+  ) {
     this.#door = door;
     this.#request = request;
-    this.#remote = socket.remoteAddress ?? "unknown";
+    this.#caller = caller;
     this.#liveness = new Liveness(door.wheel, door.hub.random);
     this.#connectBy = door.wheel.exactly() + CONNECT_WITHIN_MS;
     this.#socket = new ClientSocket(socket, head, door.maxPayload, this);
@@ -173,6 +181,15 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
     this.close(CLOSE.internal, "the server failed to handle a frame; its log says why");
   }
 
+  tooFast(error: FanfareError): void {
+    const { code, message } = error;
+    this.#door.log.warn(
+      { code, remote: this.#remote, who: this.#identity?.name },
+      `client sent away: ${message}`,
+    );
+    this.close(CLOSE.tooFast, message);
+  }
+
   // ---- the door
 
   /** The server stops: come back after so many seconds. */
@@ -282,7 +299,7 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
 
   #connect(frame: ConnectFrame): void {
     try {
-      const greeted = greet(this.#door, frame, this.#request);
+      const greeted = greet(this.#door, frame, this.#caller, this.#request);
       if (greeted instanceof Promise) {
         this.#await(greeted.then((answer) => this.#connected(frame, answer)));
       } else this.#connected(frame, greeted);
@@ -291,9 +308,17 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
     }
   }
 
-  #connected(frame: ConnectFrame, { principal, resumed }: Greeted): void {
+  #connected(frame: ConnectFrame, greeted: Greeted): void {
     if (this.#closing || this.#gone) return;
-    const { hub, sessions } = this.#door;
+    const { principal, resumed } = greeted;
+    const { hub, sessions, entrance } = this.#door;
+    const { rates } = entrance;
+    const party = rates.partyOf(this.#caller, principal);
+    const tooMany = party && rates.take("connects", { address: null, user: party.user });
+    if (tooMany) {
+      this.#refuse(tooMany);
+      return;
+    }
     let connection: Connection;
     try {
       connection = hub.open(this);
@@ -303,9 +328,10 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
     }
     this.#connection = connection;
     const session = sessions.begin(connection, resumed, ownerOf(principal));
-    const identity = new Identity(principal, connection, this.#door, this);
+    const identity = new Identity(greeted, connection, this.#door, this);
     this.#identity = identity;
-    const requests = new Requests(connection, identity.visit, this.#door, this);
+    const meter = principal.kind === "key" ? null : new Meter(rates, party);
+    const requests = new Requests(connection, identity.visit, meter, this.#door, this);
     this.#requests = requests;
     connection.answer(
       encodeFrame({
@@ -329,6 +355,11 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
 
   // ---- who it is
 
+  /** For the log. */
+  get #remote(): string {
+    return this.#caller.address;
+  }
+
   renew(token: string): void {
     if (this.#identity) this.#await(this.#identity.renew(token));
   }
@@ -337,12 +368,17 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
     this.#identity?.changed();
   }
 
-  expelled({ code, message }: FanfareError): void {
+  askedAgain(): void {
+    this.#identity?.changed();
+  }
+
+  expelled(error: FanfareError): void {
+    const { code, message } = error;
     const who = this.#identity?.name;
     this.#door.log.info({ code, remote: this.#remote, who }, `client sent away: ${message}`);
     // Whoever comes back has to be let in anew.
     this.#leave(true);
-    this.close(CLOSE.notLoggedIn, message);
+    this.close(refusalOf(error), message);
   }
 
   /** Reads nothing until it is known who the client is: what follows is done as that one. */
@@ -362,8 +398,9 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
       this.failedInside(error);
       return;
     }
-    const { code, message } = error;
+    const { code, message, retryAfter } = error;
     this.#door.log.warn({ code, remote: this.#remote }, `log-in refused: ${message}`);
+    if (retryAfter !== undefined) this.#socket.write(encodeFrame(errorFrame(error, undefined)));
     this.close(refusalOf(error), message);
   }
 

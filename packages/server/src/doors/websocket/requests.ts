@@ -8,6 +8,7 @@ import {
   parseChannelName,
   type SubscribeItem,
 } from "@fanfare/protocol";
+import type { Meter } from "../../access/meter.js";
 import { publisherOf } from "../../access/principal.js";
 import type { Visit } from "../../access/visit.js";
 import type { Connection } from "../../hub/connection.js";
@@ -21,6 +22,8 @@ export interface Requester {
   /** Goes on with a new token. */
   renew(token: string): void;
   close(code: CloseCode, reason: string): void;
+  /** It went on for too long over a rate, though it was told. */
+  tooFast(error: FanfareError): void;
   /** An error of ours, not of the client. */
   failedInside(error: unknown): void;
   /** So many bytes of publishes more, or less, have not been acknowledged by the engine. */
@@ -30,18 +33,32 @@ export interface Requester {
 export class Requests {
   readonly #connection: Connection;
   readonly #visit: Visit;
+  readonly #meter: Meter | null;
   readonly #door: DoorContext;
   readonly #requester: Requester;
 
-  constructor(connection: Connection, visit: Visit, door: DoorContext, requester: Requester) {
+  /** @param meter counts what is asked; none for whoever is not limited */
+  constructor(
+    connection: Connection,
+    visit: Visit,
+    meter: Meter | null,
+    door: DoorContext,
+    requester: Requester,
+  ) {
     this.#connection = connection;
     this.#visit = visit;
+    this.#meter = meter;
     this.#door = door;
     this.#requester = requester;
   }
 
   /** @throws MalformedFrameError when the frame has no place here */
   take(frame: ClientFrame, length: number): void {
+    const tooMuch = this.#meter?.frame();
+    if (tooMuch) {
+      this.#refuse(tooMuch, "id" in frame ? frame.id : undefined);
+      return;
+    }
     const { messageBytes } = this.#door.hub.limits;
     if (frame.type !== "publish" && length > messageBytes) {
       const reason = `a ${frame.type} frame of ${length} bytes; ${messageBytes} are allowed`;
@@ -72,6 +89,8 @@ export class Requests {
   subscribe(text: string, request: SubscribeRequest): void {
     const connection = this.#connection;
     try {
+      const tooMuch = this.#meter?.subscription();
+      if (tooMuch) throw tooMuch;
       const channel = parseChannelName(text);
       this.#visit.allow("subscribe", channel);
       const withheld = request.since !== undefined && !this.#visit.may("history", channel);
@@ -83,7 +102,7 @@ export class Requests {
         return;
       }
       // Encoded now, unlike a refusal of the hub: the text may be as long as a frame, and has to count as what it is.
-      connection.answer(encodeFrame(errorFrame(error, request.request, text)));
+      this.#refuse(error, request.request, text);
       if (request.batch) connection.answered(request.batch);
     }
   }
@@ -107,6 +126,8 @@ export class Requests {
     const requester = this.#requester;
     requester.publishing(length);
     try {
+      const tooMuch = this.#meter?.publish();
+      if (tooMuch) throw tooMuch;
       const channel = parseChannelName(text);
       this.#visit.allow("publish", channel);
       const { epoch, offset } = await this.#door.hub.publish(channel, {
@@ -120,9 +141,15 @@ export class Requests {
       if (!(error instanceof FanfareError)) requester.failedInside(error);
       else if (error.code === "forbidden") requester.close(CLOSE.notAllowed, error.message);
       else if (error.code === "too_large") requester.close(CLOSE.tooBig, error.message);
-      else connection.answer(encodeFrame(errorFrame(error, id, text)));
+      else this.#refuse(error, id, text);
     } finally {
       requester.publishing(-length);
     }
+  }
+
+  /** Tells the client; whoever goes on over a rate though he was told, is sent away. */
+  #refuse(error: FanfareError, id: number | undefined, channel?: string): void {
+    if (error.code === "rate_limited" && this.#meter?.tolerated === false) this.#requester.tooFast(error);
+    else this.#connection.answer(encodeFrame(errorFrame(error, id, channel)));
   }
 }

@@ -1,0 +1,77 @@
+/**
+ * What every request passes before anybody asks who it is: where it comes from, by which host name and from which page, and whether
+ * there was too much from there. The same for HTTP and for every door.
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import type { Clock, Random } from "../clock.js";
+import type { Log } from "../log.js";
+import { Addresses, type Caller } from "./addresses.js";
+import { type CheckOrigin, loopbackOnly, type OriginOptions, sameOrigin } from "./origins.js";
+import { type RateOptions, rateSettings } from "./rate-options.js";
+import { Rates } from "./rates.js";
+
+export interface EntranceOptions extends OriginOptions {
+  /** Answers only to requests that name this machine (localhost), against DNS rebinding. @default false */
+  readonly loopbackOnly?: boolean;
+  /**
+   * Proxies in front of this server, as addresses or ranges such as `10.0.0.0/8`: what they say in `X-Forwarded-For` and
+   * `X-Forwarded-Host` is believed. @default none
+   */
+  readonly trustedProxies?: readonly string[];
+  /** How much is taken at once from a connection, a user and an address; those left out have their defaults. */
+  readonly rates?: RateOptions;
+}
+
+export interface EntranceParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export class Entrance {
+  readonly rates: Rates;
+  readonly #log: Log;
+  #addresses: Addresses;
+  #checkOrigin: CheckOrigin;
+
+  /** @throws TypeError */
+  constructor(options: EntranceOptions, { clock, random, log }: EntranceParts) {
+    this.#log = log;
+    this.#addresses = new Addresses(options.trustedProxies ?? [], log);
+    this.#checkOrigin = originsOf(options);
+    this.rates = new Rates(rateSettings(options.rates), clock, random);
+  }
+
+  /** Checks other options. @returns goes on with them @throws TypeError */
+  prepare(options: EntranceOptions): () => void {
+    const addresses = new Addresses(options.trustedProxies ?? [], this.#log);
+    const checkOrigin = originsOf(options);
+    const rates = rateSettings(options.rates);
+    return () => {
+      this.#addresses = addresses;
+      this.#checkOrigin = checkOrigin;
+      this.rates.reload(rates);
+    };
+  }
+
+  /**
+   * Who calls, as far as his address tells.
+   *
+   * @param peer the address at the other end of the socket
+   * @param host the `Host` header, where it is not that of the headers: they hold the first of several
+   * @throws FanfareError `host_not_allowed`, `origin_not_allowed`
+   */
+  admit(peer: string | undefined, headers: IncomingHttpHeaders, host = headers.host): Caller {
+    const { origin, cookie } = headers;
+    this.#checkOrigin({
+      host: this.#addresses.hostOf(peer, headers) ?? host,
+      origin,
+      cookies: cookie !== undefined,
+    });
+    return this.#addresses.callerOf(peer, headers);
+  }
+}
+
+function originsOf(options: EntranceOptions): CheckOrigin {
+  return options.loopbackOnly ? loopbackOnly : sameOrigin(options);
+}

@@ -1,0 +1,110 @@
+/**
+ * The rates of one connection: token buckets, each kept as one number (the generic cell rate algorithm, ITU-T I.371), since a look at a
+ * library for each frame would cost more than the frame. What was counted goes on to the user and the address by the lump.
+ */
+import type { FanfareError } from "@fanfare/protocol";
+import { RATE_WINDOW_SECONDS, type RateSettings } from "./rate-options.js";
+import { type Party, type Rates, tooMuch } from "./rates.js";
+
+const WINDOW_MS = RATE_WINDOW_SECONDS * 1000;
+/** Whoever still is over a rate so long after he was told is sent away. */
+const TOLERATED_MS = 10_000;
+/** So many are counted before users and addresses hear of them; fewer where rates are low. */
+const MAX_LUMP = 20;
+const LUMPS_PER_RATE = 50;
+
+type Metered = "frames" | "subscriptions" | "publishes";
+
+const NAMES = {
+  frames: ["framesPerConnection", "framesPerUser", "framesPerAddress"],
+  subscriptions: ["subscriptionsPerConnection", "subscriptionsPerUser", "subscriptionsPerAddress"],
+  publishes: ["publishesPerConnection", "publishesPerUser", "publishesPerAddress"],
+} as const satisfies Record<Metered, readonly (keyof RateSettings)[]>;
+
+class Bucket {
+  /** When it would be full again, by the monotonic clock. */
+  fullAt = 0;
+  /** What users and addresses have not heard of. */
+  lump = 0;
+}
+
+export class Meter {
+  readonly #rates: Rates;
+  readonly #party: Party | null;
+  readonly #frames = new Bucket();
+  // Most connections never publish.
+  #subscriptions: Bucket | null = null;
+  #publishes: Bucket | null = null;
+  /** The first and the last refusal of those that are not far apart. */
+  #overSince = Number.NEGATIVE_INFINITY;
+  #overLast = Number.NEGATIVE_INFINITY;
+
+  /** @param party whose limits count, beside those of the connection */
+  constructor(rates: Rates, party: Party | null) {
+    this.#rates = rates;
+    this.#party = party;
+  }
+
+  /** Has it gone on for too long? To be asked after a refusal. */
+  get tolerated(): boolean {
+    return this.#overLast - this.#overSince < TOLERATED_MS;
+  }
+
+  frame(): FanfareError | null {
+    return this.#spend("frames", this.#frames);
+  }
+
+  subscription(): FanfareError | null {
+    this.#subscriptions ??= new Bucket();
+    return this.#spend("subscriptions", this.#subscriptions);
+  }
+
+  publish(): FanfareError | null {
+    this.#publishes ??= new Bucket();
+    return this.#spend("publishes", this.#publishes);
+  }
+
+  #spend(what: Metered, bucket: Bucket): FanfareError | null {
+    const now = this.#rates.clock.monotonic();
+    const refusal = this.#own(what, bucket, now) ?? this.#shared(what, bucket);
+    if (refusal) {
+      if (now - this.#overLast > TOLERATED_MS) this.#overSince = now;
+      this.#overLast = now;
+    }
+    return refusal;
+  }
+
+  #own(what: Metered, bucket: Bucket, now: number): FanfareError | null {
+    const [name] = NAMES[what];
+    const rate = this.#rates.settings[name];
+    if (rate === 0) return null;
+    const fullAt = Math.max(bucket.fullAt, now) + WINDOW_MS / rate;
+    const overMs = fullAt - now - WINDOW_MS;
+    // A thousandth of a millisecond is what adding up may be wrong by.
+    if (overMs > 0.001) return tooMuch(name, rate, overMs / 1000);
+    bucket.fullAt = fullAt;
+    return null;
+  }
+
+  #shared(what: Metered, bucket: Bucket): FanfareError | null {
+    if (!this.#party) return null;
+    if (bucket.lump + 1 < this.#lumpOf(what)) {
+      const refusal = this.#rates.check(what, this.#party);
+      if (!refusal) bucket.lump++;
+      return refusal;
+    }
+    const refusal = this.#rates.take(what, this.#party, bucket.lump + 1);
+    if (!refusal) bucket.lump = 0;
+    return refusal;
+  }
+
+  #lumpOf(what: Metered): number {
+    const [, user, address] = NAMES[what];
+    const { settings } = this.#rates;
+    const least = Math.min(
+      settings[user] || Number.POSITIVE_INFINITY,
+      settings[address] || Number.POSITIVE_INFINITY,
+    );
+    return Math.min(MAX_LUMP, Math.ceil(least / LUMPS_PER_RATE));
+  }
+}

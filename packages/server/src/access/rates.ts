@@ -1,0 +1,165 @@
+/**
+ * The rates of users and addresses, over all their connections and requests. Asking costs a look into a map that is empty as long as
+ * nobody is over a rate; counting is done by `rate-limiter-flexible`. What one connection may do is counted in `meter.ts`.
+ */
+import { hash } from "node:crypto";
+import { FanfareError } from "@fanfare/protocol";
+import { RateLimiterMemory, type RateLimiterRes } from "rate-limiter-flexible";
+import type { Clock, Random } from "../clock.js";
+import type { Caller } from "./addresses.js";
+import type { Principal } from "./principal.js";
+import { RATE_WINDOW_SECONDS, type RateSettings } from "./rate-options.js";
+
+/** What is counted. */
+export type Counted = "connects" | "frames" | "subscriptions" | "publishes" | "logIns";
+
+/** Whose it is; `null` is nobody whom it counts for. */
+export interface Party {
+  readonly address: string | null;
+  readonly user: string | null;
+}
+
+/**
+ * Addresses and users are counted in so many places at most; some share one when there are more. Who shares with whom is known to
+ * nobody, so that nobody can use up somebody else's.
+ */
+const PLACE_DIGITS = 4;
+const SECRET_BYTES = 16;
+
+export class Rates {
+  readonly #clock: Clock;
+  readonly #secret: string;
+  #settings: RateSettings;
+  #shared: Readonly<Record<Counted, Shared>>;
+
+  constructor(settings: RateSettings, clock: Clock, random: Random) {
+    this.#clock = clock;
+    this.#secret = Buffer.from(random.bytes(SECRET_BYTES)).toString("base64");
+    this.#settings = settings;
+    this.#shared = sharedOf(settings, clock);
+  }
+
+  get settings(): RateSettings {
+    return this.#settings;
+  }
+
+  get clock(): Clock {
+    return this.#clock;
+  }
+
+  /** Goes on with other rates. What was counted is forgotten. */
+  reload(settings: RateSettings): void {
+    this.#settings = settings;
+    this.#shared = sharedOf(settings, this.#clock);
+  }
+
+  /** Whose limits count; `null` where there are none, as for whoever has an API key. */
+  partyOf({ line }: Caller, principal: Principal): Party | null {
+    if (principal.kind === "key") return null;
+    const user = principal.kind === "user" ? this.#place(`user ${principal.user}`) : null;
+    return user === null && line === null ? null : { address: this.addressOf(line), user };
+  }
+
+  /** The address alone, for as long as it is not known who it is. */
+  addressOf(line: Caller["line"]): string | null {
+    return line === null ? null : this.#place(`address ${line}`);
+  }
+
+  /** Counts, unless there was too much. @returns the refusal, or `null` */
+  take(what: Counted, { address, user }: Party, count = 1): FanfareError | null {
+    const shared = this.#shared[what];
+    const refusal = shared.check(address, user);
+    if (refusal) return refusal;
+    if (address !== null) shared.address?.count(address, count);
+    if (user !== null) shared.user?.count(user, count);
+    return null;
+  }
+
+  /** Was there too much? Counts nothing. @returns the refusal, or `null` */
+  check(what: Counted, { address, user }: Party): FanfareError | null {
+    return this.#shared[what].check(address, user);
+  }
+
+  /** Hexadecimal. */
+  #place(text: string): string {
+    return hash("sha1", `${this.#secret} ${text}`).slice(0, PLACE_DIGITS);
+  }
+}
+
+/** What a refusal says, whoever counted. @param retryAfter seconds */
+export function tooMuch(name: keyof RateSettings, rate: number, retryAfter: number): FanfareError {
+  const seconds = Math.max(0.1, Math.ceil(retryAfter * 10) / 10);
+  return new FanfareError(
+    "rate_limited",
+    `more than ${rate} within ${RATE_WINDOW_SECONDS} seconds: ${name}`,
+    {
+      retryAfter: seconds,
+      remedy: `Wait for ${seconds} seconds, do less at once, or raise rates.${name} on the server.`,
+    },
+  );
+}
+
+class Shared {
+  readonly address: Rate | null;
+  readonly user: Rate | null;
+
+  constructor(address: Rate | null, user: Rate | null) {
+    this.address = address;
+    this.user = user;
+  }
+
+  check(address: string | null, user: string | null): FanfareError | null {
+    const byAddress = address === null ? null : this.address?.check(address);
+    return byAddress ?? (user === null ? null : (this.user?.check(user) ?? null));
+  }
+}
+
+/** One rate: counts by the library, and remembers who is over it, so that a flood is refused by a look. */
+class Rate {
+  readonly #name: keyof RateSettings;
+  readonly #rate: number;
+  readonly #clock: Clock;
+  readonly #counter: RateLimiterMemory;
+  /** Until when, by the monotonic clock. */
+  readonly #over = new Map<string, number>();
+
+  constructor(name: keyof RateSettings, rate: number, clock: Clock) {
+    this.#name = name;
+    this.#rate = rate;
+    this.#clock = clock;
+    this.#counter = new RateLimiterMemory({ points: rate, duration: RATE_WINDOW_SECONDS });
+  }
+
+  check(place: string): FanfareError | null {
+    if (this.#over.size === 0) return null;
+    const until = this.#over.get(place);
+    if (until === undefined) return null;
+    const leftMs = until - this.#clock.monotonic();
+    if (leftMs > 0) return tooMuch(this.#name, this.#rate, leftMs / 1000);
+    this.#over.delete(place);
+    return null;
+  }
+
+  /** Whoever used up the rate with this is over it from the end of this turn on. */
+  count(place: string, count: number): void {
+    const look = ({ remainingPoints, msBeforeNext }: RateLimiterRes) => {
+      if (remainingPoints > 0) return;
+      this.#over.set(place, this.#clock.monotonic() + msBeforeNext);
+      // Counting begins anew when it is over.
+      void this.#counter.delete(place);
+    };
+    this.#counter.consume(place, count).then(look, look);
+  }
+}
+
+function sharedOf(settings: RateSettings, clock: Clock): Readonly<Record<Counted, Shared>> {
+  const rate = (name: keyof RateSettings) =>
+    settings[name] === 0 ? null : new Rate(name, settings[name], clock);
+  return {
+    connects: new Shared(rate("connectsPerAddress"), rate("connectsPerUser")),
+    frames: new Shared(rate("framesPerAddress"), rate("framesPerUser")),
+    subscriptions: new Shared(rate("subscriptionsPerAddress"), rate("subscriptionsPerUser")),
+    publishes: new Shared(rate("publishesPerAddress"), rate("publishesPerUser")),
+    logIns: new Shared(rate("logInsPerAddress"), null),
+  };
+}

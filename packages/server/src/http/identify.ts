@@ -1,0 +1,62 @@
+/** Who calls: for the routes where that matters, found out before they are asked. */
+import { FanfareError, quote } from "@fanfare/protocol";
+import type { Context, MiddlewareHandler } from "hono";
+import type { Access } from "../access/access.js";
+import { bearerOf } from "../access/credentials.js";
+import type { Rates } from "../access/rates.js";
+import { JSON_TYPE } from "./body.js";
+import type { HttpContext, HttpEnv } from "./context.js";
+
+const READING = new Set(["GET", "HEAD"]);
+
+/** Sets `principal` and `party`; `caller` has been set. @throws FanfareError `not_logged_in`, `unavailable`, `rate_limited` */
+export function identify(
+  access: Access,
+  rates: Rates,
+  count: HttpContext["count"],
+): MiddlewareHandler<HttpEnv> {
+  return async (c, next) => {
+    const authorization = c.req.header("authorization");
+    if (authorization === undefined && access.asking.possible && !READING.has(c.req.method)) {
+      if (access.asking.goesByCookies(c.req.raw.headers)) checkOwnPage(c);
+    }
+    const found = access.authenticate({
+      token: bearerOf(authorization),
+      csrf: c.req.header("x-csrf-token"),
+      from: rates.addressOf(c.get("caller").line),
+      request: () => ({ url: c.req.url, headers: c.req.raw.headers }),
+    });
+    const principal = found instanceof Promise ? await found : found;
+    c.set("principal", principal);
+    c.set("party", rates.partyOf(c.get("caller"), principal));
+    count(c, "frames");
+    await next();
+  };
+}
+
+/**
+ * A browser sends cookies along whatever page asks it to. So a call that changes something has to show that a page of ours made it,
+ * by what no other page can send.
+ *
+ * @throws FanfareError `unsupported_media_type`, `forbidden`, `origin_not_allowed`
+ */
+function checkOwnPage(c: Context<HttpEnv>): void {
+  const type = c.req.header("content-type") ?? "";
+  if (c.req.method === "POST" && !JSON_TYPE.test(type)) {
+    throw new FanfareError("unsupported_media_type", `the Content-Type is ${type ? quote(type) : "missing"}`);
+  }
+  if (c.req.header("x-csrf-token") === undefined) {
+    throw new FanfareError("forbidden", "the call comes with cookies, and without the header X-Csrf-Token", {
+      remedy: "Send the CSRF token of your application as X-Csrf-Token, or a token as Authorization: Bearer.",
+    });
+  }
+  // The origin has been compared already, where there is one.
+  if (c.req.header("origin") !== undefined || c.req.header("sec-fetch-site") === "same-origin") return;
+  throw new FanfareError(
+    "origin_not_allowed",
+    "the call comes with cookies, and does not say from which page",
+    {
+      remedy: "Call from a page of the same origin, or send a token as Authorization: Bearer.",
+    },
+  );
+}
