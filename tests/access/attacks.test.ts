@@ -1,3 +1,4 @@
+import { get } from "node:http";
 import { connect as connectTcp } from "node:net";
 import { describe, expect, test } from "vitest";
 import { signToken } from "../../packages/server/src/index.js";
@@ -59,6 +60,39 @@ describe("a page of another site", () => {
     expect((await fanfare.position("a")).offset).toBe(0);
   });
 });
+
+describe("a name that was rebound to this server", () => {
+  const rebound = (port: number) => ({ Host: `rebound.evil.example:${port}` });
+
+  test.each([
+    ["in development", { access: "open", loopbackOnly: true } as const, {}],
+    ["with publicUrl, where there are cookies", { publicUrl: "https://push.example" }, cookie],
+    ["with publicUrl, where there is an origin", { publicUrl: "https://push.example" }, { Origin: EVIL }],
+  ])("lets in no browser %s", async (_, options, shown) => {
+    const { url, http, port, log } = await serve(options);
+    const headers = { ...shown, ...rebound(port) };
+    const { status, problem } = await refused(url, { headers });
+    expect([status, problem.code, problem.remedy]).toEqual([421, "host_not_allowed", expect.any(String)]);
+    expect(log.about("upgrade refused")[0]?.message).toContain("rebound.evil.example");
+    const answer = await request(`${http}/channels/a/messages`, headers);
+    expect(answer).toBe(421);
+  });
+
+  test("does not keep out servers, which have neither cookies nor an origin", async () => {
+    const { http, port } = await serve({ apiKeys: [KEY], publicUrl: "https://push.example" });
+    expect(await request(`${http}/channels`, { ...rebound(port), Authorization: `Bearer ${KEY}` })).toBe(200);
+  });
+});
+
+/** With a `Host` of our own, which `fetch` would not send. */
+function request(url: string, headers: Record<string, string>): Promise<number | undefined> {
+  return new Promise((done, fail) => {
+    get(url, { headers }, (answer) => {
+      answer.resume();
+      done(answer.statusCode);
+    }).on("error", fail);
+  });
+}
 
 describe("what is written to the log", () => {
   const ugly = 'alice\n\u001b[31m{"level":60}\u2028\u202e';
