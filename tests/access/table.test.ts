@@ -40,6 +40,8 @@ test("the table has every HTTP call that needs something, and every action", asy
   const { paths } = (await (await fetch(`${http}/openapi.json`)).json()) as {
     paths: Record<string, Record<string, { security: unknown[] }>>;
   };
+  // It answers everybody, about himself.
+  delete paths["/access/explain"];
   const guarded = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods)
       .filter(([, { security }]) => security.length > 0)

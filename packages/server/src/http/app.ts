@@ -71,9 +71,9 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   const context: HttpContext = { hub, disconnects, access, log, stopping, allow, count };
   const routes = routesOf(context, { path, version });
   const identified = identify(access, rates, count);
-  for (const { method, path: below, needs, handle } of routes) {
+  for (const { method, path: below, needs, speaksOfCaller = false, handle } of routes) {
     // What everybody may read is there for those, too, whose session cannot be looked up.
-    if (needs === null && method === "GET") app.get(below || "/", handle);
+    if (needs === null && !speaksOfCaller) app.on(method, below || "/", handle);
     else app.on(method, below || "/", identified, handle);
   }
   for (const [below, methods] of methodsOf(routes)) {
