@@ -10,6 +10,7 @@ import {
 import type { Caller } from "../../access/addresses.js";
 import { type AccessRequest, type Credentials, notLoggedIn } from "../../access/credentials.js";
 import { ownerOf, type Principal } from "../../access/principal.js";
+import type { Party } from "../../access/rates.js";
 import { Visit, type Visited } from "../../access/visit.js";
 import type { Connection } from "../../hub/connection.js";
 import type { ResumedSession } from "../../hub/sessions.js";
@@ -21,34 +22,47 @@ export interface Greeted {
   /** What it came with, to ask again who it is. */
   readonly credentials: Credentials;
   readonly principal: Principal;
+  /** Whose rates count, beside those of the connection. */
+  readonly party: Party | null;
   readonly resumed: ResumedSession | null;
 }
 
-/** @param request what the client came with, where somebody looks at it */
+/**
+ * Finds out who a client is; at once where nobody has to be asked.
+ *
+ * @param request what the client came with, where somebody looks at it
+ * @throws FanfareError `not_logged_in`, `rate_limited`, `unavailable`
+ */
 export function greet(
   { access, entrance, sessions, log }: DoorContext,
   { token, csrf, session }: ConnectFrame,
-  { line }: Caller,
+  caller: Caller,
   request: (() => AccessRequest) | undefined,
 ): Greeted | Promise<Greeted> {
-  const from = entrance.rates.addressOf(line);
+  const { rates } = entrance;
+  const from = rates.addressOf(caller.line);
   const principal = access.authenticate({ token, csrf, from, ...(request && { request }) });
   // Neither is kept where nobody will be asked again.
   const credentials = request ? { token, csrf, request } : {};
-  if (session === undefined && !(principal instanceof Promise)) {
-    return { principal, credentials, resumed: null };
-  }
+  if (session === undefined && !(principal instanceof Promise)) return admit(principal);
   return resume(principal);
 
+  function admit(found: Principal): Greeted {
+    const party = rates.partyOf(caller, found);
+    const tooMany = party && rates.take("connects", { address: null, user: party.user });
+    if (tooMany) throw tooMany;
+    return { principal: found, credentials, party, resumed: null };
+  }
+
   async function resume(asking: Principal | Promise<Principal>): Promise<Greeted> {
-    const found = await asking;
-    if (session === undefined) return { principal: found, credentials, resumed: null };
+    const answer = admit(await asking);
+    if (session === undefined) return answer;
     // A session that cannot be had is none: the client is told, and begins anew.
-    const resumed = await sessions.resume(session, ownerOf(found)).catch((error: unknown) => {
+    const resumed = await sessions.resume(session, ownerOf(answer.principal)).catch((error: unknown) => {
       log.warn({ err: error }, "a session could not be looked up");
       return null;
     });
-    return { principal: found, credentials, resumed };
+    return { ...answer, resumed };
   }
 }
 

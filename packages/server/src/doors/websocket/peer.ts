@@ -12,49 +12,31 @@ import { ownerOf } from "../../access/principal.js";
 import type { Visited } from "../../access/visit.js";
 import type { Connection } from "../../hub/connection.js";
 import type { EndReason, Subscriber } from "../../hub/subscriber.js";
-import type { Watched } from "../timing-wheel.js";
 import { MalformedFrameError, parseClientFrame } from "./client-frame.js";
 import { ClientSocket, type ClientSocketEvents } from "./client-socket.js";
 import type { DoorContext } from "./context.js";
 import { encodeFrame, errorFrame, webSocketEncoding } from "./encoding.js";
 import { type Greeted, greet, Identity, refusalOf } from "./identity.js";
-import { Liveness } from "./liveness.js";
+import { CONNECT_WITHIN_MS, Lifetime, type Mortal } from "./lifetime.js";
+import { type Reader, Reading } from "./reading.js";
 import { type Requester, Requests } from "./requests.js";
 
 /** Seconds between the pings that clients are asked to send. */
 const CLIENT_PING_SECONDS = 15;
-const CONNECT_WITHIN_MS = 10_000;
-/** How long a full socket is given to take the close frame. */
-const CLOSE_WITHIN_MS = 2000;
-/** When publishes of so many bytes have not been acknowledged by the engine, nothing more is read. */
-const MAX_UNACKNOWLEDGED = 256 * 1024;
 /** Close codes of a client that left on purpose; 1005 is a close frame without a code. */
 const CLEAN = new Set([1000, 1001, 1005]);
 
-export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, Requester, Visited {
+export class WebSocketPeer implements Subscriber, ClientSocketEvents, Mortal, Reader, Requester, Visited {
   readonly encoding = webSocketEncoding;
   readonly #socket: ClientSocket;
   readonly #door: DoorContext;
-  readonly #liveness: Liveness;
   readonly #caller: Caller;
   readonly #request: (() => AccessRequest) | undefined;
+  readonly #lifetime: Lifetime;
+  readonly #reading: Reading;
   #connection: Connection | null = null;
   #identity: Identity | null = null;
   #requests: Requests | null = null;
-  /** Frames that had been read already when reading stopped: what is left of one read of the socket. */
-  readonly #held: Buffer[] = [];
-  // Why nothing is read from the client:
-  /** It is being found out who the client is, and which session it has. */
-  #asking = false;
-  #answersWait = false;
-  /** Bytes of the publishes that the engine has not acknowledged. */
-  #unacknowledged = 0;
-  #closing = false;
-  /** The socket is closed or destroyed. */
-  #gone = false;
-  // Times are those of the wheel, in milliseconds.
-  readonly #connectBy: number;
-  #closeBy = 0;
 
   /** @param request what the client came with, where somebody looks at it */
   constructor(
@@ -67,10 +49,9 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
     this.#door = door;
     this.#request = request;
     this.#caller = caller;
-    this.#liveness = new Liveness(door.wheel, door.hub.random);
-    this.#connectBy = door.wheel.exactly() + CONNECT_WITHIN_MS;
+    this.#lifetime = new Lifetime(this, door.wheel, door.hub.random);
+    this.#reading = new Reading(this);
     this.#socket = new ClientSocket(socket, head, door.maxPayload, this);
-    door.wheel.add(this, CONNECT_WITHIN_MS);
   }
 
   // ---- what the hub asks
@@ -80,7 +61,7 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
   }
 
   write(bytes: Uint8Array): boolean {
-    if (this.#socket.waitingBytes === 0) this.#liveness.accepted();
+    if (this.#socket.waitingBytes === 0) this.#lifetime.accepted();
     return this.#socket.write(bytes);
   }
 
@@ -93,13 +74,11 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
   }
 
   pauseReading(): void {
-    this.#answersWait = true;
-    this.#stopReading();
+    this.#reading.answersWait = true;
   }
 
   resumeReading(): void {
-    this.#answersWait = false;
-    this.#readAgain();
+    this.#reading.answersWait = false;
   }
 
   end(reason: EndReason): void {
@@ -125,11 +104,11 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
   // ---- what the socket tells
 
   alive(): void {
-    this.#liveness.heard();
+    this.#lifetime.heard();
   }
 
   drained(): void {
-    this.#liveness.accepted();
+    this.#lifetime.accepted();
     this.#connection?.drained();
   }
 
@@ -138,9 +117,7 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
   }
 
   text(data: Buffer): void {
-    if (this.#closing) return;
-    if (this.#stopped) this.#held.push(data);
-    else this.#handle(data);
+    this.#reading.take(data);
   }
 
   failed(error: Error): void {
@@ -150,29 +127,25 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
 
   closing(): void {
     // Its session ends, or not, with the code that `closed` brings.
-    this.#closeSoon();
+    this.#lifetime.closing();
   }
 
   ended(): void {
-    if (this.#closing) return;
+    if (this.isClosing) return;
     this.#leave(false);
-    this.#closeSoon();
+    this.#lifetime.closing();
   }
 
   closed(code: number): void {
     this.#leave(CLEAN.has(code));
-    this.#closing = true;
-    this.#gone = true;
+    this.#lifetime.end();
     this.#door.gone(this);
   }
 
   // ---- what requests ask
 
   publishing(bytes: number): void {
-    const stopped = this.#stopped;
-    this.#unacknowledged += bytes;
-    if (!stopped && this.#stopped) this.#stopReading();
-    else if (stopped && !this.#stopped) this.#readAgain();
+    this.#reading.publishing(bytes);
   }
 
   /** An error of ours: this client is sent away, everybody else goes on. */
@@ -200,42 +173,48 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
 
   /** Leaves the hub, then closes. */
   close(code: CloseCode, reason: string): void {
-    if (this.#closing) return;
+    if (this.isClosing) return;
     this.#leave(false);
-    this.#closeSoon();
+    this.#lifetime.closing();
     this.#socket.close(code.code, reason);
   }
 
   destroy(): void {
-    this.#gone = true;
+    this.#lifetime.end();
     this.#socket.destroy();
   }
 
-  /** Looks after liveness; see PROTOCOL.md, section 7. */
-  check(now: number): number | null {
-    if (this.#gone) return null;
-    if (this.#closing) return this.#checkClosing(now);
-    if (!this.#connection && !this.#asking && now >= this.#connectBy) {
-      this.close(CLOSE.connectTimeout, `no connect frame within ${CONNECT_WITHIN_MS / 1000} seconds`);
-      return null;
-    }
-    const { deadForMs, ping, due, lookAt } = this.#liveness.look(now, this.waitingBytes, !this.#stopped);
-    if (deadForMs !== null) {
-      this.#door.log.info(
-        { remote: this.#remote, silentMs: deadForMs, waitingBytes: this.waitingBytes },
-        "client is dead",
-      );
-      this.destroy();
-      return null;
-    }
-    if (ping) this.#socket.ping();
-    if (due && this.#connection) this.#door.sessions.renew(this.#connection);
-    const connectBy = this.#connection || this.#asking ? Number.POSITIVE_INFINITY : this.#connectBy;
-    return Math.min(lookAt, connectBy) - now;
+  // ---- what its lifetime asks
+
+  get isReading(): boolean {
+    return !this.#reading.isStopped;
   }
 
-  #checkClosing(now: number): number | null {
-    if (now < this.#closeBy) return this.#closeBy - now;
+  get owesConnect(): boolean {
+    return !this.#connection && !this.#reading.isAsking;
+  }
+
+  ping(): void {
+    this.#socket.ping();
+  }
+
+  stillAlive(): void {
+    if (this.#connection) this.#door.sessions.renew(this.#connection);
+  }
+
+  connectMissing(): void {
+    this.close(CLOSE.connectTimeout, `no connect frame within ${CONNECT_WITHIN_MS / 1000} seconds`);
+  }
+
+  dead(silentMs: number): void {
+    this.#door.log.info(
+      { remote: this.#remote, silentMs, waitingBytes: this.waitingBytes },
+      "client is dead",
+    );
+    this.destroy();
+  }
+
+  notGoneInTime(): void {
     if (this.waitingBytes > 0) {
       this.#door.log.warn(
         { remote: this.#remote, waitingBytes: this.waitingBytes },
@@ -243,46 +222,27 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
       );
     }
     this.destroy();
-    return null;
   }
 
-  /** The connection is closing, whoever began: nothing more is read, and it has to be over in time. */
-  #closeSoon(): void {
-    if (this.#closing) return;
-    this.#closing = true;
-    this.#closeBy = this.#door.wheel.exactly() + CLOSE_WITHIN_MS;
-    this.#door.wheel.add(this, CLOSE_WITHIN_MS);
+  // ---- what reading asks
+
+  get isClosing(): boolean {
+    return this.#lifetime.isClosing;
   }
 
-  // ---- reading
-
-  get #stopped(): boolean {
-    return this.#asking || this.#answersWait || this.#unacknowledged >= MAX_UNACKNOWLEDGED;
-  }
-
-  #stopReading(): void {
-    // A closing socket has to see the peer's answer.
-    if (this.#closing) return;
-    this.#liveness.accepted();
+  stopReading(): void {
+    this.#lifetime.accepted();
     this.#socket.pause();
   }
 
-  /** Goes on with the frames that had been read, then with reading, unless there is still a reason not to. */
-  #readAgain(): void {
-    while (!this.#stopped && !this.#closing) {
-      const data = this.#held.shift();
-      if (!data) {
-        this.#liveness.heard();
-        this.#socket.resume();
-        return;
-      }
-      this.#handle(data);
-    }
+  readAgain(): void {
+    this.#lifetime.heard();
+    this.#socket.resume();
   }
 
   // ---- frames
 
-  #handle(data: Buffer): void {
+  handle(data: Buffer): void {
     try {
       this.#take(parseClientFrame(data.toString()), data.length);
     } catch (error) {
@@ -309,16 +269,9 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
   }
 
   #connected(frame: ConnectFrame, greeted: Greeted): void {
-    if (this.#closing || this.#gone) return;
-    const { principal, resumed } = greeted;
+    if (this.isClosing) return;
+    const { principal, resumed, party } = greeted;
     const { hub, sessions, entrance } = this.#door;
-    const { rates } = entrance;
-    const party = rates.partyOf(this.#caller, principal);
-    const tooMany = party && rates.take("connects", { address: null, user: party.user });
-    if (tooMany) {
-      this.#refuse(tooMany);
-      return;
-    }
     let connection: Connection;
     try {
       connection = hub.open(this);
@@ -330,7 +283,7 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
     const session = sessions.begin(connection, resumed, ownerOf(principal));
     const identity = new Identity(greeted, connection, this.#door, this);
     this.#identity = identity;
-    const meter = principal.kind === "key" ? null : new Meter(rates, party);
+    const meter = principal.kind === "key" ? null : new Meter(entrance.rates, party);
     const requests = new Requests(connection, identity.visit, meter, this.#door, this);
     this.#requests = requests;
     connection.answer(
@@ -383,12 +336,10 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Watched, R
 
   /** Reads nothing until it is known who the client is: what follows is done as that one. */
   #await(known: Promise<void>): void {
-    this.#asking = true;
-    this.#stopReading();
+    this.#reading.isAsking = true;
     known
       .then(() => {
-        this.#asking = false;
-        this.#readAgain();
+        this.#reading.isAsking = false;
       })
       .catch((error: unknown) => this.#refuse(error));
   }

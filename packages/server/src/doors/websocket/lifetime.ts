@@ -1,0 +1,97 @@
+/**
+ * What has to happen in time with one client: that it says `connect`, that it gives signs of life, and that it is gone once it
+ * closes. Driven by the wheel, whose milliseconds all times here are; see PROTOCOL.md, section 7.
+ */
+import type { Random } from "../../clock.js";
+import type { TimingWheel, Watched } from "../timing-wheel.js";
+import { Liveness } from "./liveness.js";
+
+export const CONNECT_WITHIN_MS = 10_000;
+/** How long a full socket is given to take the close frame. */
+const CLOSE_WITHIN_MS = 2000;
+
+/** Whose lifetime it is. */
+export interface Mortal {
+  /** Bytes that the socket has not taken yet. */
+  readonly waitingBytes: number;
+  /** Would anything that the client sends be noticed? */
+  readonly isReading: boolean;
+  /** Does it still have to say `connect`? */
+  readonly owesConnect: boolean;
+  /** It is to be asked for a sign of life. */
+  ping(): void;
+  /** Now and then, while it lives. */
+  stillAlive(): void;
+  connectMissing(): void;
+  /** Gave no sign of life for so long. */
+  dead(silentMs: number): void;
+  /** It should have been gone by now. */
+  notGoneInTime(): void;
+}
+
+export class Lifetime implements Watched {
+  readonly #wheel: TimingWheel;
+  readonly #mortal: Mortal;
+  readonly #liveness: Liveness;
+  readonly #connectBy: number;
+  /** When it has to be gone; `null` while nobody has begun to close. */
+  #closeBy: number | null = null;
+  #over = false;
+
+  constructor(mortal: Mortal, wheel: TimingWheel, random: Random) {
+    this.#wheel = wheel;
+    this.#mortal = mortal;
+    this.#liveness = new Liveness(wheel, random);
+    this.#connectBy = wheel.exactly() + CONNECT_WITHIN_MS;
+    wheel.add(this, CONNECT_WITHIN_MS);
+  }
+
+  /** Bytes came. */
+  heard(): void {
+    this.#liveness.heard();
+  }
+
+  /** The socket takes what it is given, or has just begun not to. */
+  accepted(): void {
+    this.#liveness.accepted();
+  }
+
+  get isClosing(): boolean {
+    return this.#closeBy !== null || this.#over;
+  }
+
+  /** The connection is closing, whoever began: it has to be over in time. */
+  closing(): void {
+    if (this.isClosing) return;
+    this.#closeBy = this.#wheel.exactly() + CLOSE_WITHIN_MS;
+    this.#wheel.add(this, CLOSE_WITHIN_MS);
+  }
+
+  /** It is gone. */
+  end(): void {
+    this.#over = true;
+  }
+
+  check(now: number): number | null {
+    const mortal = this.#mortal;
+    if (this.#over) return null;
+    if (this.#closeBy !== null) {
+      if (now < this.#closeBy) return this.#closeBy - now;
+      mortal.notGoneInTime();
+      return null;
+    }
+    if (mortal.owesConnect && now >= this.#connectBy) {
+      mortal.connectMissing();
+      return null;
+    }
+    const { deadForMs, ping, due, lookAt } = this.#liveness.look(now, mortal.waitingBytes, mortal.isReading);
+    if (deadForMs !== null) {
+      mortal.dead(deadForMs);
+      return null;
+    }
+    if (ping) mortal.ping();
+    if (due) mortal.stillAlive();
+    const connectBy = mortal.owesConnect ? this.#connectBy : Number.POSITIVE_INFINITY;
+    return Math.min(lookAt, connectBy) - now;
+  }
+}

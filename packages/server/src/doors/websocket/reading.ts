@@ -1,0 +1,82 @@
+/**
+ * Whether anything is read from one client. There may be several reasons not to; what had been read already when reading
+ * stopped is kept, and comes first when it goes on.
+ */
+
+/** When publishes of so many bytes have not been acknowledged by the engine, nothing more is read. */
+const MAX_UNACKNOWLEDGED = 256 * 1024;
+
+/** Who reads. */
+export interface Reader {
+  /** It closes: frames are of no interest any more, and only the closing handshake is read. */
+  readonly isClosing: boolean;
+  handle(frame: Buffer): void;
+  /** Nothing is to be read from the socket. */
+  stopReading(): void;
+  /** The socket is to be read again. */
+  readAgain(): void;
+}
+
+export class Reading {
+  readonly #reader: Reader;
+  /** What is left of one read of the socket. */
+  readonly #held: Buffer[] = [];
+  #asking = false;
+  #answersWait = false;
+  #unacknowledged = 0;
+
+  constructor(reader: Reader) {
+    this.#reader = reader;
+  }
+
+  get isStopped(): boolean {
+    return this.#asking || this.#answersWait || this.#unacknowledged >= MAX_UNACKNOWLEDGED;
+  }
+
+  /** It is being found out who the client is, and which session it has. */
+  get isAsking(): boolean {
+    return this.#asking;
+  }
+
+  set isAsking(asking: boolean) {
+    const wasStopped = this.isStopped;
+    this.#asking = asking;
+    this.#changed(wasStopped);
+  }
+
+  /** Too many answers wait for the client. */
+  set answersWait(wait: boolean) {
+    const wasStopped = this.isStopped;
+    this.#answersWait = wait;
+    this.#changed(wasStopped);
+  }
+
+  /** So many bytes of publishes more, or less, have not been acknowledged. */
+  publishing(bytes: number): void {
+    const wasStopped = this.isStopped;
+    this.#unacknowledged += bytes;
+    this.#changed(wasStopped);
+  }
+
+  /** A frame was read. */
+  take(frame: Buffer): void {
+    if (this.#reader.isClosing) return;
+    if (this.isStopped) this.#held.push(frame);
+    else this.#reader.handle(frame);
+  }
+
+  #changed(wasStopped: boolean): void {
+    const reader = this.#reader;
+    if (wasStopped === this.isStopped || reader.isClosing) return;
+    if (!wasStopped) {
+      reader.stopReading();
+      return;
+    }
+    // A frame that was held may be a reason to stop again.
+    for (let frame = this.#held.shift(); frame; frame = this.#held.shift()) {
+      reader.handle(frame);
+      if (this.isStopped || reader.isClosing) return;
+    }
+    reader.readAgain();
+  }
+}
