@@ -61,7 +61,7 @@ export function plan(quick, files) {
       scenario: oneByOne,
       size: { connections: 500, messages: quick ? 100 : 300, everyMs: 8 },
       peers: PEERS,
-      // The rate is the same for all.
+      // The rate follows from the size, unless a server is slower.
       figures: DELIVERIES.filter(({ key }) => key !== "perSecond"),
     },
     {
