@@ -3,6 +3,13 @@ export { type ChannelName, isChannelName, MAX_CHANNEL_LENGTH, parseChannelName }
 export { CLOSE, type CloseCode, ERRORS, type ErrorCode, type ErrorMeaning } from "./codes.js";
 export { FanfareError, type FanfareErrorOptions, quote } from "./errors.js";
 export * from "./frames.js";
+export {
+  applyMergePatch,
+  findNullMember,
+  isJsonObject,
+  type JsonObject,
+  mergePatches,
+} from "./merge-patch.js";
 export { bySpecificity, includes, matches, type Pattern, parsePattern } from "./pattern.js";
 export { type Epoch, formatPosition, isEpoch, type Position, parseEpoch, parsePosition } from "./position.js";
 export { findValueProblem, MAX_DEPTH, type ValueProblem } from "./value.js";
