@@ -360,6 +360,71 @@ describe("a conversation", () => {
   });
 });
 
+describe("the state", () => {
+  test("comes with the subscription, and each change after it", async () => {
+    const { url, fanfare } = await serve();
+    await fanfare.setState("job:7", { done: 1, of: 3 });
+    const client = await Client.connect(url);
+    expect(await client.ask({ type: "subscribe", channel: "job:7" })).toMatchObject({
+      offset: 1,
+      state: { done: 1, of: 3 },
+      stateOffset: 1,
+    });
+    await fanfare.patch("job:7", { done: 2, of: null });
+    expect(await client.others.nextThat(({ type }) => type === "state")).toEqual({
+      type: "state",
+      channel: "job:7",
+      from: 1,
+      offset: 2,
+      patch: { done: 2, of: null },
+    });
+    await fanfare.removeState("job:7");
+    expect(await client.others.nextThat(({ type }) => type === "state")).toEqual({
+      type: "state",
+      channel: "job:7",
+      from: 2,
+      offset: 3,
+      value: null,
+    });
+  });
+
+  test("comes to who asks for it, though nothing was missed", async () => {
+    const { url, fanfare } = await serve();
+    const { channel, ...since } = await fanfare.setState("job:7", { done: 1 });
+    const client = await Client.connect(url);
+    expect(await client.ask({ type: "subscribe", channel, since, state: true })).toMatchObject({
+      recovered: true,
+      state: { done: 1 },
+    });
+  });
+
+  test("is patched by a client that may, on the version that it expects", async () => {
+    const { url, fanfare } = await serve({ access: "open" });
+    const client = await Client.connect(url);
+    const patch = (members: object) => client.ask({ type: "patch", channel: "job:7", ...members });
+    const first = await patch({ patch: { done: 1 }, ifVersion: null });
+    expect(first).toMatchObject({ type: "ok", channel: "job:7", offset: 1 });
+    expect(await patch({ patch: { done: 2 }, ifVersion: null })).toMatchObject({
+      type: "error",
+      code: "version_mismatch",
+    });
+    expect(await patch({ patch: [1] })).toMatchObject({ type: "error", code: "invalid_value" });
+    const keyed = { patch: { done: 3 }, key: "k" };
+    expect(await patch(keyed)).toMatchObject({ type: "ok", offset: 2 });
+    expect(await patch(keyed)).toMatchObject({ type: "ok", offset: 2 });
+    expect(await fanfare.state("job:7")).toMatchObject({ offset: 2, state: { done: 3 } });
+  });
+
+  test("is not patched by a client that may not, which is disconnected", async () => {
+    const { url } = await serve({ access: "listen" });
+    const client = await Client.connect(url);
+    client.say({ type: "patch", id: 1, channel: "a", patch: {} });
+    const { code, reason } = await client.closed;
+    expect(code).toBe(4403);
+    expect(reason).toContain("may not patch on a");
+  });
+});
+
 describe("publishing", () => {
   test("is answered by the message's position, where everybody may", async () => {
     const { url, fanfare } = await serve({ access: "open" });

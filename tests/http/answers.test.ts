@@ -222,8 +222,9 @@ describe("a page of another origin", () => {
     expect(allowed.status).toBe(204);
     expect(Object.fromEntries(allowed.headers)).toMatchObject({
       "access-control-allow-origin": "https://app.example",
-      "access-control-allow-methods": "GET, POST, DELETE",
-      "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, X-Csrf-Token",
+      "access-control-allow-methods": "GET, POST, PATCH, PUT, DELETE",
+      "access-control-allow-headers":
+        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Csrf-Token",
       "access-control-max-age": "600",
     });
     const refused = await ask("https://evil.example");

@@ -49,7 +49,7 @@ describe("the OpenAPI document", () => {
     const { base, document } = await serving();
     for (const [path, methods] of Object.entries(document.paths)) {
       const url = `${base}${path.replace(/\{\w+\}/g, "x")}`;
-      const refused = await fetch(url, { method: "PATCH" });
+      const refused = await fetch(url, { method: "PROPFIND" });
       expect(refused.status, path).toBe(405);
       const allowed = (refused.headers.get("allow") ?? "").split(", ").filter((method) => method !== "HEAD");
       expect(allowed.sort(), path).toEqual(
@@ -63,6 +63,7 @@ describe("the OpenAPI document", () => {
       "/access/explain",
       "/channels",
       "/channels/{channel}/messages",
+      "/channels/{channel}/state",
       "/client.js",
       "/connections",
       "/connections/{connection}",

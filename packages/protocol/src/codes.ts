@@ -214,6 +214,11 @@ export const ERRORS = {
     meaning: "The connection has no subscription to this channel.",
     remedy: "Unsubscribe only from what was subscribed.",
   },
+  version_mismatch: {
+    status: 412,
+    meaning: "The state is not the one that was expected: somebody has changed it.",
+    remedy: "Read the state that comes with the answer, decide again, and send its version.",
+  },
   too_large: {
     status: 413,
     meaning: "The message or request is larger than the limit.",
@@ -276,7 +281,7 @@ export const ERRORS = {
   },
   insufficient_storage: {
     status: 507,
-    meaning: "The disk has too little room for what is published; nothing was lost.",
+    meaning: "There is too little room for what is published; nothing was lost.",
     remedy: "Make room on the disk of `dataDir`; until then everything else goes on.",
   },
 } as const satisfies Record<string, ErrorMeaning>;

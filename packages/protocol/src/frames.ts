@@ -1,9 +1,10 @@
 /**
- * Every frame of the WebSocket protocol, as PROTOCOL.md describes them. Fields of `state`, `presence`
+ * Every frame of the WebSocket protocol, as PROTOCOL.md describes them. Fields of `presence`
  * and the frames of locks and sequences are reserved: they have their place here and come to life with their features.
  */
 import type { ChannelName } from "./channel.js";
 import type { ErrorCode } from "./codes.js";
+import type { JsonObject } from "./merge-patch.js";
 import type { Epoch, Position } from "./position.js";
 
 /** The WebSocket sub-protocol that names this version of the protocol. */
@@ -42,6 +43,8 @@ export interface SubscribeItem {
   readonly channel: string;
   /** The position that was reached; what came after it is delivered. */
   readonly since?: Position;
+  /** The state is wanted even where nothing was missed since then. */
+  readonly state?: boolean;
 }
 export interface SubscribeFrame extends SubscribeItem {
   readonly type: "subscribe";
@@ -71,6 +74,18 @@ export interface TokenFrame {
   readonly type: "token";
   readonly token: string;
 }
+/** Changes the state of a channel. */
+export interface PatchFrame {
+  readonly type: "patch";
+  readonly id: RequestId;
+  readonly channel: string;
+  /** A JSON Merge Patch. */
+  readonly patch: unknown;
+  /** The position of the state that is to be changed; `null`: there is to be none. */
+  readonly ifVersion?: Position | null;
+  /** Idempotency key. */
+  readonly key?: string;
+}
 export interface PingFrame {
   readonly type: "ping";
 }
@@ -81,11 +96,12 @@ export type ClientFrame =
   | SubscribeBatchFrame
   | UnsubscribeFrame
   | PublishFrame
+  | PatchFrame
   | TokenFrame
   | PingFrame;
 
 /** Types of client frames that later versions will know. A server that does not know them yet closes with 4400. */
-export const RESERVED_CLIENT_FRAMES = ["patch", "lock", "unlock", "next"] as const;
+export const RESERVED_CLIENT_FRAMES = ["lock", "unlock", "next"] as const;
 
 // ---- server → client
 
@@ -124,7 +140,9 @@ export interface SubscribedFrame extends Position {
   readonly recovered: boolean;
   /** Given when `since` could not be honoured. */
   readonly reason?: GapReason;
-  readonly state?: unknown;
+  /** The channel's state; `null` when it was removed, absent when there never was one, or it was not asked for. */
+  readonly state?: JsonObject | null;
+  /** The offset of the change that made the state. */
   readonly stateOffset?: number;
   readonly presence?: unknown;
 }
@@ -146,6 +164,21 @@ export interface MessageFrame {
   /** The publisher's idempotency key. */
   readonly id?: string;
 }
+/**
+ * The state changed: `patch` says how, or `value` what it is now. With `from` = `offset` nothing changed: the value is said again,
+ * for those that may have missed something, and the position stays.
+ */
+export interface StateFrame {
+  readonly type: "state";
+  readonly channel: ChannelName;
+  /** The offset of the change that made the state that this one builds on; 0 when there was none. */
+  readonly from: number;
+  readonly offset: number;
+  /** A JSON Merge Patch. Either this or `value` is there. */
+  readonly patch?: JsonObject;
+  /** `null`: there is no state. */
+  readonly value?: JsonObject | null;
+}
 /** Messages `from` … `to` (inclusive) will not come. Afterwards the position is `{epoch, offset: to}`. */
 export interface GapFrame {
   readonly type: "gap";
@@ -161,7 +194,7 @@ export interface PongFrame {
 export interface OkFrame {
   readonly type: "ok";
   readonly id: RequestId;
-  /** Where the message stands, in the answer to `publish`. */
+  /** Where it stands, in the answer to `publish` and `patch`. */
   readonly channel?: ChannelName;
   readonly epoch?: Epoch;
   readonly offset?: number;
@@ -189,6 +222,7 @@ export type ServerFrame =
   | SubscribedFrame
   | UnsubscribedFrame
   | MessageFrame
+  | StateFrame
   | GapFrame
   | PongFrame
   | OkFrame

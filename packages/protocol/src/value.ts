@@ -19,9 +19,14 @@ export const MAX_DEPTH = 32;
  *
  * @param maxNodes how many values are looked at before the whole is called too large; a value needs at least one byte
  *   as JSON, so a byte limit serves
+ * @param name what the value is called in the message
  */
-export function findValueProblem(value: unknown, maxNodes = Number.POSITIVE_INFINITY): ValueProblem | null {
-  return walk(value, { nodesLeft: maxNodes }, 0)?.at("data") ?? null;
+export function findValueProblem(
+  value: unknown,
+  maxNodes = Number.POSITIVE_INFINITY,
+  name = "data",
+): ValueProblem | null {
+  return walk(value, { nodesLeft: maxNodes }, 0)?.at(name) ?? null;
 }
 
 /** A key that needs no quotes in a path. */
@@ -35,7 +40,11 @@ interface Found {
 function walk(value: unknown, budget: { nodesLeft: number }, depth: number): Found | null {
   if (--budget.nodesLeft < 0) {
     return {
-      at: () => ({ code: "too_large", message: "data has too many members", remedy: "Send less at once." }),
+      at: (path) => ({
+        code: "too_large",
+        message: `${path.split(/[.[]/, 1)[0]} has too many members`,
+        remedy: "Send less at once.",
+      }),
     };
   }
   switch (typeof value) {

@@ -26,6 +26,7 @@ import { checkHistoryLimit, DEFAULT_HISTORY, toPublic } from "./http/messages.js
 import { answerNothingHere, type Mounted, mount, nothingServedAt } from "./http/mount.js";
 import { checkPath, isAt, isUnder } from "./http/path.js";
 import { Disconnects } from "./hub/disconnects.js";
+import type { StateInput } from "./hub/draft.js";
 import { Hub } from "./hub/hub.js";
 import type { Limits } from "./hub/limits.js";
 import { Rules } from "./hub/rules.js";
@@ -45,6 +46,25 @@ export interface PublishOptions {
 /** Where a message stands. */
 export interface Published extends Position {
   readonly channel: string;
+}
+
+/** A JSON object; `null` within a patch removes a member. */
+export type JsonObject = { readonly [key: string]: unknown };
+
+/** The state of a channel, and the position of its last change, which is its version. */
+export interface HeldState extends Position {
+  readonly channel: string;
+  readonly state: JsonObject;
+}
+
+export interface ChangeOptions {
+  /**
+   * Changes the state only while it is this version, given as a position or as the text `epoch:offset`; `null`: only while there
+   * is none. @default whatever it is
+   */
+  readonly ifVersion?: Position | string | null;
+  /** Idempotency key: the same change with the same key is made once within 5 minutes. */
+  readonly key?: string;
 }
 
 /** A message of a channel's log. */
@@ -138,6 +158,26 @@ export interface Fanfare {
    * @throws TypeError, RuleError, FanfareError `invalid_grants`, `invalid_pattern`; then nothing was changed
    */
   reload(options: ReloadOptions): void;
+  /**
+   * The state of a channel; `null` when it has none.
+   *
+   * @throws FanfareError `invalid_channel`, `unavailable`
+   */
+  state(channel: string): Promise<HeldState | null>;
+  /**
+   * Changes members of a channel's state by a JSON Merge Patch (RFC 7396). Resolves when it is in the log; every subscription
+   * gets it, and newcomers get the whole. Patches of one process to a channel are made in the order of the calls.
+   *
+   * @param patch the members to change, at most 64 KiB as JSON; `null` removes one
+   * @throws FanfareError `invalid_channel`, `invalid_value`, `invalid_request`, `invalid_position`, `too_large`,
+   * `version_mismatch`, `key_reused`, `insufficient_storage`, `unavailable`
+   * @example await fanfare.patch("job:7", { done: 42, note: null });
+   */
+  patch(channel: string, patch: JsonObject, options?: ChangeOptions): Promise<Published>;
+  /** Sets the whole state, in which no member may be `null`. @throws FanfareError as {@link patch} */
+  setState(channel: string, state: JsonObject, options?: ChangeOptions): Promise<Published>;
+  /** Removes the state. @throws FanfareError as {@link patch} */
+  removeState(channel: string, options?: ChangeOptions): Promise<Published>;
   /** Figures for people and metrics. */
   stats(): ReturnType<Hub["stats"]>;
   /** Says goodbye to all clients, each with another time to come back, and resolves when they are gone. */
@@ -195,6 +235,17 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     },
   };
 
+  async function change(
+    name: string,
+    input: Pick<StateInput, "patch" | "value">,
+    { ifVersion, key }: ChangeOptions = {},
+  ): Promise<Published> {
+    const channel = parseChannelName(name);
+    const version = typeof ifVersion === "string" ? parsePosition(ifVersion) : ifVersion;
+    const { epoch, offset } = await hub.changeState(channel, { ...input, ifVersion: version, key });
+    return { channel, epoch, offset };
+  }
+
   async function stop(withinMs: number): Promise<void> {
     hub.flush();
     await door.close(withinMs);
@@ -250,6 +301,16 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
       takeOver();
       hub.rulesChanged();
     },
+    async state(name) {
+      const channel = parseChannelName(name);
+      const held = await hub.state(channel);
+      if (!held?.json) return null;
+      const { epoch, offset, json } = held;
+      return { channel, epoch, offset, state: JSON.parse(json) };
+    },
+    patch: (name, patch, options) => change(name, { patch: patch ?? null }, options),
+    setState: (name, state, options) => change(name, { value: state ?? undefined }, options),
+    removeState: (name, options) => change(name, { value: null }, options),
     stats: () => hub.stats(),
     close({ withinMs = 10_000 } = {}) {
       closing ??= stop(withinMs);

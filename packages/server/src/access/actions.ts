@@ -12,7 +12,8 @@ export interface ActionMeaning {
 export const ACTIONS = {
   subscribe: { on: "channel", meaning: "hear what is published from now on" },
   publish: { on: "channel", meaning: "publish messages" },
-  history: { on: "channel", meaning: "read what the log holds" },
+  patch: { on: "channel", meaning: "change the state" },
+  history: { on: "channel", meaning: "read what the log holds, and the state" },
   token: { on: "channel", meaning: "make tokens for users, with grants that lie within one's own" },
   admin: {
     on: "server",

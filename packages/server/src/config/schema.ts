@@ -54,6 +54,12 @@ const limits = {
   channels: limit("channels", 1, "Channels that have a log, a listener or both."),
   subscriptionsPerConnection: limit("subscriptionsPerConnection", 1, "Subscriptions of one connection."),
   messageBytes: limit("messageBytes", 1, "Size of the data of one message, as JSON.", "bytes"),
+  stateBytes: limit(
+    "stateBytes",
+    1,
+    "The largest state of a channel, and the largest patch: its size as JSON in UTF-8.",
+    "bytes",
+  ),
   historyBytes: limit("historyBytes", 0, "Room for all logs together, in memory or on the disk.", "bytes"),
   windowBytes: limit(
     "windowBytes",

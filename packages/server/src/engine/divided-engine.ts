@@ -4,11 +4,13 @@
  */
 import type { ChannelName, Position } from "@fanfare/protocol";
 import type {
+  AnyDraft,
   Appended,
-  Draft,
+  ChannelState,
   Engine,
   EngineStats,
   ListedChannel,
+  Listened,
   LogListener,
   Page,
   ReadLimit,
@@ -38,13 +40,17 @@ export class DividedEngine implements Engine {
     return this.#durable.isFull ?? false;
   }
 
-  async append(channel: ChannelName, draft: Draft, retention: Retention): Promise<Appended> {
+  async append(channel: ChannelName, draft: AnyDraft, retention: Retention): Promise<Appended> {
     const appended = await this.#of(channel).append(channel, draft, retention);
     if (appended.offset === 1 && this.#isInMemory(channel)) await this.#endDurableLog(channel);
     return appended;
   }
 
-  listen(channel: ChannelName, listener: LogListener): Promise<Position> {
+  state(channel: ChannelName): Promise<ChannelState> {
+    return this.#of(channel).state(channel);
+  }
+
+  listen(channel: ChannelName, listener: LogListener): Promise<Listened> {
     return this.#of(channel).listen(channel, listener);
   }
 

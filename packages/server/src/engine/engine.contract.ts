@@ -9,6 +9,7 @@ import { type MakeHarness, opener } from "./contract/harness.contract.js";
 import { listContract } from "./contract/list.contract.js";
 import { listenContract } from "./contract/listen.contract.js";
 import { readContract } from "./contract/read.contract.js";
+import { stateContract } from "./contract/state.contract.js";
 
 export type {
   EngineLimits,
@@ -28,6 +29,7 @@ export function engineContract(name: string, make: MakeHarness): void {
     const open = opener(make);
     appendContract(open);
     readContract(open);
+    stateContract(open);
     listContract(open);
     listenContract(open);
     forgettingContract(open);

@@ -5,7 +5,9 @@
 import type { ChannelName, Epoch, GapReason, Position } from "@fanfare/protocol";
 import type { Durations } from "../durations.js";
 
-/** One entry of a channel's log. */
+/** One entry of a channel's log. Both kinds take an offset, are kept as long, and are announced in the same way. */
+export type LogEntry = Message | StateChange;
+
 export interface Message extends Position {
   readonly channel: ChannelName;
   /** Milliseconds since 1970 when it was appended; never decreases within a channel. */
@@ -19,6 +21,46 @@ export interface Message extends Position {
   readonly id?: string;
   /** The connection that does not get this message; only for doors whose frames carry no offsets. */
   readonly except?: string;
+  /** Tells a message from a change of the state. */
+  readonly change?: undefined;
+}
+
+/** A change of the state of a channel, which is a JSON object or nothing. */
+export interface StateChange extends Position {
+  readonly channel: ChannelName;
+  /** Milliseconds since 1970 when it was appended; never decreases within a channel. */
+  readonly time: number;
+  /** `patch`: `json` is a JSON Merge Patch (RFC 7396). `value`: it is the whole state, or `null` when that was removed. */
+  readonly change: "patch" | "value";
+  readonly json: string;
+  /** The offset of the change that made the state that this one builds on; 0 when there was no state. */
+  readonly from: number;
+  /** The idempotency key of whoever changed it. */
+  readonly id?: string;
+}
+
+/** The state of a channel, and the position of the change that made it; offset 0 where there was none. */
+export interface ChannelState extends Position {
+  /** JSON text of an object; `null` when there is no state, or no more. */
+  readonly json: string | null;
+}
+
+/** What can be appended. */
+export type AnyDraft = Draft | StateDraft;
+
+/**
+ * A change of the state that has no position yet. Whoever drafts it has worked out the state that follows, so that an engine
+ * need not understand JSON.
+ */
+export interface StateDraft {
+  readonly change: "patch" | "value";
+  /** What the log keeps; see {@link StateChange}. */
+  readonly json: string;
+  /** The state after the change as JSON text; `null` when there is none. */
+  readonly state: string | null;
+  /** The position of the state that it was worked out from; `null` when there was none. */
+  readonly base: Position | null;
+  readonly idempotency?: IdempotencyKey;
 }
 
 /** A message that has no position yet. Its parts have been checked. */
@@ -28,6 +70,7 @@ export interface Draft {
   readonly user?: string;
   readonly except?: string;
   readonly idempotency?: IdempotencyKey;
+  readonly change?: undefined;
 }
 
 export interface IdempotencyKey {
@@ -36,9 +79,9 @@ export interface IdempotencyKey {
   readonly principal: string;
 }
 
-/** How long a channel's log holds on to a message. A message goes when either limit is passed. */
+/** How long a channel's log holds on to an entry. An entry goes when either limit is passed. */
 export interface Retention {
-  /** How many messages; 0 keeps none. */
+  /** How many messages and changes of the state; 0 keeps none. */
   readonly messages: number;
   readonly ageMs: number;
 }
@@ -51,11 +94,11 @@ export interface Appended extends Position {
 /** What a log holds, oldest first. */
 export interface Page {
   readonly epoch: Epoch;
-  /** The offset of the oldest message that is held; `head + 1` when none is. */
+  /** The offset of the oldest entry that is held; `head + 1` when none is. */
   readonly first: number;
-  /** The offset of the newest message ever appended; 0 when there was none. */
+  /** The offset of the newest entry ever appended; 0 when there was none. */
   readonly head: number;
-  readonly messages: readonly Message[];
+  readonly messages: readonly LogEntry[];
   /**
    * Set when `after` belongs to another log: why that log is gone. `messages` then begins with the oldest held.
    */
@@ -75,11 +118,17 @@ export interface ReadLimit {
  * listens has to sort them, and to ask `read` and `heads` for what is missing.
  */
 export interface LogListener {
-  message(message: Message): void;
+  message(message: LogEntry): void;
   /** The log had to start over and stands at this position now. */
   reset(position: Position, reason: LossReason): void;
   /** Announcements may have been lost since then (milliseconds since 1970); they come again from now on. */
   deaf(since: number): void;
+}
+
+/** Where somebody who listens begins. */
+export interface Listened extends Position {
+  /** The state there; absent where it was never set. */
+  readonly state?: ChannelState;
 }
 
 /** One channel of a list: where it stands, and what is held of it. */
@@ -96,7 +145,7 @@ export interface ListedChannel {
 export interface EngineStats {
   readonly channels?: number;
   readonly messages?: number;
-  /** Bytes of all logs together, roughly. */
+  /** Bytes of all logs and states together, roughly. */
   readonly bytes?: number;
   readonly stubs?: number;
   readonly idempotencyKeys?: number;
@@ -121,12 +170,21 @@ export interface Engine {
   readonly isFull?: boolean;
 
   /**
-   * Appends, in one atomic step: idempotency key, offset, log, announcement. Two nodes never give one offset twice. Calls
-   * that are made one after the other, without waiting for the answers, append to a channel in that order.
+   * Appends, in one atomic step: idempotency key, state, offset, log, announcement. Two nodes never give one offset twice. Calls
+   * that are made one after the other, without waiting for the answers, append to a channel in that order. A change of the
+   * state is appended only while the state is the one that it builds on (compare and set).
    *
-   * @throws FanfareError `key_reused`, `too_many_channels`, `insufficient_storage`, `unavailable`
+   * @throws FanfareError `key_reused`, `version_mismatch`, `too_many_channels`, `insufficient_storage`, `unavailable`
    */
-  append(channel: ChannelName, draft: Draft, retention: Retention): Promise<Appended>;
+  append(channel: ChannelName, draft: AnyDraft, retention: Retention): Promise<Appended>;
+
+  /**
+   * The state of a channel, of the log that it has now. It is kept apart from the log and whatever the log lets go of: a
+   * channel with a state is not forgotten. Starting a log over removes it.
+   *
+   * @throws FanfareError `unavailable`
+   */
+  state(channel: ChannelName): Promise<ChannelState>;
 
   /**
    * Announces to the listener what is appended after the position that this answers with. Listening twice with one
@@ -134,7 +192,7 @@ export interface Engine {
    *
    * @throws FanfareError `too_many_channels`, `unavailable`
    */
-  listen(channel: ChannelName, listener: LogListener): Promise<Position>;
+  listen(channel: ChannelName, listener: LogListener): Promise<Listened>;
   unlisten(channel: ChannelName, listener: LogListener): void;
 
   /**
@@ -161,7 +219,7 @@ export interface Engine {
   list(after: ChannelName | null, limit: number): Promise<ListedChannel[]>;
 
   /**
-   * Throws away the channel's log and begins a new one, at offset 0 of a new epoch.
+   * Throws away the channel's log and its state, and begins a new log, at offset 0 of a new epoch.
    *
    * @throws FanfareError `too_many_channels`, `insufficient_storage`, `unavailable`
    */

@@ -5,10 +5,12 @@
 import { type ChannelName, FanfareError, type Position } from "@fanfare/protocol";
 import type { Clock, Timer } from "../clock.js";
 import type {
+  AnyDraft,
   Appended,
-  Draft,
+  ChannelState,
   Engine,
   ListedChannel,
+  Listened,
   LogListener,
   Page,
   ReadLimit,
@@ -25,7 +27,7 @@ export interface HostileEngineOptions {
   readonly duplicate?: number;
   /** How probable it is that an announcement does not come, 0 to 1. @default 0 */
   readonly drop?: number;
-  /** How probable it is that append, read, heads, list or listen fails, 0 to 1. @default 0 */
+  /** How probable it is that append, state, read, heads, list or listen fails, 0 to 1. @default 0 */
   readonly fail?: number;
 }
 
@@ -99,12 +101,17 @@ export class HostileEngine implements RestartableEngine {
   }
 
   /** @throws FanfareError `unavailable` before the message was appended, or after it was: who calls cannot tell */
-  async append(channel: ChannelName, draft: Draft, retention: Retention): Promise<Appended> {
+  async append(channel: ChannelName, draft: AnyDraft, retention: Retention): Promise<Appended> {
     const fails = this.#happens(this.#fail);
     if (fails && this.#happens(0.5)) throw unavailable("the call got lost");
     const appended = await this.#call(() => this.#inner.append(channel, draft, retention));
     if (fails) throw unavailable("the answer got lost");
     return appended;
+  }
+
+  async state(channel: ChannelName): Promise<ChannelState> {
+    this.#mayFail();
+    return await this.#call(() => this.#inner.state(channel));
   }
 
   async read(channel: ChannelName, after: Position | null, limit: ReadLimit): Promise<Page> {
@@ -122,7 +129,7 @@ export class HostileEngine implements RestartableEngine {
     return await this.#call(() => this.#inner.list(after, limit));
   }
 
-  async listen(channel: ChannelName, listener: LogListener): Promise<Position> {
+  async listen(channel: ChannelName, listener: LogListener): Promise<Listened> {
     this.#mayFail();
     const known = this.#ears.get(channel)?.get(listener);
     const ear = known ?? this.#addEar(channel, listener);

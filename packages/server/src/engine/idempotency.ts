@@ -4,7 +4,7 @@
  */
 import { hash } from "node:crypto";
 import { type ChannelName, FanfareError, type Position, quote } from "@fanfare/protocol";
-import type { Draft, IdempotencyKey } from "./engine.js";
+import type { AnyDraft, IdempotencyKey } from "./engine.js";
 import { ExpiringMap } from "./expiring-map.js";
 
 /** One use of a key. */
@@ -17,11 +17,13 @@ export interface KeyUse {
 }
 
 /** The lengths keep apart what could otherwise be cut in two ways. A channel name has no space in it. */
-export function keyUse(channel: ChannelName, { key, principal }: IdempotencyKey, draft: Draft): KeyUse {
+export function keyUse(channel: ChannelName, { key, principal }: IdempotencyKey, draft: AnyDraft): KeyUse {
+  // A length begins with a digit, so no message is taken for a change of the state.
+  const kind = draft.change ?? `${draft.event.length} ${draft.event}`;
   return {
     key,
     scope: `${channel} ${principal.length} ${principal}${key}`,
-    digest: hash("sha256", `${draft.event.length} ${draft.event}${draft.json}`, "base64"),
+    digest: hash("sha256", `${kind}${draft.json}`, "base64"),
   };
 }
 

@@ -4,12 +4,14 @@
  */
 import { type ChannelName, type Epoch, FanfareError } from "@fanfare/protocol";
 import type { BirthEpoch } from "./birth-epoch.js";
-import type { LogListener, LossReason } from "./engine.js";
+import type { ChannelState, LogListener, LossReason } from "./engine.js";
 import { type LogStand, MemoryLog } from "./memory-log.js";
 
 export interface ChannelRecord {
   readonly channel: ChannelName;
   log: MemoryLog;
+  /** `null` when it was never set. */
+  state: ChannelState | null;
   /** Replaced, never changed, so that an announcement that is under way keeps to those it began with. */
   listeners: readonly LogListener[];
   /** When somebody last appended, read, or stopped listening; milliseconds of the monotonic clock. */
@@ -75,7 +77,7 @@ export class MemoryChannels {
     }
     const log = new MemoryLog(this.stand(channel));
     this.#stubs.delete(channel);
-    const record: ChannelRecord = { channel, log, listeners: [], usedAt: at };
+    const record: ChannelRecord = { channel, log, state: null, listeners: [], usedAt: at };
     this.#records.set(channel, record);
     return record;
   }
@@ -92,7 +94,7 @@ export class MemoryChannels {
     if (record.log.head === 0 && !record.log.startedOver) this.#records.delete(record.channel);
   }
 
-  /** Leaves only a stub of the channel, and throws away the least recently used stub when there are too many. */
+  /** Leaves only a stub of the channel, which must have no state, and throws away the least recently used stub when there are too many. */
   forget(record: ChannelRecord): void {
     const { epoch, head, time, startedOver } = record.log;
     this.#records.delete(record.channel);

@@ -7,20 +7,23 @@ import { type ChannelName, FanfareError, type Position } from "@fanfare/protocol
 import { type Clock, systemClock, systemRandom, type Timer } from "../clock.js";
 import { BirthEpoch } from "./birth-epoch.js";
 import type {
+  AnyDraft,
   Appended,
-  Draft,
+  ChannelState,
   Engine,
   ListedChannel,
+  Listened,
   LogListener,
   Page,
   ReadLimit,
   Retention,
 } from "./engine.js";
+import { assertBase } from "./entries.js";
 import { ExpiringMap } from "./expiring-map.js";
 import { FirstNames } from "./first-names.js";
 import { IdempotencyKeys, keyUse } from "./idempotency.js";
 import { LargestFirst } from "./largest-first.js";
-import { MemoryChannels } from "./memory-channels.js";
+import { type ChannelRecord, MemoryChannels } from "./memory-channels.js";
 import type { MemoryLog } from "./memory-log.js";
 import {
   DEFAULT_LIMITS,
@@ -36,6 +39,8 @@ export type { MemoryEngineLimits, MemoryEngineOptions, MemoryEngineStats };
 const SWEEP_EVERY_MS = 1000;
 /** So many channels, keys and sessions are looked at in one sweep, to keep the event loop free. */
 const SWEEP_AT_MOST = 5000;
+/** States cannot be let go of, so they may take so much of `maxBytes`; logs get the rest. */
+const STATES_PART = 1 / 2;
 /** So many channels are looked at for a list before the event loop turns: 1 or 2 ms. */
 const LIST_AT_ONCE = 10_000;
 
@@ -51,6 +56,8 @@ export class MemoryEngine implements Engine {
   readonly #keys: IdempotencyKeys;
   readonly #sessions: ExpiringMap<string>;
   readonly #signals = new Signals();
+  /** Bytes of all states. */
+  #stateBytes = 0;
   #closed = false;
 
   /** @throws SingleNodeEngineError in one of several processes, unless `allowIsolated` is set */
@@ -66,33 +73,47 @@ export class MemoryEngine implements Engine {
     this.#sweeping = clock.every(SWEEP_EVERY_MS, () => this.#sweep());
   }
 
-  async append(channel: ChannelName, draft: Draft, retention: Retention): Promise<Appended> {
+  async append(channel: ChannelName, draft: AnyDraft, retention: Retention): Promise<Appended> {
     this.#assertOpen();
     const at = this.#clock.monotonic();
     const use = draft.idempotency ? keyUse(channel, draft.idempotency, draft) : null;
     const earlier = use && this.#keys.find(use, at);
     if (earlier) return { ...earlier, repeated: true };
 
+    if (draft.change) {
+      const present = this.#channels.find(channel)?.state ?? null;
+      assertBase(channel, present, draft.base);
+      this.#assertRoom(lengthOf(draft.state) - lengthOf(present?.json));
+    }
     const record = this.#channels.open(channel, at);
     const { log } = record;
     const { bytes, count } = log;
-    const message = log.append(channel, draft, retention, this.#clock.now(), at);
+    const entry = log.append(channel, draft, retention, this.#clock.now(), at);
+    const { epoch, offset } = entry;
     record.usedAt = at;
     this.#sizes.changed(log, bytes, count);
-    if (use) this.#keys.remember(use, message, at);
+    if (draft.change) this.#setState(record, { epoch, offset, json: draft.state });
+    if (use) this.#keys.remember(use, entry, at);
 
     // Announced before anything is dropped: whoever keeps up must be able to take it, and all before it, from the log.
-    for (const listener of record.listeners) listener.message(message);
+    for (const listener of record.listeners) listener.message(entry);
     this.#trim(log, at);
     this.#makeRoom();
-    return { epoch: message.epoch, offset: message.offset, repeated: false };
+    return { epoch, offset, repeated: false };
   }
 
-  async listen(channel: ChannelName, listener: LogListener): Promise<Position> {
+  async state(channel: ChannelName): Promise<ChannelState> {
+    this.#assertOpen();
+    const { epoch } = this.#channels.stand(channel);
+    return this.#channels.find(channel)?.state ?? { epoch, offset: 0, json: null };
+  }
+
+  async listen(channel: ChannelName, listener: LogListener): Promise<Listened> {
     this.#assertOpen();
     const record = this.#channels.open(channel, this.#clock.monotonic());
     if (!record.listeners.includes(listener)) record.listeners = [...record.listeners, listener];
-    return { epoch: record.log.epoch, offset: record.log.head };
+    const { log, state } = record;
+    return { epoch: log.epoch, offset: log.head, ...(state && { state }) };
   }
 
   unlisten(channel: ChannelName, listener: LogListener): void {
@@ -147,8 +168,8 @@ export class MemoryEngine implements Engine {
   }
 
   /**
-   * Throws away the channel's log and begins a new one, at offset 0 of a new epoch. For operators, and for tests of
-   * what a subscriber does then.
+   * Throws away the channel's log and its state, and begins a new log, at offset 0 of a new epoch. For operators, and for
+   * tests of what a subscriber does then.
    *
    * @throws FanfareError `too_many_channels`, `unavailable`
    */
@@ -156,6 +177,7 @@ export class MemoryEngine implements Engine {
     this.#assertOpen();
     const record = this.#channels.open(channel, this.#clock.monotonic());
     this.#empty(record.log);
+    this.#setState(record, null);
     this.#channels.startOver(record);
     record.usedAt = this.#clock.monotonic();
     const position = { epoch: record.log.epoch, offset: 0 };
@@ -196,7 +218,7 @@ export class MemoryEngine implements Engine {
     return {
       channels: this.#channels.size,
       messages: this.#sizes.count,
-      bytes: this.#sizes.bytes,
+      bytes: this.#sizes.bytes + this.#stateBytes,
       stubs: this.#channels.stubs,
       idempotencyKeys: this.#keys.size,
       sessions: this.#sessions.size,
@@ -209,6 +231,7 @@ export class MemoryEngine implements Engine {
     this.#sweeping.cancel();
     this.#channels.clear();
     this.#sizes.clear();
+    this.#stateBytes = 0;
     this.#keys.clear();
     this.#sessions.clear();
     this.#signals.clear();
@@ -217,13 +240,34 @@ export class MemoryEngine implements Engine {
   #sweep(): void {
     const at = this.#clock.monotonic();
     for (const record of this.#channels.next(SWEEP_AT_MOST)) {
-      if (record.listeners.length === 0 && at - record.usedAt >= this.limits.forgetAfterMs) {
+      if (this.#isForgotten(record, at)) {
         this.#empty(record.log);
         this.#channels.forget(record);
       } else this.#trim(record.log, at);
     }
     this.#keys.expire(at, SWEEP_AT_MOST);
     this.#sessions.expire(at, SWEEP_AT_MOST);
+  }
+
+  #isForgotten({ listeners, state, usedAt }: ChannelRecord, at: number): boolean {
+    const isIdle = listeners.length === 0 && at - usedAt >= this.limits.forgetAfterMs;
+    return isIdle && (state === null || state.json === null);
+  }
+
+  #setState(record: ChannelRecord, state: ChannelState | null): void {
+    this.#stateBytes += lengthOf(state?.json) - lengthOf(record.state?.json);
+    record.state = state;
+  }
+
+  /** @throws FanfareError `insufficient_storage` */
+  #assertRoom(moreBytes: number): void {
+    const most = this.limits.maxBytes * STATES_PART;
+    if (moreBytes <= 0 || this.#stateBytes + moreBytes <= most) return;
+    throw new FanfareError(
+      "insufficient_storage",
+      `the states of all channels together would take more than ${most} bytes`,
+      { remedy: "Remove states that are no longer needed, or raise `limits.historyBytes`." },
+    );
   }
 
   #trim(log: MemoryLog, at: number): void {
@@ -233,7 +277,7 @@ export class MemoryEngine implements Engine {
   }
 
   #makeRoom(): void {
-    while (this.#sizes.bytes > this.limits.maxBytes) {
+    while (this.#sizes.bytes + this.#stateBytes > this.limits.maxBytes) {
       const log = this.#sizes.largest();
       if (!log) return;
       const { bytes, count } = log;
@@ -251,4 +295,9 @@ export class MemoryEngine implements Engine {
   #assertOpen(): void {
     if (this.#closed) throw new FanfareError("unavailable", "the memory engine is closed");
   }
+}
+
+/** Roughly the bytes of a text. */
+function lengthOf(text: string | null | undefined): number {
+  return text?.length ?? 0;
 }

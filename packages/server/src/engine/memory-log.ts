@@ -3,7 +3,8 @@
  * Knows how to append, to drop from its front and to read; not who listens, nor how much all logs together may hold.
  */
 import type { ChannelName, Epoch } from "@fanfare/protocol";
-import type { Draft, Message, ReadLimit, Retention } from "./engine.js";
+import type { AnyDraft, LogEntry, ReadLimit, Retention } from "./engine.js";
+import { entryOf } from "./entries.js";
 
 /** Where a log stands; all that is left of one that has become a stub, and enough to go on from. */
 export interface LogStand {
@@ -27,7 +28,7 @@ export class MemoryLog implements LogStand {
   #bytes = 0;
   #retention: Retention = { messages: 0, ageMs: 0 };
   /** Messages from `#start` on; what lies before has been dropped and waits for the array to be moved up. */
-  readonly #messages: (Message | undefined)[] = [];
+  readonly #messages: (LogEntry | undefined)[] = [];
   /** When each was appended, by the monotonic clock: the age of a message must not jump with the machine's clock. */
   readonly #appendedAt: number[] = [];
   #start = 0;
@@ -64,26 +65,15 @@ export class MemoryLog implements LogStand {
    * @param now milliseconds since 1970
    * @param at milliseconds of the monotonic clock
    */
-  append(channel: ChannelName, draft: Draft, retention: Retention, now: number, at: number): Message {
+  append(channel: ChannelName, draft: AnyDraft, retention: Retention, now: number, at: number): LogEntry {
     this.#head += 1;
     this.#time = Math.max(this.#time, now);
     this.#retention = retention;
-    const { event, json, user, except, idempotency } = draft;
-    const message: { -readonly [Name in keyof Message]: Message[Name] } = {
-      channel,
-      epoch: this.epoch,
-      offset: this.#head,
-      time: this.#time,
-      event,
-      json,
-    };
-    if (user !== undefined) message.user = user;
-    if (idempotency !== undefined) message.id = idempotency.key;
-    if (except !== undefined) message.except = except;
-    this.#messages.push(message);
+    const entry = entryOf(channel, this.epoch, this.#head, this.#time, draft);
+    this.#messages.push(entry);
     this.#appendedAt.push(at);
-    this.#bytes += costOf(message);
-    return message;
+    this.#bytes += costOf(entry);
+    return entry;
   }
 
   /** Drops what the retention given last does not hold on to at this moment of the monotonic clock. */
@@ -114,8 +104,8 @@ export class MemoryLog implements LogStand {
   }
 
   /** The messages from this offset on, or from the oldest held, as far as the limit goes. */
-  from(offset: number, limit: ReadLimit): Message[] {
-    const found: Message[] = [];
+  from(offset: number, limit: ReadLimit): LogEntry[] {
+    const found: LogEntry[] = [];
     let bytes = 0;
     let index = this.#start + Math.max(0, offset - this.first);
     while (found.length < limit.messages) {
@@ -129,8 +119,10 @@ export class MemoryLog implements LogStand {
   }
 }
 
-function costOf(message: Message): number {
-  const { json, event, user, id, except } = message;
-  const texts = json.length + event.length + (user?.length ?? 0) + (id?.length ?? 0) + (except?.length ?? 0);
-  return MESSAGE_OVERHEAD + texts;
+function costOf(entry: LogEntry): number {
+  const { json, id } = entry;
+  const texts = json.length + (id?.length ?? 0);
+  if (entry.change) return MESSAGE_OVERHEAD + texts;
+  const { event, user, except } = entry;
+  return MESSAGE_OVERHEAD + texts + event.length + (user?.length ?? 0) + (except?.length ?? 0);
 }

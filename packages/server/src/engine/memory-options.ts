@@ -11,7 +11,12 @@ export interface MemoryEngineOptions extends Partial<MemoryEngineLimits> {
 }
 
 export interface MemoryEngineLimits {
-  /** Bytes of all logs together; beyond it the largest lose their oldest messages first. @default 256 MiB */
+  /**
+   * Bytes of all logs and states together; beyond it the largest logs lose their oldest messages first. States may take half
+   * of it; one more is refused.
+   *
+   * @default 256 MiB
+   */
   readonly maxBytes: number;
   /** Channels that have a log or a listener; one more is refused. @default 1,000,000 */
   readonly maxChannels: number;

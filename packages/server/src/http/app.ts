@@ -8,6 +8,7 @@ import type { Entrance } from "../access/entrance.js";
 import * as policy from "../access/policy.js";
 import type { Disconnects } from "../hub/disconnects.js";
 import type { Hub } from "../hub/hub.js";
+import { VersionMismatchError } from "../hub/state-changes.js";
 import type { Log } from "../log.js";
 import { PROBLEM_TYPE, problemOf } from "../problem.js";
 import { accessRoutes } from "./access.js";
@@ -25,6 +26,7 @@ import { messageRoutes } from "./messages.js";
 import { metricsRoutes } from "./metrics.js";
 import type { ApiInfo } from "./openapi.js";
 import type { Route } from "./route.js";
+import { etag, stateRoutes } from "./state.js";
 
 export interface AppOptions {
   readonly path: string;
@@ -103,6 +105,7 @@ export function routesOf(context: HttpContext, info: ApiInfo): readonly Route[] 
   const routes = [
     ...messageRoutes(context),
     ...batchRoutes(context),
+    ...stateRoutes(context),
     ...channelRoutes(context),
     ...connectionRoutes(context),
     ...keyRoutes(context),
@@ -146,7 +149,7 @@ function methodsOf(routes: readonly Route[]): Map<string, string> {
 
 /** Reading first. */
 function byCustom(a: string, b: string): number {
-  const order = ["GET", "HEAD", "POST", "DELETE"];
+  const order = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"];
   return order.indexOf(a) - order.indexOf(b);
 }
 
@@ -161,20 +164,32 @@ function callerOf(c: Context<HttpEnv>, entrance: Entrance): Caller {
   return entrance.admit(undefined, { host, ...(origin && { origin }), ...(cookie && { cookie }) });
 }
 
+const ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Csrf-Token";
+
 /** Lets the page read the answer; whether it may call at all has been decided. */
 function allowPage(c: Context, origin: string): void {
   setHeader(c, "Access-Control-Allow-Origin", origin);
+  setHeader(c, "Access-Control-Expose-Headers", "ETag");
   setHeader(c, "Vary", "Origin");
   if (c.req.method !== "OPTIONS") return;
-  c.header("Access-Control-Allow-Methods", "GET, POST, DELETE");
-  c.header("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, X-Csrf-Token");
+  c.header("Access-Control-Allow-Methods", "GET, POST, PATCH, PUT, DELETE");
+  c.header("Access-Control-Allow-Headers", ALLOWED_HEADERS);
   c.header("Access-Control-Max-Age", "600");
 }
 
 function answerProblem(c: Context, error: FanfareError): Response {
-  const problem = problemOf(error);
+  const problem = { ...problemOf(error), ...presentState(c, error) };
   c.header("Content-Type", PROBLEM_TYPE);
   if (error.code === "not_logged_in") c.header("WWW-Authenticate", "Bearer");
   if (error.retryAfter !== undefined) c.header("Retry-After", String(Math.ceil(error.retryAfter)));
   return c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode);
+}
+
+/** Whoever expected another state is told the one there is. */
+function presentState(c: Context, error: FanfareError): { state?: unknown } {
+  if (!(error instanceof VersionMismatchError)) return {};
+  const { present } = error;
+  if (!present?.json) return { state: null };
+  c.header("ETag", etag(present));
+  return { state: JSON.parse(present.json) };
 }

@@ -4,6 +4,11 @@ import { FanfareError, quote } from "@fanfare/protocol";
 import type { Context } from "hono";
 import type { HttpEnv } from "./context.js";
 
+/** Room for the parts of a body around the value. */
+export const BODY_OVERHEAD = 4096;
+/** JSON writers may spell a character of one byte with six: `\u003c`. */
+export const BYTES_PER_ESCAPE = 6;
+
 export const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\b/i;
 /** What JSON leaves as it is, though no reader sees it, or a terminal obeys it. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;

@@ -46,9 +46,14 @@ const BOUNDS: Readonly<Record<keyof Limits, Bound>> = {
     help: "Bytes of the largest message published through this process",
     used: (_, { counters }) => counters.largestMessage,
   },
+  stateBytes: {
+    name: "state_bytes",
+    help: "Bytes of the largest state set through this process",
+    used: (_, { counters }) => counters.largestState,
+  },
   historyBytes: {
     name: "history_bytes",
-    help: "Bytes that all logs take together, roughly",
+    help: "Bytes that all logs take together, roughly, and in memory all states",
     used: ({ engine }) => engine.bytes,
   },
   windowBytes: {
@@ -158,8 +163,17 @@ export class Metrics {
     );
     this.#counter("published_total", "Messages appended through this process.", () => counters.published);
     this.#counter("published_bytes_total", "Bytes of their data as JSON.", () => counters.publishedBytes);
+    this.#counter(
+      "state_changes_total",
+      "Changes of states appended through this process.",
+      () => counters.stateChanges,
+    );
     this.#counter("deliveries_total", "Messages handed to subscriptions.", () => counters.deliveries);
-    this.#counter("writes_total", "Writes of messages and gaps to connections.", () => counters.writes);
+    this.#counter(
+      "writes_total",
+      "Writes of messages, states and gaps to connections.",
+      () => counters.writes,
+    );
     this.#counter("written_bytes_total", "Bytes of these writes.", () => counters.writtenBytes);
     const gaps = new Counter({
       name: "fanfare_gaps_total",

@@ -2,18 +2,14 @@
 import { FanfareError, parseChannelName, parsePosition } from "@fanfare/protocol";
 import { z } from "zod";
 import { publisherOf } from "../access/principal.js";
-import type { Message, Page } from "../engine/engine.js";
+import type { Message } from "../engine/engine.js";
+import type { History } from "../hub/hub.js";
 import { answerJson } from "./answer.js";
-import { readJson } from "./body.js";
+import { BODY_OVERHEAD, BYTES_PER_ESCAPE, readJson } from "./body.js";
 import { check, DEFAULT_PAGE, limitSchema, MAX_PAGE } from "./check.js";
 import type { HttpContext } from "./context.js";
 import type { Route } from "./route.js";
 import * as part from "./schemas.js";
-
-/** Room for the parts of a body around `data`. */
-const BODY_OVERHEAD = 4096;
-/** JSON writers may spell a character of one byte with six: `\u003c`. */
-const BYTES_PER_ESCAPE = 6;
 
 export const DEFAULT_HISTORY = DEFAULT_PAGE;
 export const MAX_HISTORY = MAX_PAGE;
@@ -151,7 +147,7 @@ export function toPublic({ channel, offset, time, event, json, user, id }: Messa
 }
 
 /** The same as JSON text. What is JSON in the log is not taken apart: it may be a lot. */
-function pageJson(channel: string, { epoch, first, head, messages }: Page): string {
+function pageJson(channel: string, { epoch, first, head, messages }: History): string {
   const around = JSON.stringify({ channel, epoch, first, head });
   return `${around.slice(0, -1)},"messages":[${messages.map(messageJson).join()}]}`;
 }

@@ -54,6 +54,7 @@ export function openApiOf(routes: readonly Route[], { path, version }: ApiInfo):
 
 function operationOf(route: Route, components: JsonObject): JsonObject {
   const { id, summary, details, tag, needs, parameters = [], body, answers, errors = [] } = route;
+  const { bodyTypes = ["application/json"] } = route;
   const codes = new Set<ErrorCode>([
     ...EVERYWHERE,
     ...(needs === null ? [] : (["forbidden"] as const)),
@@ -72,7 +73,9 @@ function operationOf(route: Route, components: JsonObject): JsonObject {
     ...(body && {
       requestBody: {
         required: true,
-        content: { "application/json": { schema: schemaOf(body, "input", components) } },
+        content: Object.fromEntries(
+          bodyTypes.map((type) => [type, { schema: schemaOf(body, "input", components) }]),
+        ),
       },
     }),
     responses: { ...answersOf(answers, components), ...problemsOf([...codes], answers) },

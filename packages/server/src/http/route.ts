@@ -9,7 +9,7 @@ import type { Action } from "../access/actions.js";
 import type { HttpEnv } from "./context.js";
 
 export interface Route extends Description {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PATCH" | "PUT" | "DELETE";
   /** Below the server's path, in Hono's notation, such as `/channels/:channel/messages`; empty is the path itself. */
   readonly path: string;
   readonly handle: (c: Context<HttpEnv>) => Response | Promise<Response>;
@@ -29,6 +29,8 @@ export interface Description {
   readonly speaksOfCaller?: boolean;
   readonly parameters?: readonly Parameters[];
   readonly body?: z.ZodType;
+  /** @default application/json */
+  readonly bodyTypes?: readonly string[];
   /** Answers that are no errors, by status. */
   readonly answers: Readonly<Record<number, Answer>>;
   /** Errors that this route adds to those that every route may answer with. */
@@ -37,6 +39,7 @@ export interface Description {
 
 export const TAGS = {
   messages: "Publish messages, and read what a channel's log holds.",
+  state: "Keep a JSON object per channel: newcomers get it, everybody else its changes.",
   channels: "Which channels there are.",
   connections: "Which clients are connected to this node, how they keep up, and how to send them away.",
   access: "Who may do what: keys for servers, tokens for users, and why something is allowed or not.",

@@ -35,6 +35,10 @@ export function nextStep(subscription: Subscription, now: number, cache: PageCac
   if (subscription.read?.epoch === window.epoch)
     return useRead(subscription, subscription.read, window, now, cache);
   subscription.read = null;
+  if (subscription.stateDue && !request && cursor.epoch === window.epoch) {
+    const step = wholeState(subscription);
+    if (step) return step;
+  }
   if (request) {
     const { since } = request;
     if (!since) {
@@ -61,9 +65,36 @@ export function nextStep(subscription: Subscription, now: number, cache: PageCac
   }
   const page = pageFromWindow(subscription, window, sequence, cache);
   subscription.cursor = { epoch: window.epoch, offset: page.offset };
+  noteGaps(subscription, page);
   // Most cursors are at the end after one page: then they are live, without another turn in the ring.
-  if (sequence + page.count === channel.flushed) channel.join(subscription);
+  const atEnd = page.offset === window.at(channel.flushed - 1).offset;
+  if (atEnd && !subscription.stateDue) channel.join(subscription);
   return { kind: "write", page };
+}
+
+/** A hole may hide changes of the state, so the whole of it has to follow. */
+function noteGaps(subscription: Subscription, { gaps }: WirePage): void {
+  if (!gaps || !subscription.channel.state) return;
+  if (gaps.some((reason) => reason !== "conflated")) subscription.stateDue = true;
+}
+
+/** The state as a whole, as soon as it is known; `null` when there never was one. */
+function wholeState(subscription: Subscription): Step | null {
+  const { channel, connection, cursor } = subscription;
+  const { state } = channel;
+  if (state && !state.known) {
+    state.wait(subscription);
+    return REST;
+  }
+  subscription.stateDue = false;
+  if (!state?.everSet) return null;
+  const { offset } = state;
+  const news = { channel: channel.name, from: offset, offset, change: "value" } as const;
+  const bytes = connection.subscriber.encoding.state({ ...news, json: state.json ?? "null" });
+  return {
+    kind: "write",
+    page: { bytes, count: 0, offset: cursor?.offset ?? 0, messages: 0, gaps: null },
+  };
 }
 
 function rest(subscription: Subscription): Step {
@@ -74,6 +105,13 @@ function rest(subscription: Subscription): Step {
 function answer(subscription: Subscription, window: Window, start: Start): Step {
   const { channel, connection, request } = subscription;
   const { cursor, recovered, reason } = start;
+  // In a log that is gone there is none; that of the next follows the gap.
+  const isTold = (!recovered || request?.state) && cursor.epoch === window.epoch;
+  const state = isTold ? channel.state : null;
+  if (state && !state.known) {
+    state.wait(subscription);
+    return REST;
+  }
   subscription.request = null;
   subscription.cursor = cursor;
   const bytes = connection.subscriber.encoding.subscribed({
@@ -84,6 +122,7 @@ function answer(subscription: Subscription, window: Window, start: Start): Step 
     head: cursor.epoch === window.epoch ? Math.max(window.head, cursor.offset) : cursor.offset,
     recovered,
     ...(reason && { reason }),
+    ...(state?.everSet && { state: state.json ?? "null", stateOffset: state.offset }),
   });
   if (request?.batch) connection.answered(request.batch);
   return { kind: "answer", bytes, reason };
@@ -101,7 +140,7 @@ function pageFromWindow(
   if (cached) return cached;
   const conflates = channel.rule.events === "latest";
   const until = conflates ? channel.flushed : Math.min(channel.flushed, sequence + MAX_PAGE_ENTRIES);
-  const entries = window.slice(sequence, until);
+  const entries = channel.conflate(window.slice(sequence, until));
   const options = { ...overtaken(subscription, entries), recipient: connection.id };
   const page = buildPage(entries, 0, encoding, options);
   if (entries.every(({ message }) => message?.except === undefined))
@@ -122,7 +161,7 @@ function useRead(
     const { since } = request;
     if (page.lost || since.offset > page.head) {
       subscription.read = null;
-      const offset = Math.max(page.head, window.head);
+      const offset = window.head;
       const reason = page.lost ?? "restarted";
       return answer(subscription, window, {
         cursor: { epoch: page.epoch, offset },
@@ -143,6 +182,7 @@ function useRead(
   const options = { ...overtaken(subscription, entries), recipient: connection.id };
   const written = buildPage(entries, 0, connection.subscriber.encoding, options);
   subscription.cursor = { epoch: page.epoch, offset: written.offset };
+  noteGaps(subscription, written);
   return { kind: "write", page: written };
 }
 
@@ -162,8 +202,8 @@ function entriesOf(subscription: Subscription, page: Page, now: number): Entry[]
     } as const;
     entries.push(Entry.ofGap(gap, now));
   }
-  for (const message of page.messages) if (message.offset > seen) entries.push(Entry.ofMessage(message));
-  return entries;
+  for (const entry of page.messages) if (entry.offset > seen) entries.push(Entry.of(entry));
+  return channel.conflate(entries);
 }
 
 function overtaken(subscription: Subscription, entries: readonly Entry[]) {

@@ -4,11 +4,14 @@
  */
 import type { ChannelName, Position } from "@fanfare/protocol";
 import type { Clock, Random } from "../clock.js";
-import type { Engine, LogListener, LossReason, Message } from "../engine/engine.js";
+import type { Engine, Listened, LogEntry, LogListener, LossReason } from "../engine/engine.js";
+import { conflateStates } from "./conflate.js";
 import type { Counters } from "./counters.js";
+import type { Entry } from "./entry.js";
 import { type FallBehind, LiveSubscriptions } from "./live.js";
 import { overtakenIn } from "./page.js";
 import type { Rule } from "./rules.js";
+import { type FollowerOwner, StateFollower } from "./state-follower.js";
 import type { Subscription } from "./subscription.js";
 import { Tail, type TailOwner } from "./tail.js";
 
@@ -34,7 +37,7 @@ export interface ChannelHost {
 
 let serials = 0;
 
-export class Channel implements TailOwner, LogListener {
+export class Channel implements TailOwner, LogListener, FollowerOwner {
   /** Unlike the name, never given twice. */
   readonly serial = ++serials;
   readonly name: ChannelName;
@@ -45,8 +48,10 @@ export class Channel implements TailOwner, LogListener {
   readonly #ahead = new Set<Subscription>();
   readonly #joining = new Set<Subscription>();
   #tail: Tail | null = null;
+  /** `null` as long as the channel has never had a state. */
+  #state: StateFollower | null = null;
   /** Announcements that came before the answer to `listen`. */
-  #earlyAnnouncements: Message[] = [];
+  #earlyAnnouncements: LogEntry[] = [];
   /** Something else came before it, which only the engine can explain. */
   #missedEarly = false;
   /** The sequence number up to which the live subscriptions have been written. */
@@ -57,6 +62,8 @@ export class Channel implements TailOwner, LogListener {
   #keptFrom = 0;
   /** Bytes of memory that wait to be flushed, roughly. */
   #unflushedCost = 0;
+  /** What is being flushed has a hole in it, which may hide a change of the state. */
+  #flushesHole = false;
   #nextFlush = Number.NEGATIVE_INFINITY;
   /** It waits for the end of the turn, or for its next allowed write. */
   dirty = false;
@@ -76,10 +83,16 @@ export class Channel implements TailOwner, LogListener {
     return this.#tail;
   }
 
+  /** The state as this node knows it; `null` when the channel has never had one. */
+  get state(): StateFollower | null {
+    return this.#state;
+  }
+
   /** The engine listens for this channel from this position on. */
-  listening(position: Position): void {
+  listening({ state, ...position }: Listened): void {
     const { engine, clock, random } = this.#host;
     this.#tail = new Tail(this.name, position, this, engine, clock, random);
+    if (state) this.#state = new StateFollower(state, this.#tail, this, this.#host);
     this.#flushed = this.#tail.window.end;
     this.#flushedTo = position;
     this.#keptFrom = this.#flushed;
@@ -90,7 +103,7 @@ export class Channel implements TailOwner, LogListener {
     this.#earlyAnnouncements = [];
   }
 
-  message(message: Message): void {
+  message(message: LogEntry): void {
     if (this.#tail) this.#tail.message(message);
     else if (this.#earlyAnnouncements.length < MAX_EARLY_ANNOUNCEMENTS)
       this.#earlyAnnouncements.push(message);
@@ -109,7 +122,9 @@ export class Channel implements TailOwner, LogListener {
 
   grew(): void {
     const { window } = this.#need();
-    this.#unflushedCost += window.at(window.end - 1).cost;
+    const entry = window.at(window.end - 1);
+    this.#unflushedCost += entry.cost;
+    if (!entry.message) this.#follow(entry);
     if (window.end - this.#flushed >= MAX_UNFLUSHED_ENTRIES || this.#unflushedCost >= MAX_UNFLUSHED_COST) {
       this.flush();
     } else if (!this.dirty) {
@@ -122,9 +137,21 @@ export class Channel implements TailOwner, LogListener {
     this.flush();
   }
 
+  /** Whoever was live may have missed a change of the state in the hole, which is written before. */
+  stateFound(): void {
+    this.flush();
+    for (const subscription of this.#live.takeAll()) {
+      subscription.stateDue = true;
+      subscription.state = "lagging";
+      subscription.cursor = this.#flushedTo;
+      subscription.connection.enqueue(subscription);
+    }
+  }
+
   /** Ends everything; the channel is not used any more. */
   end(): void {
     this.#tail?.end();
+    this.#state?.end();
   }
 
   // ---- subscriptions
@@ -212,7 +239,8 @@ export class Channel implements TailOwner, LogListener {
     const { window } = tail;
     const { end } = window;
     if (end > this.#flushed) {
-      const entries = window.slice(this.#flushed, end);
+      const entries = this.conflate(window.slice(this.#flushed, end));
+      this.#flushesHole = this.#state !== null && entries.some(({ gap }) => gap !== null);
       const options = this.rule.events === "latest" ? { overtaken: overtakenIn(entries) } : {};
       this.#live.write(entries, options, this.#fallBehind);
       this.#flushed = end;
@@ -221,6 +249,12 @@ export class Channel implements TailOwner, LogListener {
       this.#releaseAhead();
       this.#host.settleSoon(this);
     }
+  }
+
+  /** What waits to be written, with changes of the state joined. */
+  conflate(entries: Entry[]): Entry[] {
+    if (!this.#state) return entries;
+    return conflateStates(entries, this.#state.known ? this.#state : null);
   }
 
   /** The turn is over: whoever keeps up has been written what was flushed in it. */
@@ -244,10 +278,18 @@ export class Channel implements TailOwner, LogListener {
     if (subscription.state !== "live") return;
     this.#live.remove(subscription);
     subscription.state = "lagging";
+    if (this.#flushesHole) subscription.stateDue = true;
     // When the window starts over, what was before is flushed first: all that is written at once is of one epoch.
     subscription.cursor = offset === null ? this.#flushedTo : { epoch: this.#need().window.epoch, offset };
     subscription.connection.enqueue(subscription);
   };
+
+  /** A change of the state, or a hole that may hide one. */
+  #follow({ state }: Entry): void {
+    this.#state ??= new StateFollower(null, this.#need(), this, this.#host);
+    if (state) this.#state.follow(state);
+    else this.#state.lost();
+  }
 
   #releaseAhead(): void {
     for (const subscription of this.#ahead) {

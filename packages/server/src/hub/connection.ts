@@ -309,9 +309,8 @@ export class Connection {
     const { channel } = subscription;
     try {
       const page = await this.#host.engine.read(channel.name, after, { messages: 1000, bytes: PAGE_BYTES });
-      // When the engine speaks of a log that the tail has not heard of, the tail has to learn of it first.
-      if (page.epoch !== channel.tail?.window.epoch) await channel.tail?.catchUp();
-      else channel.tail.heard({ epoch: page.epoch, offset: page.head });
+      // What the tail has not heard of, a change of the state perhaps, it has to learn of first.
+      if (channel.tail?.lacks({ epoch: page.epoch, offset: page.head })) await channel.tail.catchUp();
       subscription.read = page;
     } catch {
       const { clock, random } = this.#host;

@@ -14,6 +14,10 @@ export class Counters {
   publishedBytes = 0;
   /** Bytes of the largest message published through this node. */
   largestMessage = 0;
+  /** Changes of states that were appended through this node; repeated ones are not. */
+  stateChanges = 0;
+  /** Bytes of the largest state that was set through this node. */
+  largestState = 0;
   /** Messages handed to subscriptions. */
   deliveries = 0;
   /** Pages of messages and gaps handed to connections. */
@@ -36,6 +40,11 @@ export class Counters {
     this.published++;
     this.publishedBytes += bytes;
     if (bytes > this.largestMessage) this.largestMessage = bytes;
+  }
+
+  changed(bytes: number): void {
+    this.stateChanges++;
+    if (bytes > this.largestState) this.largestState = bytes;
   }
 
   /** A page was handed to so many connections. */

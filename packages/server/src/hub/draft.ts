@@ -1,6 +1,13 @@
 /** What a publisher gives, checked once, and turned into the immutable form that a log keeps. */
-import { FanfareError, findValueProblem, quote } from "@fanfare/protocol";
-import type { Draft } from "../engine/engine.js";
+import {
+  FanfareError,
+  findNullMember,
+  findValueProblem,
+  isJsonObject,
+  type Position,
+  quote,
+} from "@fanfare/protocol";
+import type { Draft, StateDraft } from "../engine/engine.js";
 
 /** A message as its publisher gives it. */
 export interface MessageInput {
@@ -18,6 +25,26 @@ export interface MessageInput {
   readonly except?: string | undefined;
 }
 
+/** A change of a channel's state as somebody gives it. */
+export interface StateInput {
+  /** A JSON Merge Patch (RFC 7396). Either this or `value` is given. */
+  readonly patch?: unknown;
+  /** The whole state; `null` removes it. */
+  readonly value?: unknown;
+  /**
+   * The state that it is to change: the position of its last change, `null` for none, `"any"` for whatever there is. Left out,
+   * it may be any or none.
+   */
+  readonly ifVersion?: Position | null | "any" | undefined;
+  /** Idempotency key, 1 to 200 characters. */
+  readonly key?: string | undefined;
+  /** Who changes it, for the scope of the idempotency key. @default "server" */
+  readonly principal?: string | undefined;
+}
+
+/** What was given, checked, and in the form that a log keeps. */
+export type CheckedChange = Pick<StateDraft, "change" | "json">;
+
 const MAX_NAME_LENGTH = 200;
 
 /**
@@ -28,24 +55,64 @@ const MAX_NAME_LENGTH = 200;
  */
 export function toDraft(input: MessageInput, maxBytes: number): Draft {
   const { event = "message", key, user, principal = "server", except } = input;
-  if (input.data === undefined) {
-    throw new FanfareError("invalid_request", "data is missing", {
-      remedy: "Give data; null is a value, too.",
-    });
-  }
+  const json = toJson("data", input.data, maxBytes);
   checkName("event", event);
   if (key !== undefined) checkName("key", key);
   return {
     event,
-    json: toJson(input.data, maxBytes),
+    json,
     ...(user !== undefined && { user }),
     ...(except !== undefined && { except }),
     ...(key !== undefined && { idempotency: { key, principal } }),
   };
 }
 
-function toJson(data: unknown, maxBytes: number): string {
-  const problem = findValueProblem(data, maxBytes);
+/**
+ * Checks a change of a state.
+ *
+ * @param maxBytes the most bytes of a patch, and of a state, as JSON in UTF-8
+ * @throws FanfareError `invalid_value`, `invalid_request`, `too_large`
+ */
+export function toChange({ patch, value, key }: StateInput, maxBytes: number): CheckedChange {
+  if (key !== undefined) checkName("key", key);
+  if (patch !== undefined) {
+    const json = toJson("patch", patch, maxBytes);
+    if (isJsonObject(patch)) return { change: "patch", json };
+    throw notAnObject("patch", patch, "Give an object with the members to change; null removes a member.");
+  }
+  const json = toJson("state", value, maxBytes);
+  if (value === null) return { change: "value", json };
+  if (!isJsonObject(value)) throw notAnObject("state", value, "Give an object; put other values into it.");
+  const nullMember = findNullMember(value);
+  if (nullMember === null) return { change: "value", json };
+  throw new FanfareError("invalid_value", `the member ${quote(nullMember)} of the state is null`, {
+    remedy: "Leave it out: in a merge patch null means that a member is removed, so a state cannot hold it.",
+  });
+}
+
+/** @throws FanfareError `too_large` */
+export function checkState(channel: string, json: string, maxBytes: number): void {
+  const bytes = Buffer.byteLength(json);
+  if (bytes <= maxBytes) return;
+  throw new FanfareError(
+    "too_large",
+    `the state of ${channel} would be ${bytes} bytes as JSON, and ${maxBytes} bytes are allowed`,
+    { remedy: "Remove members that are not needed, or spread them over several channels." },
+  );
+}
+
+function notAnObject(name: string, value: unknown, remedy: string): FanfareError {
+  const kind = Array.isArray(value) ? "an array" : value === null ? "null" : `a ${typeof value}`;
+  return new FanfareError("invalid_value", `the ${name} is ${kind}, not an object`, { remedy });
+}
+
+function toJson(name: string, data: unknown, maxBytes: number): string {
+  if (data === undefined) {
+    throw new FanfareError("invalid_request", `${name} is missing`, {
+      remedy: `Give ${name}; null is a value, too.`,
+    });
+  }
+  const problem = findValueProblem(data, maxBytes, name);
   if (problem?.code === "invalid_value") {
     throw new FanfareError("invalid_value", problem.message, { remedy: problem.remedy });
   }
@@ -53,7 +120,7 @@ function toJson(data: unknown, maxBytes: number): string {
   const bytes = json === null ? Number.POSITIVE_INFINITY : Buffer.byteLength(json);
   if (json === null || bytes > maxBytes) {
     const size = json === null ? "more" : `${bytes} bytes`;
-    throw new FanfareError("too_large", `data is ${size} as JSON, and ${maxBytes} bytes are allowed`);
+    throw new FanfareError("too_large", `${name} is ${size} as JSON, and ${maxBytes} bytes are allowed`);
   }
   return json;
 }

@@ -1,8 +1,8 @@
 /**
- * One step of a channel's sequence, as subscribers see it: a message, or the announcement of a hole. Holds its own
- * frames, so that each is encoded once, whatever the number of subscribers.
+ * One step of a channel's sequence, as subscribers see it: a message, a change of the state, or the announcement of a hole.
+ * Holds its own frames, so that each is encoded once, whatever the number of subscribers.
  */
-import type { Message } from "../engine/engine.js";
+import type { LogEntry, Message, StateChange } from "../engine/engine.js";
 import type { Encoding, Gap } from "./subscriber.js";
 
 /** What an entry costs beside the text of its data, in bytes; roughly. */
@@ -11,6 +11,7 @@ const OVERHEAD = 400;
 export class Entry {
   readonly message: Message | null;
   readonly gap: Gap | null;
+  readonly state: StateChange | null;
   /** The position's offset after this entry. */
   readonly offset: number;
   /** Milliseconds since 1970; a hole is as old as it was found. */
@@ -21,20 +22,35 @@ export class Entry {
   #frame: Uint8Array | null = null;
   #others: Map<Encoding, Uint8Array> | null = null;
 
-  private constructor(message: Message | null, gap: Gap | null, offset: number, time: number) {
+  private constructor(
+    message: Message | null,
+    gap: Gap | null,
+    state: StateChange | null,
+    offset: number,
+    time: number,
+  ) {
     this.message = message;
     this.gap = gap;
+    this.state = state;
     this.offset = offset;
     this.time = time;
-    this.cost = OVERHEAD + 2 * (message?.json.length ?? 0);
+    this.cost = OVERHEAD + 2 * ((message ?? state)?.json.length ?? 0);
+  }
+
+  static of(entry: LogEntry): Entry {
+    return entry.change ? Entry.ofState(entry) : Entry.ofMessage(entry);
   }
 
   static ofMessage(message: Message): Entry {
-    return new Entry(message, null, message.offset, message.time);
+    return new Entry(message, null, null, message.offset, message.time);
   }
 
   static ofGap(gap: Gap, time: number): Entry {
-    return new Entry(null, gap, gap.to, time);
+    return new Entry(null, gap, null, gap.to, time);
+  }
+
+  static ofState(change: StateChange): Entry {
+    return new Entry(null, null, change, change.offset, change.time);
   }
 
   frame(encoding: Encoding): Uint8Array {
@@ -55,7 +71,8 @@ export class Entry {
 
   #encode(encoding: Encoding): Uint8Array {
     if (this.message) return encoding.message(this.message);
+    if (this.state) return encoding.state(this.state);
     if (this.gap) return encoding.gap(this.gap);
-    throw new TypeError("an entry is a message or a gap");
+    throw new TypeError("an entry is a message, a change of the state or a gap");
   }
 }

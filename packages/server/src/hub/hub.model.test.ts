@@ -24,6 +24,7 @@ import { FakeClock, turns } from "../testing/fake-clock.js";
 import { LateAnswers } from "../testing/late-answers.js";
 import { RecordedEngine } from "../testing/recorded-engine.js";
 import { seeded } from "../testing/seeded.js";
+import type { StateInput } from "./draft.js";
 import { Hub } from "./hub.js";
 import { DEFAULT_LIMITS } from "./limits.js";
 import { type RuleOptions, Rules } from "./rules.js";
@@ -55,8 +56,26 @@ const publish = fc.record({
   keyed: fc.boolean(),
   except: fc.option(client, { freq: 12 }),
 });
+/** Small patches over few members, so that they meet; `null` removes the state. */
+const member = fc.constantFrom<unknown>(null, null, 1, 2, { x: 1 }, { y: 2 }, { x: null }, { x: { z: 1 } });
+const patch = fc.dictionary(fc.constantFrom("a", "b", "__proto__"), member, { maxKeys: 2 });
+const change = fc.record({
+  do: fc.constant("change" as const),
+  hub,
+  channel,
+  inputs: fc.array(
+    fc.oneof(
+      { weight: 8, arbitrary: fc.record({ patch }) },
+      { weight: 1, arbitrary: fc.constantFrom({ value: { a: { x: 0 } } }, { value: null }) },
+    ),
+    { minLength: 1, maxLength: 12 },
+  ),
+  atOnce: fc.boolean(),
+  keyed: fc.boolean(),
+});
 const step = fc.oneof(
   { weight: 10, arbitrary: publish },
+  { weight: 6, arbitrary: change },
   {
     weight: 4,
     arbitrary: fc.record({ do: fc.constant("turn" as const), count: fc.integer({ min: 1, max: 8 }) }),
@@ -213,6 +232,9 @@ class Play {
       case "publish":
         await this.#publish(step);
         break;
+      case "change":
+        await this.#change(step);
+        break;
       case "turn":
         await turns(step.count);
         break;
@@ -269,6 +291,34 @@ class Play {
         .finally(() => this.#publishing.delete(publishing));
       this.#publishing.add(publishing);
       if (!step.atOnce) await turns();
+    }
+  }
+
+  async #change(step: Extract<Step, { do: "change" }>): Promise<void> {
+    for (const each of step.inputs) {
+      const input = { ...each, key: step.keyed ? `key ${++this.#keys}` : undefined };
+      const changing = this.#changeUntilDone(step.hub, this.#channel(step.channel), input)
+        .catch((error: unknown) => void this.#faults.push(error))
+        .finally(() => this.#publishing.delete(changing));
+      this.#publishing.add(changing);
+      if (!step.atOnce) await turns();
+    }
+  }
+
+  async #changeUntilDone(first: number, channel: ChannelName, input: StateInput): Promise<void> {
+    for (let attempt = first; ; attempt++) {
+      try {
+        const { epoch, offset } = await this.#hub(attempt).changeState(channel, input);
+        const draft = this.#truth.appended(channel, epoch, offset);
+        if (draft?.json !== JSON.stringify(input.patch ?? input.value)) {
+          throw new Error(`${channel} ${epoch}:${offset} is not what was acknowledged`);
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof FanfareError) || error.code !== "unavailable") throw error;
+        if (input.key === undefined) return;
+        await new Promise<void>((done) => this.#clock.after(100, done));
+      }
     }
   }
 

@@ -4,16 +4,26 @@
  */
 import { type ChannelName, FanfareError, type Position } from "@fanfare/protocol";
 import type { Clock, Random, Timer } from "../clock.js";
-import type { Appended, Draft, Engine, ListedChannel, Page, Retention } from "../engine/engine.js";
+import type {
+  Appended,
+  ChannelState,
+  Draft,
+  Engine,
+  ListedChannel,
+  Message,
+  Page,
+  Retention,
+} from "../engine/engine.js";
 import { WaitingBudget, WindowBudget } from "./budgets.js";
 import { Channel, type ChannelHost } from "./channel.js";
 import { Connection, type ConnectionHost } from "./connection.js";
 import { Counters } from "./counters.js";
-import { type MessageInput, toDraft } from "./draft.js";
+import { type MessageInput, type StateInput, toChange, toDraft } from "./draft.js";
 import { HeadsComparison } from "./heads.js";
 import type { Limits } from "./limits.js";
 import { PageCache } from "./page-cache.js";
 import type { Rules } from "./rules.js";
+import { existing, StateChanges } from "./state-changes.js";
 import type { Subscriber } from "./subscriber.js";
 import { Turn, type TurnOwner } from "./turn.js";
 
@@ -34,6 +44,11 @@ export interface Prepared {
   readonly channel: ChannelName;
   readonly draft: Draft;
   readonly retention: Retention;
+}
+
+/** A page without changes of the state. */
+export interface History extends Page {
+  readonly messages: readonly Message[];
 }
 
 /** A channel as the engine lists it, with the subscriptions that it has on this node. */
@@ -58,6 +73,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   readonly #ticking: Timer;
   readonly #turn: Turn;
   readonly #heads: HeadsComparison;
+  readonly #changes: StateChanges;
   #closed = false;
 
   constructor(options: HubOptions) {
@@ -70,6 +86,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     this.#waiting = new WaitingBudget(options.limits.waitingBytes);
     this.#turn = new Turn(options.clock, this);
     this.#heads = new HeadsComparison(options.engine, options.clock, () => this.#channels.values());
+    this.#changes = new StateChanges(this);
     this.#ticking = options.clock.every(TICK_MS, () => this.#tick());
   }
 
@@ -124,9 +141,39 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     }));
   }
 
-  /** What the log of a channel holds after a position, oldest first. @throws FanfareError `unavailable` */
-  history(channel: ChannelName, after: Position | null, limit: number): Promise<Page> {
-    return this.engine.read(channel, after, { messages: limit, bytes: Number.POSITIVE_INFINITY });
+  /**
+   * Changes the state of a channel; the change is on its way to every subscription. Changes of one channel that are asked for one
+   * after the other happen in that order.
+   *
+   * @throws VersionMismatchError `version_mismatch`
+   * @throws FanfareError `invalid_value`, `invalid_request`, `too_large`, `key_reused`, `too_many_channels`,
+   * `insufficient_storage`, `unavailable`
+   */
+  async changeState(channel: ChannelName, input: StateInput): Promise<Appended> {
+    const { stateBytes } = this.limits;
+    const change = toChange(input, stateBytes);
+    const { retention } = this.rules.of(channel);
+    return await this.#changes.append(channel, change, input, retention, stateBytes);
+  }
+
+  /** The state of a channel; `null` when it has none. @throws FanfareError `unavailable` */
+  async state(channel: ChannelName): Promise<ChannelState | null> {
+    return existing(await this.engine.state(channel));
+  }
+
+  /** The messages that the log of a channel holds after a position, oldest first. @throws FanfareError `unavailable` */
+  async history(channel: ChannelName, after: Position | null, limit: number): Promise<History> {
+    const messages: Message[] = [];
+    let from = after;
+    for (;;) {
+      const bounds = { messages: limit - messages.length, bytes: Number.POSITIVE_INFINITY };
+      const { messages: entries, ...page } = await this.engine.read(channel, from, bounds);
+      for (const entry of entries) if (!entry.change) messages.push(entry);
+      const offset = entries.at(-1)?.offset ?? page.head;
+      // Changes of the state are no messages, so there may be room for more of them.
+      if (messages.length >= limit || offset >= page.head) return { ...page, messages };
+      from = { epoch: page.epoch, offset };
+    }
   }
 
   /** The newest position of a channel. @throws FanfareError `unavailable` */

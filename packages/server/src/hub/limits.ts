@@ -8,7 +8,9 @@ export interface Limits {
   readonly subscriptionsPerConnection: number;
   /** Bytes of `data` as JSON in UTF-8. @default 65,536 */
   readonly messageBytes: number;
-  /** Bytes of all logs together, in memory or on the disk. @default 256 MiB */
+  /** Bytes of a channel's state, and of a patch, as JSON in UTF-8. @default 65,536 */
+  readonly stateBytes: number;
+  /** Bytes of all logs together, in memory or on the disk; in memory those of all states count, too. @default 256 MiB */
   readonly historyBytes: number;
   /** Bytes of what the process keeps ready of the logs it listens to. @default 64 MiB */
   readonly windowBytes: number;
@@ -29,6 +31,7 @@ export const DEFAULT_LIMITS: Limits = {
   channels: 1_000_000,
   subscriptionsPerConnection: 1000,
   messageBytes: 65_536,
+  stateBytes: 65_536,
   historyBytes: 256 * MiB,
   windowBytes: 64 * MiB,
   waitingBytes: 256 * MiB,

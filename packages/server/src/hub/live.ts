@@ -35,6 +35,11 @@ export class LiveSubscriptions {
     group.live.push(subscription);
   }
 
+  /** All of them, which leaves none. */
+  takeAll(): Subscription[] {
+    return this.#groups.flatMap(({ live }) => live.splice(0));
+  }
+
   remove(subscription: Subscription): void {
     const group = this.#groups.find((each) => each.live[subscription.index] === subscription);
     const last = group?.live.pop();

@@ -2,21 +2,25 @@
  * The seam between the hub and the doors: what the hub needs of a client's connection, whatever its protocol.
  */
 import type { ChannelName, Epoch, FanfareError, GapReason, Position } from "@fanfare/protocol";
-import type { Message } from "../engine/engine.js";
+import type { Message, StateChange } from "../engine/engine.js";
 
 /**
- * Turns what the hub has to say into bytes that can be written as they are. Messages and gaps are encoded once and
- * shared by all subscribers with the same encoding object, so nothing in them may depend on the connection.
+ * Turns what the hub has to say into bytes that can be written as they are. Messages, changes of states and gaps are encoded
+ * once and shared by all subscribers with the same encoding object, so nothing in them may depend on the connection.
  */
 export interface Encoding {
   message(message: Message): Uint8Array;
   gap(gap: Gap): Uint8Array;
+  state(change: StateNews): Uint8Array;
   subscribed(answer: Subscribed): Uint8Array;
   /** The answer to a subscribe that was refused. */
   refused(request: number | undefined, channel: string, error: FanfareError): Uint8Array;
   /** The end of a batch of subscribes. */
   done(request: number): Uint8Array;
 }
+
+/** A change of the state, or several that have become one; see the `state` frame. */
+export type StateNews = Pick<StateChange, "channel" | "from" | "offset" | "change" | "json">;
 
 /** Messages that will not come; see the `gap` frame. */
 export interface Gap {
@@ -34,6 +38,9 @@ export interface Subscribed extends Position {
   readonly head: number;
   readonly recovered: boolean;
   readonly reason?: GapReason;
+  /** The state as JSON text, and the offset of the change that made it. */
+  readonly state?: string;
+  readonly stateOffset?: number;
 }
 
 /** One client's connection, as the hub sees it. None of its methods throws. */

@@ -11,6 +11,8 @@ export interface SubscribeRequest {
   readonly since: Position | undefined;
   /** A position was given, but whoever asks may not read the history: delivery starts at the head. */
   readonly withheld?: boolean;
+  /** The state is wanted even if nothing was missed since then. @default false */
+  readonly state?: boolean | undefined;
   /** The batch of subscribes that it belongs to. */
   readonly batch?: Batch;
 }
@@ -39,6 +41,8 @@ export class Subscription {
   cursor: Position | null = null;
   /** What the engine gave for this cursor, until the connection takes it. */
   read: Page | null = null;
+  /** It has to be given the state as a whole, since it may have missed changes of it. */
+  stateDue = false;
   /** The place in the channel's list of live subscriptions. */
   index = -1;
 

@@ -5,7 +5,7 @@
  */
 import type { ChannelName, Position } from "@fanfare/protocol";
 import type { Clock, Random } from "../clock.js";
-import type { Engine, LogListener, Message, Page, ReadLimit } from "../engine/engine.js";
+import type { Engine, LogEntry, LogListener, Page, ReadLimit } from "../engine/engine.js";
 import { Entry } from "./entry.js";
 import { Window } from "./window.js";
 
@@ -29,9 +29,9 @@ export class Tail implements LogListener {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #owner: TailOwner;
-  readonly #early = new Map<number, Message>();
+  readonly #early = new Map<number, LogEntry>();
   /** Messages of logs that the window does not hold: gone ones, or the one that comes next. */
-  #foreign: Message[] = [];
+  #foreign: LogEntry[] = [];
   #reading: Promise<void> | null = null;
   /** Something was heard that a read has yet to explain. */
   #suspicious = false;
@@ -66,7 +66,7 @@ export class Tail implements LogListener {
 
   // ---- what the engine announces
 
-  message(message: Message): void {
+  message(message: LogEntry): void {
     if (this.#ended) return;
     if (message.epoch !== this.window.epoch) {
       // From a log that is gone, or from one that this tail has not heard of: only the engine can tell.
@@ -91,7 +91,12 @@ export class Tail implements LogListener {
 
   /** The engine's newest position, as far as somebody knows it. */
   heard(position: Position): void {
-    if (position.epoch !== this.window.epoch || position.offset > this.window.head) this.#suspect();
+    if (this.lacks(position)) this.#suspect();
+  }
+
+  /** Is there something up to this position that the tail has not seen? */
+  lacks({ epoch, offset }: Position): boolean {
+    return epoch !== this.window.epoch || offset > this.window.head;
   }
 
   /** Resolves when the tail has seen all that the engine held at the time of the call. Tries until it succeeds. */
@@ -165,7 +170,7 @@ export class Tail implements LogListener {
     this.#owner.grew();
   }
 
-  #pushAfterHole(message: Message): void {
+  #pushAfterHole(message: LogEntry): void {
     if (message.offset <= this.window.head) return;
     if (message.offset > this.window.head + 1) this.#hole(message.offset - 1);
     this.#push(message);
@@ -180,8 +185,8 @@ export class Tail implements LogListener {
     this.#owner.grew();
   }
 
-  #push(message: Message): void {
-    this.window.push(Entry.ofMessage(message));
+  #push(message: LogEntry): void {
+    this.window.push(Entry.of(message));
     this.#owner.grew();
   }
 

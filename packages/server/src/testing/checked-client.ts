@@ -2,11 +2,18 @@
  * A client for tests that follows PROTOCOL.md to the letter and compares every frame with the truth: what the engine really
  * appended. Throws at the first frame that is false, out of order, or hides a hole.
  */
-import type { ChannelName, Position } from "@fanfare/protocol";
+import { isDeepStrictEqual } from "node:util";
+import { applyMergePatch, type ChannelName, type JsonObject, type Position } from "@fanfare/protocol";
 import type { Hub } from "../hub/hub.js";
 import type { Rules } from "../hub/rules.js";
 import type { Batch } from "../hub/subscription.js";
-import { FakeSubscriber, type Frame, type Reading, type SubscribedFrame } from "./fake-subscriber.js";
+import {
+  FakeSubscriber,
+  type Frame,
+  type Reading,
+  type StateFrame,
+  type SubscribedFrame,
+} from "./fake-subscriber.js";
 import type { RecordedEngine } from "./recorded-engine.js";
 
 /** What was asked, and how the channel really stood then. */
@@ -14,6 +21,19 @@ interface Asked {
   readonly channel: ChannelName;
   readonly since: Position | undefined;
   readonly truth: Position;
+  /** Where the head was at most when the request was made. */
+  atMost: number;
+  /** It asked for the state in any case. */
+  readonly state: boolean;
+}
+
+/** A state as the client holds it. */
+interface HeldState {
+  readonly epoch: string;
+  readonly offset: number;
+  readonly value: JsonObject | null;
+  /** Nothing was missed since. */
+  readonly known: boolean;
 }
 
 interface Request {
@@ -48,6 +68,8 @@ export class CheckedClient {
   /** Where it stood in each channel when it was last connected. */
   readonly reached = new Map<ChannelName, Position>();
   readonly following = new Map<string, Following>();
+  /** The state of each channel; it stays when the client is away. */
+  readonly #states = new Map<string, HeldState>();
   readonly #requests = new Map<number, Request>();
   #subscriber: FakeSubscriber | null = null;
   /** It has read everything at once since it connected. */
@@ -92,15 +114,23 @@ export class CheckedClient {
 
   async subscribe(items: readonly { channel: ChannelName; since: Position | undefined }[]): Promise<void> {
     const asked: Asked[] = [];
-    for (const item of items) asked.push({ ...item, truth: await this.#world.truth.truth(item.channel) });
+    for (const item of items) {
+      const held = this.#states.get(item.channel);
+      const reached = this.reached.get(item.channel);
+      const holds = held?.known && held.epoch === item.since?.epoch && held.epoch === reached?.epoch;
+      const state = item.since !== undefined && !(holds && item.since.offset <= reached.offset);
+      asked.push({ ...item, truth: await this.#world.truth.truth(item.channel), atMost: 0, state });
+    }
     const connection = this.#subscriber?.connection;
     if (!connection || connection.ended) return;
     const request = ++this.#lastRequest;
+    // Something may have been appended while the others were asked.
+    for (const each of asked) each.atMost = this.#world.truth.atMost(each.channel, each.truth.epoch);
     const unanswered = new Map(asked.map((each) => [each.channel, each]));
     this.#requests.set(request, { unanswered, closes: items.length > 1 ? "batch" : null });
     const batch: Batch = { request, unanswered: items.length };
-    for (const { channel, since } of asked) {
-      connection.subscribe(channel, { request, since, ...(items.length > 1 && { batch }) });
+    for (const { channel, since, state } of asked) {
+      connection.subscribe(channel, { request, since, state, ...(items.length > 1 && { batch }) });
     }
   }
 
@@ -150,6 +180,11 @@ export class CheckedClient {
       if (this.#skipOwn(channel, position.epoch, position.offset + 1) !== head.offset + 1) {
         this.#fail(`stands at ${stands}, and the head of ${name} is ${head.offset}`);
       }
+      const held = this.#states.get(channel);
+      const state = parse(this.#world.truth.stateAt(channel, head.epoch, head.offset));
+      if (!isDeepStrictEqual(held?.value ?? null, state)) {
+        this.#fail(`holds ${JSON.stringify(held)}, and the state of ${name} is ${JSON.stringify(state)}`);
+      }
     }
   }
 
@@ -175,6 +210,9 @@ export class CheckedClient {
       case "gap":
         this.#gap(frame);
         break;
+      case "state":
+        this.#state(frame);
+        break;
       case "error":
         this.#refused(frame);
         break;
@@ -197,7 +235,7 @@ export class CheckedClient {
   }
 
   #subscribed(frame: SubscribedFrame): void {
-    const { channel, since, truth } = this.#take(frame.request, frame.channel);
+    const { channel, since, truth, atMost, state } = this.#take(frame.request, frame.channel);
     const { epoch, offset, head, recovered, reason } = frame;
     if (this.following.has(channel)) this.#fail("subscribed to what it was subscribed to");
     const newest = this.#world.truth.newest(channel, epoch);
@@ -209,7 +247,7 @@ export class CheckedClient {
       this.#fail(`head ${head} for offset ${offset}, and newest is ${newest}`);
     if (!since) {
       if (recovered || reason) this.#fail("no position was given");
-      if (epoch === truth.epoch && offset > truth.offset) this.#fail(`the head was ${truth.offset}`);
+      if (epoch === truth.epoch && offset > atMost) this.#fail(`the head was ${atMost} at most`);
     } else if (recovered) {
       if (reason || epoch !== since.epoch || offset !== since.offset) this.#fail("recovered something else");
       if (this.#world.truth.ageOf(channel, epoch) < 0) this.#fail("recovered from a made-up log");
@@ -221,6 +259,7 @@ export class CheckedClient {
         this.#fail("the position was good");
       }
     }
+    this.#stateAtStart(frame, state);
     this.following.set(channel, {
       position: { epoch, offset },
       promised: recovered && epoch === truth.epoch ? truth : null,
@@ -229,13 +268,59 @@ export class CheckedClient {
     });
   }
 
+  /** A newcomer is told the state, and nobody else unless it asked. */
+  #stateAtStart(
+    { channel, epoch, recovered, state, stateOffset = 0 }: SubscribedFrame,
+    asked: boolean,
+  ): void {
+    if (recovered && !asked) {
+      if (state !== undefined) this.#fail("was told the state unasked");
+      return;
+    }
+    const value = state ?? null;
+    if (state !== undefined && !isDeepStrictEqual(value, this.#trueState(channel, epoch, stateOffset))) {
+      this.#fail(`the state after ${stateOffset} was another`);
+    }
+    this.#states.set(channel, { epoch, offset: stateOffset, value, known: true });
+  }
+
+  #state({ channel, from, offset, patch, value }: StateFrame): void {
+    const { position } = this.#followed(channel);
+    const { epoch } = position;
+    // A whole value that builds on itself is said again, and is no step.
+    const again = from === offset && value !== undefined;
+    if (!again) {
+      if (offset <= position.offset) this.#fail("a change that came too late");
+      for (let at = position.offset + 1; at <= offset; at++) {
+        const draft = this.#world.truth.appended(channel, epoch, at);
+        if (!draft?.change && !this.#isOwn(channel, epoch, at)) this.#fail(`it hides message ${at}`);
+      }
+      position.offset = offset;
+    }
+    const held = this.#states.get(channel);
+    const known = held?.known && held.epoch === epoch;
+    if (known && offset <= held.offset) return;
+    if (patch && from > 0 && !known) return;
+    if (patch && known && from > held.offset) this.#fail(`a patch on ${from}, and it has ${held.offset}`);
+    const base = from > 0 && known ? held.value : null;
+    const next = patch ? applyMergePatch(base, patch) : (value ?? null);
+    if (!isDeepStrictEqual(next, this.#trueState(channel, epoch, offset))) {
+      this.#fail(`the state after ${offset} is not ${JSON.stringify(next)}`);
+    }
+    this.#states.set(channel, { epoch, offset, value: next, known: true });
+  }
+
+  #trueState(channel: string, epoch: string, offset: number): JsonObject | null {
+    return parse(this.#world.truth.stateAt(channel, epoch, offset));
+  }
+
   #message(frame: Extract<Frame, { type: "message" }>): void {
     const following = this.#followed(frame.channel);
     const { position } = following;
     const expected = this.#skipOwn(frame.channel, position.epoch, position.offset + 1, frame.offset);
     if (frame.offset !== expected) this.#fail(`message ${frame.offset} where ${expected} was to come`);
     const draft = this.#world.truth.appended(frame.channel, position.epoch, frame.offset);
-    if (!draft) this.#fail(`message ${frame.offset} was never appended`);
+    if (!draft || draft.change) this.#fail(`message ${frame.offset} was never appended`);
     if (draft.json !== JSON.stringify(frame.data) || draft.event !== frame.event) {
       this.#fail(`message ${frame.offset} was appended as ${draft.event} ${draft.json.slice(0, 40)}`);
     }
@@ -252,6 +337,8 @@ export class CheckedClient {
     const { epoch, from, to, reason } = frame;
     const channel = frame.channel as ChannelName;
     const { truth } = this.#world;
+    const held = this.#states.get(channel);
+    if (held && reason !== "conflated") this.#states.set(channel, { ...held, known: false });
     if (to > truth.newest(channel, epoch)) this.#fail(`a gap beyond ${truth.newest(channel, epoch)}`);
     if (epoch !== position.epoch) {
       if (from !== 1 || to < 0 || !STARTED_OVER.includes(reason)) this.#fail("a new log begins otherwise");
@@ -277,9 +364,14 @@ export class CheckedClient {
     if (rules.of(channel).events !== "latest") this.#fail("the rule does not conflate");
     const newest = truth.newest(channel, epoch);
     for (let offset = from; offset <= to; offset++) {
-      const event = truth.appended(channel, epoch, offset)?.event;
+      const eventAt = (at: number) => {
+        const draft = truth.appended(channel, epoch, at);
+        return draft?.change ? undefined : draft?.event;
+      };
+      const event = eventAt(offset);
+      if (event === undefined) this.#fail(`conflated a change of the state, ${offset}`);
       let later = offset + 1;
-      while (later <= newest && truth.appended(channel, epoch, later)?.event !== event) later++;
+      while (later <= newest && eventAt(later) !== event) later++;
       if (later > newest) this.#fail(`conflated the newest ${event}, ${offset}`);
     }
   }
@@ -311,15 +403,21 @@ export class CheckedClient {
   /** The next offset that is not kept from this connection. */
   #skipOwn(channel: string, epoch: string, offset: number, upTo = Number.POSITIVE_INFINITY): number {
     let next = offset;
-    while (next < upTo) {
-      const draft = this.#world.truth.appended(channel, epoch, next);
-      if (draft?.except === undefined || draft.except !== this.connectionId) break;
-      next++;
-    }
+    while (next < upTo && this.#isOwn(channel, epoch, next)) next++;
     return next;
+  }
+
+  #isOwn(channel: string, epoch: string, offset: number): boolean {
+    const draft = this.#world.truth.appended(channel, epoch, offset);
+    if (!draft || draft.change) return false;
+    return draft.except !== undefined && draft.except === this.connectionId;
   }
 
   #fail(what: string): never {
     throw new Error(`${this.name}: ${what}\n    ${this.lately}`);
   }
+}
+
+function parse(json: string | null): JsonObject | null {
+  return json === null ? null : JSON.parse(json);
 }

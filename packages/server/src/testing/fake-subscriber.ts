@@ -1,8 +1,8 @@
 /** A client's connection for tests: frames are lines of JSON, and it reads when, and as much as, the test says. */
-import type { FanfareError, GapReason } from "@fanfare/protocol";
+import type { FanfareError, GapReason, JsonObject } from "@fanfare/protocol";
 import type { Message } from "../engine/engine.js";
 import type { Connection } from "../hub/connection.js";
-import type { Encoding, EndReason, Gap, Subscribed, Subscriber } from "../hub/subscriber.js";
+import type { Encoding, EndReason, Gap, StateNews, Subscribed, Subscriber } from "../hub/subscriber.js";
 
 /** A frame as the client reads it; which members are there depends on `type`. */
 export type Frame =
@@ -16,10 +16,20 @@ export type Frame =
       id?: string;
     }
   | { type: "gap"; channel: string; epoch: string; from: number; to: number; reason: GapReason }
+  | StateFrame
   | SubscribedFrame
   | { type: "error"; request?: number; channel: string; code: string }
   | { type: "ok"; request: number }
   | { type: "answer"; text: string };
+
+export interface StateFrame {
+  type: "state";
+  channel: string;
+  from: number;
+  offset: number;
+  patch?: JsonObject;
+  value?: JsonObject | null;
+}
 
 export interface SubscribedFrame {
   type: "subscribed";
@@ -30,6 +40,8 @@ export interface SubscribedFrame {
   head: number;
   recovered: boolean;
   reason?: GapReason;
+  state?: JsonObject | null;
+  stateOffset?: number;
 }
 
 const text = new TextEncoder();
@@ -38,6 +50,7 @@ export const line = (frame: object): Uint8Array => text.encode(`${JSON.stringify
 /** One JSON object on a line for each frame, without a message's epoch, as on the wire. Counts what it encodes. */
 export class LineEncoding implements Encoding {
   messages = 0;
+  states = 0;
   gaps = 0;
 
   message({ channel, offset, time, event, json, id }: Message): Uint8Array {
@@ -49,8 +62,12 @@ export class LineEncoding implements Encoding {
     this.gaps++;
     return line({ type: "gap", channel, epoch, from, to, reason });
   }
-  subscribed(answer: Subscribed): Uint8Array {
-    return line({ type: "subscribed", ...answer });
+  state({ channel, from, offset, change, json }: StateNews): Uint8Array {
+    this.states++;
+    return line({ type: "state", channel, from, offset, [change]: JSON.parse(json) });
+  }
+  subscribed({ state, ...answer }: Subscribed): Uint8Array {
+    return line({ type: "subscribed", ...answer, ...(state !== undefined && { state: JSON.parse(state) }) });
   }
   refused(request: number | undefined, channel: string, { code }: FanfareError): Uint8Array {
     return line({ type: "error", request, channel, code });
@@ -215,6 +232,8 @@ function inFewWords(frame: Frame): string {
       return `${frame.offset}`;
     case "gap":
       return `gap ${frame.from}-${frame.to} ${frame.reason}`;
+    case "state":
+      return `state ${frame.from}-${frame.offset} ${JSON.stringify(frame.patch ?? { value: frame.value })}`;
     case "subscribed":
       return `subscribed ${frame.offset}${frame.recovered ? " recovered" : ""}${frame.reason ? ` ${frame.reason}` : ""}`;
     case "error":

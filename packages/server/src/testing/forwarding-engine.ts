@@ -1,10 +1,12 @@
 /** An engine for tests that passes every call on to another; what it is to do differently, it overrides. */
 import type { ChannelName, Position } from "@fanfare/protocol";
 import type {
+  AnyDraft,
   Appended,
-  Draft,
+  ChannelState,
   Engine,
   ListedChannel,
+  Listened,
   LogListener,
   Page,
   ReadLimit,
@@ -22,10 +24,13 @@ export class ForwardingEngine<Inner extends Engine = Engine> implements Engine {
     this.lossy = inner.lossy;
   }
 
-  append(channel: ChannelName, draft: Draft, retention: Retention): Promise<Appended> {
+  append(channel: ChannelName, draft: AnyDraft, retention: Retention): Promise<Appended> {
     return this.inner.append(channel, draft, retention);
   }
-  listen(channel: ChannelName, listener: LogListener): Promise<Position> {
+  state(channel: ChannelName): Promise<ChannelState> {
+    return this.inner.state(channel);
+  }
+  listen(channel: ChannelName, listener: LogListener): Promise<Listened> {
     return this.inner.listen(channel, listener);
   }
   unlisten(channel: ChannelName, listener: LogListener): void {

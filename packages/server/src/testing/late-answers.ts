@@ -1,6 +1,6 @@
 /** An engine for tests whose answers are true when they are made, and arrive some turns of the event loop later. */
 import type { ChannelName, Position } from "@fanfare/protocol";
-import type { Draft, Engine, LogListener, ReadLimit, Retention } from "../engine/engine.js";
+import type { AnyDraft, Engine, LogListener, ReadLimit, Retention } from "../engine/engine.js";
 import { turns } from "./fake-clock.js";
 import { ForwardingEngine } from "./forwarding-engine.js";
 
@@ -12,8 +12,11 @@ export class LateAnswers extends ForwardingEngine {
     this.#lateTurns = lateTurns;
   }
 
-  override append(channel: ChannelName, draft: Draft, retention: Retention) {
+  override append(channel: ChannelName, draft: AnyDraft, retention: Retention) {
     return this.#late(super.append(channel, draft, retention));
+  }
+  override state(channel: ChannelName) {
+    return this.#late(super.state(channel));
   }
   override listen(channel: ChannelName, listener: LogListener) {
     return this.#late(super.listen(channel, listener));

@@ -1,23 +1,30 @@
 /** An engine for tests that writes down all that another ever appended: the truth that what is delivered is compared with. */
 import type { ChannelName, Epoch, Position } from "@fanfare/protocol";
-import type { Appended, Draft, Retention } from "../engine/engine.js";
+import type { AnyDraft, Appended, Retention } from "../engine/engine.js";
 import type { RestartableEngine } from "../engine/hostile-engine.js";
 import { ForwardingEngine } from "./forwarding-engine.js";
 
 export class RecordedEngine extends ForwardingEngine<RestartableEngine> implements RestartableEngine {
-  readonly #appended = new Map<string, Draft>();
+  readonly #appended = new Map<string, AnyDraft>();
   readonly #heads = new Map<string, number>();
+  /** How many calls of `append` are under way. */
+  readonly #underWay = new Map<ChannelName, number>();
   /** The epochs that each channel was seen in, in order. */
   readonly #epochs = new Map<ChannelName, string[]>();
 
-  override async append(channel: ChannelName, draft: Draft, retention: Retention): Promise<Appended> {
-    const appended = await super.append(channel, draft, retention);
-    this.#saw(channel, appended.epoch);
-    if (!appended.repeated) {
-      this.#appended.set(`${channel} ${appended.epoch} ${appended.offset}`, draft);
-      this.#heads.set(`${channel} ${appended.epoch}`, appended.offset);
+  override async append(channel: ChannelName, draft: AnyDraft, retention: Retention): Promise<Appended> {
+    this.#count(channel, 1);
+    try {
+      const appended = await super.append(channel, draft, retention);
+      this.#saw(channel, appended.epoch);
+      if (!appended.repeated) {
+        this.#appended.set(`${channel} ${appended.epoch} ${appended.offset}`, draft);
+        this.#heads.set(`${channel} ${appended.epoch}`, appended.offset);
+      }
+      return appended;
+    } finally {
+      this.#count(channel, -1);
     }
-    return appended;
   }
 
   async startOver(channel: ChannelName): Promise<Position> {
@@ -35,8 +42,17 @@ export class RecordedEngine extends ForwardingEngine<RestartableEngine> implemen
     return position;
   }
 
-  appended(channel: string, epoch: string, offset: number): Draft | undefined {
+  appended(channel: string, epoch: string, offset: number): AnyDraft | undefined {
     return this.#appended.get(`${channel} ${epoch} ${offset}`);
+  }
+
+  /** The state after this offset as JSON text; `null` when there was none. */
+  stateAt(channel: string, epoch: string, offset: number): string | null {
+    for (let at = offset; at > 0; at--) {
+      const draft = this.appended(channel, epoch, at);
+      if (draft?.change) return draft.state;
+    }
+    return null;
   }
 
   /** The newest offset that was ever appended in this epoch. */
@@ -44,9 +60,18 @@ export class RecordedEngine extends ForwardingEngine<RestartableEngine> implemen
     return this.#heads.get(`${channel} ${epoch}`) ?? 0;
   }
 
+  /** The newest offset that may have been appended by now, whether or not the answer has arrived. */
+  atMost(channel: ChannelName, epoch: string): number {
+    return this.newest(channel, epoch) + (this.#underWay.get(channel) ?? 0);
+  }
+
   /** The how-manieth log of the channel this is; -1 when there never was such a log. */
   ageOf(channel: ChannelName, epoch: string): number {
     return (this.#epochs.get(channel) ?? []).indexOf(epoch);
+  }
+
+  #count(channel: ChannelName, more: number): void {
+    this.#underWay.set(channel, (this.#underWay.get(channel) ?? 0) + more);
   }
 
   #saw(channel: ChannelName, epoch: Epoch): void {

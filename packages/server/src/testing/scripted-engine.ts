@@ -6,7 +6,17 @@ import {
   parseChannelName,
   parseEpoch,
 } from "@fanfare/protocol";
-import type { Engine, ListedChannel, LossReason, Message, Page, ReadLimit } from "../engine/engine.js";
+import type {
+  ChannelState,
+  Engine,
+  ListedChannel,
+  Listened,
+  LogEntry,
+  LossReason,
+  Message,
+  Page,
+  ReadLimit,
+} from "../engine/engine.js";
 
 export const NEWS = parseChannelName("news");
 export const EPOCH = parseEpoch("00000000000000a1");
@@ -23,7 +33,9 @@ export class ScriptedEngine implements Engine {
   epoch = EPOCH;
   head = 0;
   /** What is held: a run of offsets that ends at the head, or nothing. */
-  messages: Message[] = [];
+  messages: LogEntry[] = [];
+  /** The channel's state. */
+  present: ChannelState | null = null;
   lost: LossReason = "epoch_changed";
   /** So many calls fail from now on. */
   failures = 0;
@@ -55,9 +67,13 @@ export class ScriptedEngine implements Engine {
     for (const give of this.#held.splice(0)) give();
   }
 
-  async listen(): Promise<Position> {
+  async listen(): Promise<Listened> {
     this.listens++;
-    return await this.#answer({ epoch: this.epoch, offset: this.head });
+    const { epoch, head: offset, present: state } = this;
+    return await this.#answer({ epoch, offset, ...(state && { state }) });
+  }
+  async state(): Promise<ChannelState> {
+    return await this.#answer(this.present ?? { epoch: this.epoch, offset: 0, json: null });
   }
   unlisten(): void {}
   async read(_channel: ChannelName, after: Position | null, limit: ReadLimit): Promise<Page> {

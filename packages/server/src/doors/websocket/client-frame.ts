@@ -9,7 +9,11 @@ const offset = z.int().nonnegative();
 const epoch = z.string().refine(isEpoch, "16 characters of 0-9 a-f are wanted");
 const position = z.object({ epoch, offset });
 const id = z.int().nonnegative();
-const item = z.object({ channel: z.string(), since: position.optional() });
+const item = z.object({
+  channel: z.string(),
+  since: position.optional(),
+  state: z.boolean().optional(),
+});
 
 const schemas = {
   connect: z.object({
@@ -22,7 +26,7 @@ const schemas = {
       .max(MAX_BATCH)
       .optional(),
   }),
-  subscribe: z.object({ type: z.literal("subscribe"), id, channel: z.string(), since: position.optional() }),
+  subscribe: item.extend({ type: z.literal("subscribe"), id }),
   subscribeBatch: z.object({
     type: z.literal("subscribe"),
     id,
@@ -38,6 +42,14 @@ const schemas = {
     key: z.string().optional(),
   }),
   token: z.object({ type: z.literal("token"), token: z.string() }),
+  patch: z.object({
+    type: z.literal("patch"),
+    id,
+    channel: z.string(),
+    patch: z.unknown(),
+    ifVersion: position.nullable().optional(),
+    key: z.string().optional(),
+  }),
   ping: z.object({ type: z.literal("ping") }),
 } as const;
 
@@ -75,6 +87,7 @@ function schemaOf(type: unknown, value: object) {
     case "unsubscribe":
     case "publish":
     case "token":
+    case "patch":
     case "ping":
       return schemas[type];
     default:

@@ -45,7 +45,8 @@ export class WebSocketDoor implements DoorContext {
     this.entrance = options.entrance;
     this.log = options.log;
     this.wheel = new TimingWheel(options.hub.clock);
-    this.maxPayload = options.hub.limits.messageBytes + FRAME_OVERHEAD;
+    const { messageBytes, stateBytes } = options.hub.limits;
+    this.maxPayload = Math.max(messageBytes, stateBytes) + FRAME_OVERHEAD;
   }
 
   /** Answers an HTTP upgrade: with a WebSocket, or with an HTTP error that says what to do. */

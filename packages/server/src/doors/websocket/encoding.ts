@@ -8,7 +8,6 @@ import type {
   OkFrame,
   PongFrame,
   RenewedFrame,
-  SubscribedFrame,
   UnsubscribedFrame,
 } from "@fanfare/protocol";
 import type { Message } from "../../engine/engine.js";
@@ -19,7 +18,6 @@ type AnswerFrame =
   | ConnectedFrame
   | RenewedFrame
   | UnsubscribedFrame
-  | SubscribedFrame
   | GapFrame
   | OkFrame
   | ErrorFrame
@@ -58,8 +56,15 @@ export const webSocketEncoding: Encoding = {
     );
   },
   gap: (gap) => encodeFrame({ type: "gap", ...gap }),
-  subscribed: ({ request, ...answer }) =>
-    encodeFrame({ type: "subscribed", ...(request !== undefined && { id: request }), ...answer }),
+  state: ({ channel, from, offset, change, json }) =>
+    textFrame(
+      `{"type":"state","channel":"${channel}","from":${from},"offset":${offset},"${change}":${json}}`,
+    ),
+  subscribed({ request, state, ...answer }) {
+    const id = request !== undefined && { id: request };
+    const text = JSON.stringify({ type: "subscribed", ...id, ...answer });
+    return textFrame(state === undefined ? text : `${text.slice(0, -1)},"state":${state}}`);
+  },
   refused: (request, channel, error) => encodeFrame(errorFrame(error, request, channel)),
   done: (request) => encodeFrame({ type: "ok", id: request }),
 };

@@ -1,13 +1,17 @@
 /** What a connected client asks for: each request goes to the hub, and each answer back. */
 import {
+  type ChannelName,
   CLOSE,
   type ClientFrame,
   type CloseCode,
   FanfareError,
+  type PatchFrame,
+  type Position,
   type PublishFrame,
   parseChannelName,
   type SubscribeItem,
 } from "@fanfare/protocol";
+import type { Action } from "../../access/actions.js";
 import type { Meter } from "../../access/meter.js";
 import { publisherOf } from "../../access/principal.js";
 import type { Visit } from "../../access/visit.js";
@@ -60,7 +64,8 @@ export class Requests {
       return;
     }
     const { messageBytes } = this.#door.hub.limits;
-    if (frame.type !== "publish" && length > messageBytes) {
+    const carriesData = frame.type === "publish" || frame.type === "patch";
+    if (!carriesData && length > messageBytes) {
       const reason = `a ${frame.type} frame of ${length} bytes; ${messageBytes} are allowed`;
       this.#requester.close(CLOSE.tooBig, reason);
       return;
@@ -73,7 +78,7 @@ export class Requests {
         return;
       case "subscribe":
         if ("channels" in frame) this.#subscribeAll(frame.id, frame.channels);
-        else this.subscribe(frame.channel, { request: frame.id, since: frame.since });
+        else this.subscribe(frame.channel, { request: frame.id, since: frame.since, state: frame.state });
         return;
       case "unsubscribe":
         this.#unsubscribe(frame.channel, frame.id);
@@ -83,6 +88,9 @@ export class Requests {
         return;
       case "publish":
         void this.#publish(frame, length);
+        return;
+      case "patch":
+        void this.#patch(frame, length);
     }
   }
 
@@ -109,7 +117,9 @@ export class Requests {
 
   #subscribeAll(id: number, items: readonly SubscribeItem[]): void {
     const batch = { request: id, unanswered: items.length };
-    for (const { channel, since } of items) this.subscribe(channel, { request: id, since, batch });
+    for (const { channel, since, state } of items) {
+      this.subscribe(channel, { request: id, since, state, batch });
+    }
   }
 
   #unsubscribe(text: string, id: number): void {
@@ -121,7 +131,24 @@ export class Requests {
     }
   }
 
-  async #publish({ id, channel: text, event, data, key }: PublishFrame, length: number): Promise<void> {
+  #publish({ event, data, key, ...frame }: PublishFrame, length: number): Promise<void> {
+    return this.#append("publish", frame, length, (channel, publisher) =>
+      this.#door.hub.publish(channel, { data, event, key, ...publisher }),
+    );
+  }
+
+  #patch({ patch, ifVersion, key, ...frame }: PatchFrame, length: number): Promise<void> {
+    return this.#append("patch", frame, length, (channel, { principal }) =>
+      this.#door.hub.changeState(channel, { patch, ifVersion, key, principal }),
+    );
+  }
+
+  async #append(
+    action: Action,
+    { id, channel: text }: { readonly id: number; readonly channel: string },
+    length: number,
+    append: (channel: ChannelName, publisher: ReturnType<typeof publisherOf>) => Promise<Position>,
+  ): Promise<void> {
     const connection = this.#connection;
     const requester = this.#requester;
     requester.publishing(length);
@@ -129,13 +156,9 @@ export class Requests {
       const tooMuch = this.#meter?.publish();
       if (tooMuch) throw tooMuch;
       const channel = parseChannelName(text);
-      this.#visit.allow("publish", channel);
-      const { epoch, offset } = await this.#door.hub.publish(channel, {
-        data,
-        event,
-        key,
-        ...publisherOf(this.#visit.principal, `session ${connection.publisher}`),
-      });
+      this.#visit.allow(action, channel);
+      const publisher = publisherOf(this.#visit.principal, `session ${connection.publisher}`);
+      const { epoch, offset } = await append(channel, publisher);
       connection.answer(encodeFrame({ type: "ok", id, channel, epoch, offset }));
     } catch (error) {
       if (!(error instanceof FanfareError)) requester.failedInside(error);

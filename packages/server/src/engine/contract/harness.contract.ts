@@ -2,7 +2,16 @@
 import { type ChannelName, type Epoch, type Position, parseChannelName, parseEpoch } from "@fanfare/protocol";
 import { onTestFinished } from "vitest";
 import { FakeClock } from "../../testing/fake-clock.js";
-import type { Draft, Engine, LogListener, Message, ReadLimit, Retention } from "../engine.js";
+import type {
+  Appended,
+  ChannelState,
+  Draft,
+  Engine,
+  LogEntry,
+  LogListener,
+  ReadLimit,
+  Retention,
+} from "../engine.js";
 
 /** A fake clock whose time of day somebody can set back, as on a real machine. */
 export class WallClock extends FakeClock {
@@ -100,6 +109,24 @@ export function draft(value: unknown, parts: Partial<Draft> = {}): Draft {
   return { event: "message", json: JSON.stringify(value), ...parts };
 }
 
+/** Sets the state, whatever it was; `null` removes it. */
+export async function setState(
+  engine: Engine,
+  channel: ChannelName,
+  value: object | null,
+  retention = KEEP_ALL,
+): Promise<Appended> {
+  const json = JSON.stringify(value);
+  const base = baseOf(await engine.state(channel));
+  const state = value && json;
+  return await engine.append(channel, { change: "value", json, state, base }, retention);
+}
+
+/** What a change of this state builds on. */
+export function baseOf({ epoch, offset, json }: ChannelState): Position | null {
+  return json === null ? null : { epoch, offset };
+}
+
 /** Appends one after the other, and answers with the last position. */
 export async function appendAll(
   engine: Engine,
@@ -122,11 +149,11 @@ export async function headOf(engine: Engine, channel: ChannelName): Promise<Posi
   return head;
 }
 
-export function offsetsOf(messages: readonly Message[]): number[] {
+export function offsetsOf(messages: readonly LogEntry[]): number[] {
   return messages.map(({ offset }) => offset);
 }
 
-export function valuesOf(messages: readonly Message[]): unknown[] {
+export function valuesOf(messages: readonly LogEntry[]): unknown[] {
   return messages.map(({ json }) => JSON.parse(json));
 }
 
@@ -139,12 +166,12 @@ const DEADLINE_MS = 10_000;
 
 /** A listener that remembers what it heard, and can be waited for. */
 export class Heard implements LogListener {
-  readonly messages: Message[] = [];
+  readonly messages: LogEntry[] = [];
   readonly resets: { readonly position: Position; readonly reason: string }[] = [];
   readonly deafSince: number[] = [];
   #wake = () => {};
 
-  message(message: Message): void {
+  message(message: LogEntry): void {
     this.messages.push(message);
     this.#wake();
   }

@@ -1,6 +1,6 @@
 /** How logs lie in the store, byte by byte. A change here needs another `FORMAT`. */
 import { type ChannelName, type Epoch, parseEpoch } from "@fanfare/protocol";
-import type { Message, Retention } from "../engine.js";
+import type { LogEntry, Retention } from "../engine.js";
 import type { Key } from "./table.js";
 
 /** Bytes of ids, offsets, times and sizes: enough for 2^48 - 1. */
@@ -26,40 +26,44 @@ export function messageKey(log: number, offset: number): Key {
   return bytes.toString("latin1");
 }
 
-// ---- messages: age, time, flags, event, user?, id?, except?, json
+// ---- entries: age, time, flags, event (of a change of the state: from), user?, id?, except?, json
 
 const HAS = { user: 1, id: 2, except: 4 } as const;
 const OPTIONAL = ["user", "id", "except"] as const;
+type Parts = { [Name in (typeof OPTIONAL)[number]]?: string };
+/** The entry is a change of the state. */
+const CHANGE = { patch: 8, value: 16 } as const;
 
 /** @param at when it was appended, by the store's time */
-export function encodeMessage(message: Message, at: number): Buffer {
-  const texts = [message.event, ...OPTIONAL.map((name) => message[name])].filter(
-    (text) => text !== undefined,
-  );
+export function encodeEntry(entry: LogEntry, at: number): Buffer {
+  const parts: Parts = entry;
+  const first = entry.change ? String(entry.from) : entry.event;
+  const texts = [first, ...OPTIONAL.map((name) => parts[name])].filter((text) => text !== undefined);
   const lengths = texts.map((text) => Buffer.byteLength(text));
   const head = 2 * NUMBER + 1;
-  const size = lengths.reduce((sum, length) => sum + 4 + length, head) + Buffer.byteLength(message.json);
+  const size = lengths.reduce((sum, length) => sum + 4 + length, head) + Buffer.byteLength(entry.json);
   const bytes = Buffer.allocUnsafe(size);
   let place = bytes.writeUIntBE(at, 0, NUMBER);
-  place = bytes.writeUIntBE(message.time, place, NUMBER);
+  place = bytes.writeUIntBE(entry.time, place, NUMBER);
+  const kind = entry.change ? CHANGE[entry.change] : 0;
   place = bytes.writeUInt8(
-    OPTIONAL.reduce((flags, name) => (message[name] === undefined ? flags : flags | HAS[name]), 0),
+    OPTIONAL.reduce((flags, name) => (parts[name] === undefined ? flags : flags | HAS[name]), kind),
     place,
   );
   for (const [index, text] of texts.entries()) {
     place = bytes.writeUInt32BE(lengths[index] ?? 0, place);
     place += bytes.write(text, place);
   }
-  bytes.write(message.json, place);
+  bytes.write(entry.json, place);
   return bytes;
 }
 
-/** When the message was appended, by the store's time. */
-export function messageAge(bytes: Buffer): number {
+/** When the entry was appended, by the store's time. */
+export function entryAge(bytes: Buffer): number {
   return bytes.readUIntBE(0, NUMBER);
 }
 
-export function decodeMessage(bytes: Buffer, channel: ChannelName, epoch: Epoch, offset: number): Message {
+export function decodeEntry(bytes: Buffer, channel: ChannelName, epoch: Epoch, offset: number): LogEntry {
   const flags = bytes.readUInt8(2 * NUMBER);
   let place = 2 * NUMBER + 1;
   const text = () => {
@@ -67,11 +71,14 @@ export function decodeMessage(bytes: Buffer, channel: ChannelName, epoch: Epoch,
     place = start + bytes.readUInt32BE(place);
     return bytes.toString("utf8", start, place);
   };
-  const event = text();
-  const rest: { user?: string; id?: string; except?: string } = {};
-  for (const name of OPTIONAL) if (flags & HAS[name]) rest[name] = text();
+  const first = text();
+  const parts: Parts = {};
+  for (const name of OPTIONAL) if (flags & HAS[name]) parts[name] = text();
   const time = bytes.readUIntBE(NUMBER, NUMBER);
-  return { channel, epoch, offset, time, event, json: bytes.toString("utf8", place), ...rest };
+  const common = { channel, epoch, offset, time, json: bytes.toString("utf8", place), ...parts };
+  if (flags & CHANGE.patch) return { ...common, change: "patch", from: Number(first) };
+  if (flags & CHANGE.value) return { ...common, change: "value", from: Number(first) };
+  return { ...common, event: first };
 }
 
 // ---- where a log stands

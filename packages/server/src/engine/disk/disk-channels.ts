@@ -7,6 +7,7 @@ import type { LossReason } from "../engine.js";
 import { decodeLog, encodeLog, numberKey, type StoredLog } from "./codec.js";
 import { bornLog, DiskLog, type OnDisk } from "./disk-log.js";
 import type { DiskMessages } from "./disk-messages.js";
+import type { DiskStates } from "./disk-states.js";
 import type { Ledger } from "./ledger.js";
 import type { Table } from "./table.js";
 
@@ -18,6 +19,7 @@ export class DiskChannels {
   /** Names, the least recently used first. */
   readonly #stubOrder: Table;
   readonly #messages: DiskMessages;
+  readonly #states: DiskStates;
   readonly #ledger: Ledger;
   readonly #maxChannels: number;
   readonly #maxStubs: number;
@@ -29,6 +31,7 @@ export class DiskChannels {
   constructor(
     tables: { channels: Table; stubs: Table; stubOrder: Table },
     messages: DiskMessages,
+    states: DiskStates,
     ledger: Ledger,
     limits: { readonly maxChannels: number; readonly maxStubs: number },
   ) {
@@ -36,6 +39,7 @@ export class DiskChannels {
     this.#stubs = tables.stubs;
     this.#stubOrder = tables.stubOrder;
     this.#messages = messages;
+    this.#states = states;
     this.#ledger = ledger;
     this.#maxChannels = limits.maxChannels;
     this.#maxStubs = limits.maxStubs;
@@ -114,9 +118,10 @@ export class DiskChannels {
     this.#changed.add(log);
   }
 
-  /** Gives the log an epoch of its own, and throws away what it held. */
+  /** Gives the log an epoch of its own, and throws away what it held, and the state. */
   startOver(log: DiskLog): void {
     this.#messages.bury(log);
+    this.#states.remove(log.channel);
     const born = bornLog(this.#ledger.epochs.fresh(), this.#ledger.at);
     Object.assign(log, { ...born, time: log.time, startedOver: true });
     this.changed(log);
@@ -129,9 +134,10 @@ export class DiskChannels {
     if (!log.isStored) this.#unstored--;
   }
 
-  /** Leaves only a stub of the channel. */
+  /** Leaves only a stub of the channel, which must have no state. */
   forget(log: DiskLog): void {
     this.#messages.bury(log);
+    this.#states.remove(log.channel);
     this.#entries.remove(log.channel);
     this.#inUse.delete(log.channel);
     this.#putStub(log.channel, { ...bornLog(log.epoch, log.usedAt), ...standOf(log) });

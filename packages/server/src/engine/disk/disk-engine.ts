@@ -5,17 +5,20 @@
 import { type ChannelName, FanfareError, type Position } from "@fanfare/protocol";
 import { type Clock, systemClock, systemRandom, type Timer } from "../../clock.js";
 import type {
+  AnyDraft,
   Appended,
-  Draft,
+  ChannelState,
   Engine,
   EngineStats,
   ListedChannel,
+  Listened,
+  LogEntry,
   LogListener,
-  Message,
   Page,
   ReadLimit,
   Retention,
 } from "../engine.js";
+import { assertBase } from "../entries.js";
 import { keyReused, keyUse } from "../idempotency.js";
 import { Signals } from "../signals.js";
 import type { Space } from "../space.js";
@@ -31,6 +34,7 @@ import {
 } from "./disk-options.js";
 import { DiskReader } from "./disk-reader.js";
 import { DiskSpace } from "./disk-space.js";
+import { DiskStates } from "./disk-states.js";
 import { ExpiringTable } from "./expiring-table.js";
 import { Ledger } from "./ledger.js";
 import { Store } from "./store.js";
@@ -46,6 +50,7 @@ export class DiskEngine implements Engine, CommitsOwner {
   readonly #store: Store;
   readonly #ledger: Ledger;
   readonly #messages: DiskMessages;
+  readonly #states: DiskStates;
   readonly #channels: DiskChannels;
   readonly #reader: DiskReader;
   readonly #keyTable: ExpiringTable;
@@ -94,13 +99,19 @@ export class DiskEngine implements Engine, CommitsOwner {
     this.#store = store;
     this.#ledger = ledger;
     this.#messages = new DiskMessages(tables, ledger);
-    this.#channels = new DiskChannels(tables, this.#messages, ledger, limits);
+    this.#states = new DiskStates(tables.states);
+    this.#channels = new DiskChannels(tables, this.#messages, this.#states, ledger, limits);
     const readable = { channels: this.#channels, messages: this.#messages, ledger, commits: store.commits };
     this.#reader = new DiskReader(readable, clock, limits.forgetAfterMs);
     this.#keyTable = new ExpiringTable(tables.keys, tables.keyOrder, limits.maxIdempotencyKeys);
     this.#keys = new DiskKeys(this.#keyTable, ledger.life, limits.idempotencyTtlMs);
     this.#sessions = new ExpiringTable(tables.sessions, tables.sessionOrder, limits.maxSessions);
-    const parts = { channels: this.#channels, messages: this.#messages, keys: this.#keyTable };
+    const parts = {
+      channels: this.#channels,
+      messages: this.#messages,
+      states: this.#states,
+      keys: this.#keyTable,
+    };
     this.#upkeep = new Upkeep({ ...parts, sessions: this.#sessions, ledger, store }, limits, clock);
     store.commits.owner = this;
     this.#sweeping = clock.every(SWEEP_EVERY_MS, () => void this.sweep());
@@ -116,7 +127,7 @@ export class DiskEngine implements Engine, CommitsOwner {
     await this.#store.commits.flushed().catch(() => {});
   }
 
-  async append(channel: ChannelName, draft: Draft, retention: Retention): Promise<Appended> {
+  async append(channel: ChannelName, draft: AnyDraft, retention: Retention): Promise<Appended> {
     this.#assertOpen();
     const { commits, space } = this.#store;
     const { at } = this.#ledger;
@@ -131,28 +142,40 @@ export class DiskEngine implements Engine, CommitsOwner {
     space.assertRoom();
     commits.assertKeepsUp();
 
+    if (draft.change) {
+      const present = this.#channels.find(channel);
+      assertBase(channel, present && this.#states.latest(present), draft.base);
+    }
     const log = this.#channels.open(channel);
     if (log.id === 0) log.id = this.#ledger.nextLog();
-    const message = log.append(draft, retention, this.#clock.now());
+    const entry = log.append(draft, retention, this.#clock.now());
     log.usedAt = at;
-    this.#messages.put(log, message, at);
+    this.#messages.put(log, entry, at);
+    if (draft.change) this.#states.set(channel, entry.offset, draft.state);
     this.#channels.changed(log);
-    if (use) this.#keys.remember(use, message, at);
+    if (use) this.#keys.remember(use, entry, at);
 
     return await new Promise((answer, failed) => {
       const done = () => {
-        this.#announce(channel, message);
-        answer({ epoch: message.epoch, offset: message.offset, repeated: false });
+        this.#announce(channel, entry);
+        answer({ epoch: entry.epoch, offset: entry.offset, repeated: false });
       };
       commits.wait({ done, failed });
     });
   }
 
-  async listen(channel: ChannelName, listener: LogListener): Promise<Position> {
+  async state(channel: ChannelName): Promise<ChannelState> {
+    this.#assertOpen();
+    const stand = this.#channels.find(channel)?.onDisk ?? this.#channels.standing(channel);
+    return this.#states.onDisk(channel, stand) ?? { epoch: stand.epoch, offset: 0, json: null };
+  }
+
+  async listen(channel: ChannelName, listener: LogListener): Promise<Listened> {
     this.#assertOpen();
     const log = this.#channels.open(channel);
     if (!log.listeners.includes(listener)) log.listeners = [...log.listeners, listener];
-    return { epoch: log.onDisk.epoch, offset: log.onDisk.head };
+    const state = this.#states.onDisk(channel, log.onDisk);
+    return { epoch: log.onDisk.epoch, offset: log.onDisk.head, ...(state && { state }) };
   }
 
   unlisten(channel: ChannelName, listener: LogListener): void {
@@ -180,8 +203,8 @@ export class DiskEngine implements Engine, CommitsOwner {
   }
 
   /**
-   * Throws away the channel's log and begins a new one, at offset 0 of a new epoch. For operators, and for tests of
-   * what a subscriber does then.
+   * Throws away the channel's log and its state, and begins a new log, at offset 0 of a new epoch. For operators, and for
+   * tests of what a subscriber does then.
    *
    * @throws FanfareError `too_many_channels`, `unavailable`, `insufficient_storage`
    */
@@ -282,8 +305,8 @@ export class DiskEngine implements Engine, CommitsOwner {
   }
 
   /** Whoever listens now: somebody may have begun or ended while the message went to the disk. */
-  #announce(channel: ChannelName, message: Message): void {
-    for (const listener of this.#channels.find(channel)?.listeners ?? []) listener.message(message);
+  #announce(channel: ChannelName, entry: LogEntry): void {
+    for (const listener of this.#channels.find(channel)?.listeners ?? []) listener.message(entry);
   }
 
   async #close(): Promise<void> {

@@ -1,6 +1,7 @@
 /** One channel's log that is in use: where it stands, and where it stood at the last commit, which is all that others may know. */
 import type { ChannelName, Epoch } from "@fanfare/protocol";
-import type { Draft, LogListener, Message, Retention } from "../engine.js";
+import type { AnyDraft, LogEntry, LogListener, Retention } from "../engine.js";
+import { entryOf } from "../entries.js";
 import type { StoredLog } from "./codec.js";
 
 /** Where a log stands on the disk. */
@@ -62,23 +63,12 @@ export class DiskLog implements StoredLog {
     return { id, epoch, head, first, retention, startedOver };
   }
 
-  /** Gives a message its place. @param now milliseconds since 1970 */
-  append(draft: Draft, retention: Retention, now: number): Message {
+  /** Gives a draft its place. @param now milliseconds since 1970 */
+  append(draft: AnyDraft, retention: Retention, now: number): LogEntry {
     this.head += 1;
     this.time = Math.max(this.time, now);
     this.retention = retention;
-    const { event, json, user, except, idempotency } = draft;
-    return {
-      channel: this.channel,
-      epoch: this.epoch,
-      offset: this.head,
-      time: this.time,
-      event,
-      json,
-      ...(user !== undefined && { user }),
-      ...(idempotency !== undefined && { id: idempotency.key }),
-      ...(except !== undefined && { except }),
-    };
+    return entryOf(this.channel, this.epoch, this.head, this.time, draft);
   }
 }
 

@@ -3,11 +3,11 @@
  * are not, a few at a time. Keeps what all together take below a bound, at the cost of the largest logs.
  */
 import type { ChannelName } from "@fanfare/protocol";
-import type { Message, ReadLimit } from "../engine.js";
+import type { LogEntry, ReadLimit } from "../engine.js";
 import {
-  decodeMessage,
-  encodeMessage,
-  messageAge,
+  decodeEntry,
+  encodeEntry,
+  entryAge,
   messageKey,
   numberKey,
   numberOfKey,
@@ -43,8 +43,8 @@ export class DiskMessages {
     return this.#messages.size;
   }
 
-  put(log: DiskLog, message: Message, at: number): void {
-    const bytes = encodeMessage(message, at);
+  put(log: DiskLog, message: LogEntry, at: number): void {
+    const bytes = encodeEntry(message, at);
     this.#messages.put(messageKey(log.id, message.offset), bytes);
     this.#resize(log, sizeOnDisk(bytes.length));
     // What is too old is passed over by whoever reads, and removed by the sweep.
@@ -104,8 +104,8 @@ export class DiskMessages {
     return firstOf(log.first, log.head + 1, isAlive);
   }
 
-  read(channel: ChannelName, log: OnDisk, from: number, { messages, bytes }: ReadLimit): Message[] {
-    const found: Message[] = [];
+  read(channel: ChannelName, log: OnDisk, from: number, { messages, bytes }: ReadLimit): LogEntry[] {
+    const found: LogEntry[] = [];
     if (from > log.head || messages <= 0) return found;
     let total = 0;
     let offset = from;
@@ -113,7 +113,7 @@ export class DiskMessages {
       messageKey(log.id, from),
       messageKey(log.id, log.head),
     )) {
-      const message = decodeMessage(value, channel, log.epoch, offset++);
+      const message = decodeEntry(value, channel, log.epoch, offset++);
       total += message.json.length;
       if (total > bytes && found.length > 0) break;
       found.push(message);
@@ -125,7 +125,7 @@ export class DiskMessages {
   #isAlive(id: number, oldest: number, get: (key: string) => Buffer | null): (offset: number) => boolean {
     return (offset) => {
       const bytes = get(messageKey(id, offset));
-      return bytes !== null && messageAge(bytes) >= oldest;
+      return bytes !== null && entryAge(bytes) >= oldest;
     };
   }
 

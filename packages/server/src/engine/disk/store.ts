@@ -26,6 +26,7 @@ const TABLES = [
   "messages",
   "sizes",
   "graves",
+  "states",
   "stubs",
   "stubOrder",
   "keys",

@@ -7,6 +7,7 @@ import type { DiskChannels } from "./disk-channels.js";
 import type { DiskLog } from "./disk-log.js";
 import type { DiskMessages } from "./disk-messages.js";
 import type { DiskEngineLimits } from "./disk-options.js";
+import type { DiskStates } from "./disk-states.js";
 import type { ExpiringTable } from "./expiring-table.js";
 import type { Ledger } from "./ledger.js";
 import type { Store } from "./store.js";
@@ -23,6 +24,7 @@ const OTHERS_AT_ONCE = 2000;
 export interface Parts {
   readonly channels: DiskChannels;
   readonly messages: DiskMessages;
+  readonly states: DiskStates;
   readonly keys: ExpiringTable;
   readonly sessions: ExpiringTable;
   readonly ledger: Ledger;
@@ -117,7 +119,8 @@ export class Upkeep {
   #isForgotten(log: DiskLog): boolean {
     const { forgetAfterMs, forgetHeldAfterMs } = this.#limits;
     const limit = log.first > log.head ? forgetAfterMs : forgetHeldAfterMs;
-    return !log.isNeeded && this.#parts.ledger.at - log.usedAt >= limit;
+    const isIdle = !log.isNeeded && this.#parts.ledger.at - log.usedAt >= limit;
+    return isIdle && !this.#parts.states.has(log.channel);
   }
 
   /** Over the bound, the largest logs lose their oldest messages. */
