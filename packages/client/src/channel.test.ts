@@ -1,8 +1,9 @@
+import { parseChannelName, type StateFrame } from "@fanfare/protocol";
 import { describe, expect, test } from "vitest";
 import { Channel, type SubscribedFrame } from "./channel.js";
 import { Listener } from "./listener.js";
 import { EPOCH, LATER_EPOCH } from "./testing/scripted-server.js";
-import type { Position } from "./types.js";
+import type { Position, StateChange } from "./types.js";
 
 const at = (offset: number, epoch = EPOCH): Position => ({ epoch, offset });
 const host = { backOff: () => () => {}, gap: () => {}, error: () => {} };
@@ -211,4 +212,129 @@ test("whatever comes next calls off the next try after a refusal", () => {
   channel.disconnected();
   channel.wanted();
   expect(cancelled).toBe(1);
+});
+
+describe("the state", () => {
+  /** A handler of the channel, and the states that it was told: what it is, and what changed. */
+  function watch(channel: Channel, since?: Position) {
+    const told: unknown[] = [];
+    const onState = ({ state, patch }: StateChange) => void told.push(patch ? [state, patch] : state);
+    const options = { ...(since && { since }), onState, onGap: () => {} };
+    const listener = new Listener(channel.name, () => {}, options, host);
+    channel.listeners.add(listener);
+    return { told, listener };
+  }
+  const change = (channel: Channel, frame: Omit<StateFrame, "type" | "channel">) =>
+    channel.changed({ type: "state", channel: parseChannelName(channel.name), ...frame });
+  const gap = (channel: Channel, from: number, to: number, epoch = EPOCH) =>
+    channel.deliver({ type: "gap", epoch, from, to, reason: "too_slow" });
+
+  test("is handed out as it is, then with each patch, and moves the position", () => {
+    const channel = new Channel("a");
+    const { told, listener } = watch(channel);
+    channel.asked(1, null);
+    channel.subscribed(start({ offset: 2, state: { done: 1 }, stateOffset: 2 }));
+    change(channel, { from: 2, offset: 4, patch: { done: 2, note: "x" } });
+    change(channel, { from: 4, offset: 5, patch: { note: null } });
+    change(channel, { from: 5, offset: 6, value: null });
+    expect(told).toEqual([
+      { done: 1 },
+      [
+        { done: 2, note: "x" },
+        { done: 2, note: "x" },
+      ],
+      [{ done: 2 }, { note: null }],
+      null,
+    ]);
+    expect(listener.given).toEqual(at(6));
+  });
+
+  test("that there is not is told nothing of, and one that comes into being is", () => {
+    const channel = new Channel("a");
+    const { told } = watch(channel);
+    channel.asked(1, null);
+    channel.subscribed(start({}));
+    expect(told).toEqual([]);
+    change(channel, { from: 0, offset: 1, patch: { done: null, of: 1 } });
+    expect(told).toEqual([{ of: 1 }]);
+    expect(channel.state).toEqual({ of: 1 });
+  });
+
+  test("is told whole to a handler that joins later", () => {
+    const channel = new Channel("a");
+    watch(channel);
+    channel.asked(1, null);
+    channel.subscribed(start({ state: { a: 1 }, stateOffset: 0 }));
+    const { told } = watch(channel);
+    channel.begin();
+    change(channel, { from: 0, offset: 1, value: { b: 1 } });
+    expect(told).toEqual([{ a: 1 }, { b: 1 }]);
+  });
+
+  test("takes no notice of changes that it has already", () => {
+    const channel = new Channel("a");
+    const { told, listener } = watch(channel, at(1));
+    channel.asked(1, at(1));
+    channel.subscribed(start({ ...at(1), recovered: true, head: 3, state: { a: 3 }, stateOffset: 3 }));
+    change(channel, { from: 1, offset: 2, patch: { a: 2 } });
+    expect(listener.given).toEqual(at(2));
+    change(channel, { from: 2, offset: 4, patch: { a: 4 } });
+    expect(told).toEqual([{ a: 3 }, [{ a: 4 }, { a: 4 }]]);
+  });
+
+  test("is not known after a gap until it is said again, which moves no position", () => {
+    const channel = new Channel("a");
+    const { told, listener } = watch(channel);
+    channel.asked(1, null);
+    channel.subscribed(start({ state: { a: 1 }, stateOffset: 0 }));
+    gap(channel, 1, 10);
+    expect(channel.lacksState(at(5))).toBe(true);
+    expect(change(channel, { from: 9, offset: 11, patch: { b: 1 } })).toBe(true);
+    expect(told).toEqual([{ a: 1 }]);
+    change(channel, { from: 13, offset: 13, value: { a: 2, b: 1 } });
+    expect(told).toEqual([{ a: 1 }, { a: 2, b: 1 }]);
+    expect(listener.given).toEqual(at(11));
+    expect(channel.lacksState(at(11))).toBe(false);
+    change(channel, { from: 11, offset: 13, patch: { a: 2 } });
+    expect(told).toHaveLength(2);
+    expect(listener.given).toEqual(at(13));
+  });
+
+  test("of another log takes the place of the old one, and may be none", () => {
+    const channel = new Channel("a");
+    const { told } = watch(channel);
+    channel.asked(1, null);
+    channel.subscribed(start({ offset: 7, state: { a: 1 }, stateOffset: 7 }));
+    gap(channel, 1, 0, LATER_EPOCH);
+    change(channel, { from: 0, offset: 0, value: null });
+    change(channel, { from: 0, offset: 1, patch: { b: 1 } });
+    expect(told).toEqual([{ a: 1 }, null, { b: 1 }]);
+  });
+
+  test("that does not fit has to be asked for again", () => {
+    const channel = new Channel("a");
+    const { told } = watch(channel);
+    channel.asked(1, null);
+    channel.subscribed(start({ state: { a: 1 }, stateOffset: 0 }));
+    expect(change(channel, { from: 3, offset: 4, patch: { a: 4 } })).toBe(false);
+    expect(channel.lacksState(at(0))).toBe(true);
+    expect(told).toEqual([{ a: 1 }]);
+  });
+
+  test("is kept while the connection is away, and asked for only where it may be older than the position", () => {
+    const channel = new Channel("a");
+    const { told } = watch(channel);
+    channel.asked(1, null);
+    channel.subscribed(start({ offset: 5, state: { a: 1 }, stateOffset: 4 }));
+    channel.disconnected();
+    expect(channel.lacksState(at(5))).toBe(false);
+    expect(channel.lacksState(at(6))).toBe(true);
+    channel.asked(2, at(5));
+    channel.subscribed(start({ id: 2, ...at(5), recovered: true }));
+    change(channel, { from: 4, offset: 6, patch: { a: 2 } });
+    channel.disconnected();
+    channel.asked(3, at(6));
+    channel.subscribed(start({ id: 3, ...at(0, LATER_EPOCH), reason: "restarted" }));
+    expect(told).toEqual([{ a: 1 }, [{ a: 2 }, { a: 2 }], null]);
+  });
 });

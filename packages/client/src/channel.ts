@@ -2,8 +2,9 @@
  * One channel of a client: what the server said about it, and the handlers that share its subscription. Each handler has a
  * position of its own, so that each gets every message exactly once, whenever it joined.
  */
+import { applyMergePatch, type StateFrame } from "@fanfare/protocol";
 import type { Delivery, Listener } from "./listener.js";
-import type { GapReason, Position } from "./types.js";
+import type { GapReason, JsonObject, Position } from "./types.js";
 
 /**
  * `wanted`: to be subscribed as soon as there is a connection. `asked`: the request `id` is on its way. `live`: the server
@@ -22,6 +23,8 @@ export interface SubscribedFrame extends Position {
   readonly head: number;
   readonly recovered: boolean;
   readonly reason?: GapReason;
+  readonly state?: JsonObject | null;
+  readonly stateOffset?: number;
 }
 
 export class Channel {
@@ -34,6 +37,9 @@ export class Channel {
   #position: Position | null = null;
   /** The newest offset when the subscription began. */
   #head = 0;
+  #state: JsonObject | null = null;
+  /** The offset of the change that made the state; -1 while a change of it may have been missed. */
+  #stateOffset = -1;
   /** Why an earlier answer to the same question could not go on. */
   #reason: GapReason | null = null;
 
@@ -58,6 +64,16 @@ export class Channel {
       if (!since || better) since = position;
     }
     return since;
+  }
+
+  get state(): JsonObject | null {
+    return this.#state;
+  }
+
+  /** Must the server tell the state to who goes on from here? What it holds may be older than that. */
+  lacksState({ epoch, offset }: Position): boolean {
+    const here = this.#position;
+    return this.#stateOffset < 0 || here?.epoch !== epoch || offset > here.offset;
   }
 
   asked(id: number, since: Position | null): void {
@@ -93,7 +109,10 @@ export class Channel {
       if (position && (position.epoch !== here.epoch || position.offset < here.offset)) return false;
     }
     const head = Math.max(this.#head, here.offset);
-    for (const listener of joined) listener.subscribed(here, head, listener.position !== null, null);
+    for (const listener of joined) {
+      listener.subscribed(here, head, listener.position !== null, null);
+      listener.state(this.#state);
+    }
     return true;
   }
 
@@ -102,8 +121,13 @@ export class Channel {
    *
    * @returns false when a handler could have more than that, so that the server has to be asked again
    */
-  subscribed({ id, epoch, offset, head, recovered, reason }: SubscribedFrame): boolean {
+  subscribed({ id, epoch, offset, head, recovered, reason, ...rest }: SubscribedFrame): boolean {
     const asked = this.#status.kind === "asked" && this.#status.id === id ? this.#status.since : null;
+    const { state, stateOffset = 0 } = rest;
+    if (state !== undefined || !recovered || this.lacksState({ epoch, offset })) {
+      this.#state = state ?? null;
+      this.#stateOffset = stateOffset;
+    }
     this.#position = { epoch, offset };
     this.#head = head;
     const why = reason ?? this.#reason;
@@ -121,6 +145,7 @@ export class Channel {
     this.#become({ kind: "live" });
     for (const listener of [...this.listeners]) {
       listener.subscribed({ epoch, offset }, head, recovered, why);
+      listener.state(this.#state);
     }
     return true;
   }
@@ -132,7 +157,36 @@ export class Channel {
         ? { epoch: delivery.epoch, offset: delivery.to }
         : { epoch: this.#position.epoch, offset: delivery.offset };
     const { epoch } = this.#position;
+    if (delivery.type === "gap" && delivery.reason !== "conflated") this.#stateOffset = -1;
     for (const listener of [...this.listeners]) if (listener.begun) listener.deliver(delivery, epoch);
+  }
+
+  /**
+   * The state changed, or is said again; see PROTOCOL.md, section 5.6.
+   *
+   * @returns false when a change of it was missed, so that the server has to be asked again
+   */
+  changed({ from, offset, patch, value }: StateFrame): boolean {
+    const position = this.#position;
+    if (!this.#hearing || !position) return true;
+    const isKnown = this.#stateOffset >= 0;
+    if (patch && isKnown && from > this.#stateOffset) {
+      this.#stateOffset = -1;
+      return false;
+    }
+    const before = this.#state;
+    if (offset > this.#stateOffset && (!patch || isKnown || from === 0)) {
+      this.#state = patch ? applyMergePatch(from === 0 ? null : before, patch) : (value ?? null);
+      this.#stateOffset = offset;
+    }
+    if (from !== offset) this.#position = { epoch: position.epoch, offset };
+    for (const listener of [...this.listeners]) {
+      if (!listener.begun) continue;
+      if (this.#position) listener.reached(this.#position);
+      // What builds on nothing is another state altogether.
+      listener.state(this.#state, from === 0 ? null : (patch ?? null), before);
+    }
+    return true;
   }
 
   #become(status: ChannelStatus): void {

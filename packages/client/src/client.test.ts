@@ -325,7 +325,8 @@ describe("subscribing", () => {
       {
         type: "subscribe",
         id: 1,
-        channels: [{ channel: "a" }, { channel: "b", since: { epoch: EPOCH, offset: 3 } }],
+        // What came before is not known, so the state has to be told.
+        channels: [{ channel: "a" }, { channel: "b", since: { epoch: EPOCH, offset: 3 }, state: true }],
       },
     ]);
   });

@@ -90,6 +90,9 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
       get position() {
         return listener.given;
       },
+      get state() {
+        return joined.state;
+      },
       unsubscribe: () => {
         listener.end();
         joined.listeners.delete(listener);
@@ -186,6 +189,13 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
       case "gap":
         this.#channels.get(frame.channel)?.deliver(frame);
         return;
+      case "state": {
+        const channel = this.#channels.get(frame.channel);
+        if (!channel || channel.changed(frame)) return;
+        this.#askAgain(channel);
+        this.#flush();
+        return;
+      }
       case "ok": {
         const { id, epoch, offset } = frame;
         if (epoch === undefined || offset === undefined) return;
@@ -224,8 +234,11 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
     for (const channel of this.#channels.values()) if (!channel.begin()) this.#askAgain(channel);
     if (!this.#link.connected) return;
     const items: SubscribeItem[] = [];
-    for (const { name, status, since } of this.#channels.values()) {
-      if (status.kind === "wanted") items.push({ channel: name, ...(since && { since }) });
+    for (const channel of this.#channels.values()) {
+      const { name, status, since } = channel;
+      if (status.kind !== "wanted") continue;
+      if (since) items.push({ channel: name, since, ...(channel.lacksState(since) && { state: true }) });
+      else items.push({ channel: name });
     }
     for (const channels of splitBatches(items)) {
       const id = this.#nextId++;

@@ -2,7 +2,7 @@
  * One handler of a channel: its position, and its snapshot. Drops what it has been given before, and says what it will not
  * get. While a snapshot loads, what arrives waits.
  */
-import type { Gap, GapReason, Message, Position, SubscribeOptions } from "./types.js";
+import type { Gap, GapReason, JsonObject, Message, Position, SubscribeOptions } from "./types.js";
 
 /** A gap as the server says it: with the epoch that holds from then on. */
 export interface GapDelivery {
@@ -45,6 +45,8 @@ export class Listener {
   readonly #host: ListenerHost;
   /** It asked for no position: what was there when it came is for others. */
   #newAfter: Position | null = null;
+  /** The state that it was given last. */
+  #state: JsonObject | null = null;
   /** What arrived while the snapshot loads; `null` when none does. */
   #waiting: Waiting[] | null = null;
   #loading = false;
@@ -127,6 +129,22 @@ export class Listener {
     this.given = this.position;
     missed();
     this.#load();
+  }
+
+  /** The state is this now; `patch` is what changed since `before`. */
+  state(state: JsonObject | null, patch: JsonObject | null = null, before: JsonObject | null = null): void {
+    if (state === this.#state) return;
+    const change = { channel: this.channel, state, patch: before === this.#state ? patch : null };
+    this.#state = state;
+    this.#call(() => this.#options.onState?.(change));
+  }
+
+  /** A change of the state has taken this place; it is no message. */
+  reached(position: Position): void {
+    const { epoch, offset } = position;
+    if (this.position?.epoch === epoch && this.position.offset >= offset) return;
+    this.position = position;
+    if (!this.#waiting) this.given = position;
   }
 
   failed(error: Error): void {

@@ -7,6 +7,7 @@ const BATCH_CHANNELS = 1000;
 export interface SubscribeItem {
   readonly channel: string;
   readonly since?: { readonly epoch: string; readonly offset: number };
+  readonly state?: boolean;
 }
 
 /** Splits what is to be subscribed into frames that are not too large. Channel names are ASCII, so a character is a byte. */

@@ -24,6 +24,18 @@ export interface Message<Data = unknown> {
   readonly id?: string;
 }
 
+/** A JSON object. */
+export type JsonObject = { readonly [key: string]: unknown };
+
+/** The state of a channel, and what has just changed in it. */
+export interface StateChange<State = JsonObject> {
+  readonly channel: string;
+  /** The whole; `null` when there is none, or no more. Do not change it: it is shared. */
+  readonly state: State | null;
+  /** The members that changed, as a JSON Merge Patch; `null` when this is another state altogether, as the first time. */
+  readonly patch: JsonObject | null;
+}
+
 /** Why messages are missing. */
 export type GapReason =
   | "evicted"
@@ -115,6 +127,11 @@ export interface SubscribeOptions {
   readonly snapshot?: () => Promise<unknown>;
   /** Messages were missed. @default the client's `gap` listeners */
   readonly onGap?: (gap: Gap) => void;
+  /**
+   * The channel's state: as it is when the subscription stands, if there is one, and after each change. A page that reads slowly
+   * gets the last, and may miss the steps to it. It does not wait for `snapshot`.
+   */
+  readonly onState?: (change: StateChange) => void;
   /** The subscription stands: at first, after every reconnect, and when the server was asked for earlier messages. */
   readonly onSubscribed?: (subscribed: Subscribed) => void;
   /** The server refused, or the snapshot failed. @default the client's `error` listeners */
@@ -125,6 +142,8 @@ export interface Subscription {
   readonly channel: string;
   /** What this handler has been given; `since` or `null` until the subscription stands. */
   readonly position: Position | null;
+  /** The channel's state; `null` when there is none, or it is not known yet. */
+  readonly state: JsonObject | null;
   /** Ends it. The last one of a channel to leave ends the channel's subscription on the server. */
   unsubscribe(): void;
 }
