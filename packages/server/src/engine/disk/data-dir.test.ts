@@ -1,6 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { aFolder } from "../../testing/a-folder.js";
@@ -55,6 +63,17 @@ describe("a data folder", () => {
       for (const engine of engines) await engine.close();
       expect(engines).toHaveLength(1);
     }
+  });
+
+  test("is taken over although somebody died while he took it over", async () => {
+    const dataDir = await used();
+    await killedIn(dataDir);
+    const taking = join(dataDir, "lock.taking");
+    writeFileSync(taking, "");
+    const longAgo = new Date(Date.now() - 60_000);
+    utimesSync(taking, longAgo, longAgo);
+    expect((await headOf(await open(dataDir), BUSY)).offset).toBe(200);
+    expect(readdirSync(dataDir)).not.toContain("lock.taking");
   });
 
   test("is free at once when whoever had it was killed", async () => {

@@ -4,12 +4,17 @@
  */
 
 import { createHash } from "node:crypto";
-import { open, rename, stat, unlink } from "node:fs/promises";
+import { open, stat, unlink } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { join, relative } from "node:path";
 import { DataDirError } from "./errors.js";
 
 const NAME = "lock.sock";
+/** Whoever has made this file may take away a lock that nobody holds. */
+const TAKING = "lock.taking";
+/** Taking one away needs milliseconds; older than this, the file was left behind by a crash. */
+const STALE_MS = 10_000;
+const LOOK_AGAIN_MS = 20;
 /** How often somebody else may be faster at taking over a lock that nobody holds. */
 const ATTEMPTS = 5;
 /** The longest answer of whoever holds the lock, in milliseconds; a busy process is still alive. */
@@ -40,10 +45,8 @@ async function listenAlone(path: string, folder: string): Promise<Server> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const server = await listen(path, folder);
     if (server) return server;
-    const before = await inode(join(folder, NAME));
-    const holder = await ask(path);
+    const holder = await askOrTakeAway(folder, path);
     if (holder !== null) throw inUse(folder, holder);
-    await takeAway(folder, before);
   }
   throw inUse(folder, "");
 }
@@ -93,26 +96,50 @@ function ask(path: string): Promise<string | null> {
   });
 }
 
-/** Removes a socket that nobody listens to, unless somebody else has put another in its place. */
-async function takeAway(folder: string, before: number | null): Promise<void> {
-  if (before === null) return;
-  const aside = join(folder, `${NAME}.${process.pid}.old`);
+/**
+ * Who listens, as a text that may be empty. When nobody does, the socket is removed, and the answer is `null`. One process at a
+ * time does this: what was found dead might otherwise have been replaced by one that lives before it is removed.
+ */
+async function askOrTakeAway(folder: string, path: string): Promise<string | null> {
+  const taking = join(folder, TAKING);
+  while (!(await made(taking))) {
+    if ((await ageOf(taking)) > STALE_MS) await removed(taking);
+    else await new Promise((done) => setTimeout(done, LOOK_AGAIN_MS));
+  }
   try {
-    if ((await inode(join(folder, NAME))) !== before) return;
-    await rename(join(folder, NAME), aside);
-    await unlink(aside);
-  } catch (error) {
-    if (!isMissing(error)) throw error;
+    const holder = await ask(path);
+    if (holder === null) await removed(join(folder, NAME));
+    return holder;
+  } finally {
+    await removed(taking);
   }
 }
 
-async function inode(path: string): Promise<number | null> {
+/** Makes an empty file; false when there is one. */
+async function made(path: string): Promise<boolean> {
   try {
-    return (await stat(path)).ino;
+    await (await open(path, "wx", 0o600)).close();
+    return true;
   } catch (error) {
-    if (isMissing(error)) return null;
+    if (isCode(error, "EEXIST")) return false;
     throw error;
   }
+}
+
+/** Milliseconds; none when it is gone. */
+async function ageOf(path: string): Promise<number> {
+  try {
+    return Date.now() - (await stat(path)).mtimeMs;
+  } catch (error) {
+    if (isCode(error, "ENOENT")) return 0;
+    throw error;
+  }
+}
+
+async function removed(path: string): Promise<void> {
+  await unlink(path).catch((error: unknown) => {
+    if (!isCode(error, "ENOENT")) throw error;
+  });
 }
 
 interface Address {
@@ -144,6 +171,6 @@ function inUse(folder: string, holder: string): DataDirError {
   );
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }
