@@ -123,6 +123,24 @@ async function connected({ url }: Served, credential: string | undefined): Promi
   return client;
 }
 
+/** A frame that changes something; whoever may not is sent away. */
+function sending(type: "publish" | "patch", what: object): Way {
+  return {
+    name: `WebSocket ${type}`,
+    action: type,
+    async allowed(served, credential, channel) {
+      const client = await connected(served, credential);
+      const closed = client.closed.then(({ code }) => code);
+      const answer = client.ask({ type, channel, ...what }).then((frame) => frame.type);
+      const first = await Promise.race([closed, answer]);
+      answer.catch(() => {});
+      client.vanish();
+      if (first !== "ok" && first !== 4403) throw new Error(`${type} was answered by ${first}`);
+      return first === "ok";
+    },
+  };
+}
+
 export const WAYS: readonly Way[] = [
   {
     name: "WebSocket subscribe",
@@ -144,23 +162,15 @@ export const WAYS: readonly Way[] = [
       return answer.type === "subscribed";
     },
   },
-  {
-    name: "WebSocket publish",
-    action: "publish",
-    async allowed(served, credential, channel) {
-      const client = await connected(served, credential);
-      const closed = client.closed.then(({ code }) => code);
-      const answer = client.ask({ type: "publish", channel, data: 1 }).then(({ type }) => type);
-      const first = await Promise.race([closed, answer]);
-      answer.catch(() => {});
-      client.vanish();
-      if (first !== "ok" && first !== 4403) throw new Error(`publish was answered by ${first}`);
-      return first === "ok";
-    },
-  },
+  sending("publish", { data: 1 }),
+  sending("patch", { patch: { n: 1 } }),
   http("publish", "POST", "/channels/:channel/messages", () => ({ data: 1 })),
   http("publish", "POST", "/messages", (channel) => ({ messages: [{ channel, data: 1 }] })),
   http("history", "GET", "/channels/:channel/messages"),
+  http("history", "GET", "/channels/:channel/state"),
+  http("patch", "PATCH", "/channels/:channel/state", () => ({ n: 1 })),
+  http("patch", "PUT", "/channels/:channel/state", () => ({ n: 1 })),
+  http("patch", "DELETE", "/channels/:channel/state"),
   http("token", "POST", "/tokens", (channel) => ({
     user: "carol",
     grants: [{ channels: channel, actions: ["token"] }],
