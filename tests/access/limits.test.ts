@@ -71,6 +71,7 @@ describe("a connection over its rate", () => {
     ["framesPerConnection", { type: "unsubscribe", channel: "b" }],
     ["subscriptionsPerConnection", { type: "subscribe", channel: "a b" }],
     ["publishesPerConnection", { type: "publish", channel: "a", data: 1 }],
+    ["publishesPerConnection", { type: "patch", channel: "a", patch: { n: 1 } }],
   ])("of %s is told so, and lives on when it slows down", async (name, frame) => {
     const { url, clock } = await serving({ rates: { [name]: 3 } });
     const client = await Client.connect(url);
@@ -151,6 +152,18 @@ describe("over HTTP", () => {
     const answer = await batch(1);
     expect(answer.status).toBe(429);
     expect(answer.headers.has("retry-after")).toBe(true);
+  });
+
+  test("changes of a state count as publishes", async () => {
+    const { http } = await serving({ rates: { publishesPerAddress: 1 } });
+    const patch = () =>
+      fetch(`${http}/channels/a/state`, {
+        method: "PATCH",
+        headers: { "X-Forwarded-For": "192.0.2.1" },
+        body: '{"n": 1}',
+      });
+    expect((await patch()).status).toBe(200);
+    expect((await patch()).status).toBe(429);
   });
 
   test("requests of all kinds are limited by address", async () => {

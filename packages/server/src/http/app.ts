@@ -49,7 +49,8 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   const { rates } = entrance;
   const allow: HttpContext["allow"] = (c, action, channel) => {
     policy.allow(c.get("principal"), action, channel, access.canLogIn);
-    if (action === "publish") count(c, "publishes");
+    // What is appended to a log counts as published, changes of its state too.
+    if (action === "publish" || action === "patch") count(c, "publishes");
   };
   const count: HttpContext["count"] = (c, what) => {
     const party = c.get("party");
