@@ -27,6 +27,9 @@ export interface Greeted {
   readonly resumed: ResumedSession | null;
 }
 
+/** One for all, since most connections have none. */
+const NO_CREDENTIALS: Credentials = {};
+
 /**
  * Finds out who a client is; at once where nobody has to be asked.
  *
@@ -43,7 +46,7 @@ export function greet(
   const from = rates.addressOf(caller.line);
   const principal = access.authenticate({ token, csrf, from, ...(request && { request }) });
   // Neither is kept where nobody will be asked again.
-  const credentials = request ? { token, csrf, request } : {};
+  const credentials = request ? { token, csrf, request } : NO_CREDENTIALS;
   if (session === undefined && !(principal instanceof Promise)) return admit(principal);
   return resume(principal);
 

@@ -19,8 +19,8 @@ export interface Reader {
 
 export class Reading {
   readonly #reader: Reader;
-  /** What is left of one read of the socket. */
-  readonly #held: Buffer[] = [];
+  /** What is left of one read of the socket; most connections never have any. */
+  #held: Buffer[] | null = null;
   #asking = false;
   #answersWait = false;
   #unacknowledged = 0;
@@ -61,8 +61,12 @@ export class Reading {
   /** A frame was read. */
   take(frame: Buffer): void {
     if (this.#reader.isClosing) return;
-    if (this.isStopped) this.#held.push(frame);
-    else this.#reader.handle(frame);
+    if (!this.isStopped) {
+      this.#reader.handle(frame);
+      return;
+    }
+    this.#held ??= [];
+    this.#held.push(frame);
   }
 
   #changed(wasStopped: boolean): void {
@@ -73,10 +77,11 @@ export class Reading {
       return;
     }
     // A frame that was held may be a reason to stop again.
-    for (let frame = this.#held.shift(); frame; frame = this.#held.shift()) {
+    for (let frame = this.#held?.shift(); frame; frame = this.#held?.shift()) {
       reader.handle(frame);
       if (this.isStopped || reader.isClosing) return;
     }
+    this.#held = null;
     reader.readAgain();
   }
 }
