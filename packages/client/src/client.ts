@@ -2,13 +2,13 @@
  * The client: channels and requests on one connection. What is the page's lives in `listener.ts`, what is the connection's in
  * `link.ts` and `machine.ts`.
  */
-import type { ServerFrame } from "@fanfare/protocol";
+import type { OkFrame, ServerFrame } from "@fanfare/protocol";
 import { Channel } from "./channel.js";
 import { checkChannel, checkPosition } from "./checks.js";
 import { Link, type LinkOwner } from "./link.js";
 import { Listener, type ListenerHost, reportError } from "./listener.js";
 import { jitterMs } from "./machine.js";
-import { type SubscribeItem, splitBatches } from "./requests.js";
+import { positionOf, Requests, type SubscribeItem, splitBatches } from "./requests.js";
 import { messagesOf } from "./sequence.js";
 import {
   type Client,
@@ -28,11 +28,6 @@ import {
 const SUBSCRIBE_RETRY_MS = 5000;
 const RETRIED = new Set(["unavailable", "rate_limited", "too_many_channels", "internal"]);
 
-interface Publishing {
-  resolve(position: Position): void;
-  reject(error: ClientError): void;
-}
-
 /**
  * Makes a client. It connects when something is subscribed, or when `connect` is called.
  *
@@ -48,13 +43,12 @@ export function createClient(options: ClientOptions = {}): Client {
 class FanfareClient implements Client, ListenerHost, LinkOwner {
   readonly #link: Link;
   readonly #channels = new Map<string, Channel>();
-  readonly #publishing = new Map<number, Publishing>();
+  readonly #requests = new Requests();
   readonly #handlers: { [Name in keyof ClientEvents]: Set<(value: ClientEvents[Name]) => void> } = {
     state: new Set(),
     gap: new Set(),
     error: new Set(),
   };
-  #nextId = 1;
   #flushDue = false;
 
   constructor(options: ClientOptions) {
@@ -108,24 +102,13 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
     return messagesOf<Data>(this, channel, options);
   }
 
-  publish(channel: string, data: unknown, { event, key }: PublishOptions = {}): Promise<Position> {
-    return new Promise((resolve, reject) => {
-      checkChannel(channel);
-      if (!this.#link.connected) {
-        throw new ClientError(
-          "not_connected",
-          "there is no connection",
-          "Publish when the state is connected.",
-        );
-      }
-      // What is no JSON throws here; what JSON leaves out, the server would close the connection for.
-      if (JSON.stringify(data) === undefined) {
-        throw new ClientError("invalid_value", "data is nothing that JSON has", "Send JSON values only.");
-      }
-      const id = this.#nextId++;
-      this.#link.send({ type: "publish", id, channel, data, event, key });
-      this.#publishing.set(id, { resolve, reject });
-    });
+  async publish(channel: string, data: unknown, { event, key }: PublishOptions = {}): Promise<Position> {
+    checkChannel(channel);
+    // What is no JSON throws here; what JSON leaves out, the server would close the connection for.
+    if (JSON.stringify(data) === undefined) {
+      throw new ClientError("invalid_value", "data is nothing that JSON has", "Send JSON values only.");
+    }
+    return positionOf(await this.#ask({ type: "publish", channel, data, event, key }));
   }
 
   on<Name extends keyof ClientEvents>(
@@ -176,8 +159,7 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
       `the connection was lost before the answer came${reason && `: ${reason}`}`,
       "Publish again with the same key; without a key it may appear twice.",
     );
-    for (const { reject } of this.#publishing.values()) reject(lost);
-    this.#publishing.clear();
+    this.#requests.lost(lost);
   }
 
   received(frame: ServerFrame): void {
@@ -196,13 +178,9 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
         this.#flush();
         return;
       }
-      case "ok": {
-        const { id, epoch, offset } = frame;
-        if (epoch === undefined || offset === undefined) return;
-        this.#publishing.get(id)?.resolve({ epoch, offset });
-        this.#publishing.delete(id);
+      case "ok":
+        this.#requests.answered(frame);
         return;
-      }
       case "error":
         this.#refused(frame);
         return;
@@ -241,7 +219,7 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
       else items.push({ channel: name });
     }
     for (const channels of splitBatches(items)) {
-      const id = this.#nextId++;
+      const id = this.#requests.nextId();
       for (const { channel, since = null } of channels) this.#channels.get(channel)?.asked(id, since);
       this.#link.send({ type: "subscribe", id, channels });
     }
@@ -254,7 +232,7 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
   }
 
   #unsubscribe(channel: string): void {
-    this.#link.send({ type: "unsubscribe", id: this.#nextId++, channel });
+    this.#link.send({ type: "unsubscribe", id: this.#requests.nextId(), channel });
   }
 
   #forget(channel: Channel): void {
@@ -266,6 +244,14 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
   }
 
   // ---- answers
+
+  /** @throws ClientError `not_connected`, or what the server refuses it with */
+  #ask(frame: object): Promise<OkFrame> {
+    if (!this.#link.connected) {
+      throw new ClientError("not_connected", "there is no connection", "Ask when the state is connected.");
+    }
+    return this.#requests.ask((id) => this.#link.send({ ...frame, id }));
+  }
 
   #subscribed(frame: Extract<ServerFrame, { type: "subscribed" }>): void {
     const channel = this.#channels.get(frame.channel);
@@ -290,8 +276,7 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
       this.error(error);
       return;
     }
-    this.#publishing.get(id)?.reject(error);
-    this.#publishing.delete(id);
+    this.#requests.refused(id, error);
     // The server subscribed by itself before we asked, and its `subscribed` was here or comes yet.
     if (code === "already_subscribed") return;
     for (const channel of [...this.#channels.values()]) {

@@ -1,4 +1,6 @@
 /** Requests under way on one connection: which answer belongs to which, and how subscribes travel together. */
+import type { OkFrame } from "@fanfare/protocol";
+import { ClientError, type Position } from "./types.js";
 
 /** Bytes of one frame, at most; the server takes more, but not much. */
 const BATCH_BYTES = 32 * 1024;
@@ -27,4 +29,56 @@ export function splitBatches(items: readonly SubscribeItem[]): SubscribeItem[][]
   }
   if (batch.length > 0) batches.push(batch);
   return batches;
+}
+
+interface Waiting {
+  resolve(answer: OkFrame): void;
+  reject(error: ClientError): void;
+}
+
+/** Gives requests their numbers, and keeps those that wait for an `ok` or an `error`. */
+export class Requests {
+  readonly #waiting = new Map<number, Waiting>();
+  #lastId = 0;
+
+  nextId(): number {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+
+  /** @param send is called with the number of the request, before this returns */
+  ask(send: (id: number) => void): Promise<OkFrame> {
+    return new Promise((resolve, reject) => {
+      const id = this.nextId();
+      send(id);
+      this.#waiting.set(id, { resolve, reject });
+    });
+  }
+
+  answered(frame: OkFrame): void {
+    this.#waiting.get(frame.id)?.resolve(frame);
+    this.#waiting.delete(frame.id);
+  }
+
+  refused(id: number, error: ClientError): void {
+    this.#waiting.get(id)?.reject(error);
+    this.#waiting.delete(id);
+  }
+
+  /** The connection is gone: none of them will be answered. */
+  lost(error: ClientError): void {
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { reject } of waiting) reject(error);
+  }
+}
+
+/**
+ * Where the server put what was appended.
+ *
+ * @throws ClientError `invalid_answer`
+ */
+export function positionOf({ epoch, offset }: OkFrame): Position {
+  if (epoch !== undefined && offset !== undefined) return { epoch, offset };
+  throw new ClientError("invalid_answer", "the server answered without a position", "Update the server.");
 }

@@ -5,6 +5,7 @@ import {
   type ClientFrame,
   type CloseCode,
   FanfareError,
+  type OkFrame,
   type PatchFrame,
   type Position,
   type PublishFrame,
@@ -33,6 +34,9 @@ export interface Requester {
   /** So many bytes of publishes more, or less, have not been acknowledged by the engine. */
   publishing(bytes: number): void;
 }
+
+/** What the `ok` says about what was done. */
+type Done = Omit<OkFrame, "type" | "id">;
 
 export class Requests {
   readonly #connection: Connection;
@@ -132,22 +136,23 @@ export class Requests {
   }
 
   #publish({ event, data, key, ...frame }: PublishFrame, length: number): Promise<void> {
-    return this.#append("publish", frame, length, (channel, publisher) =>
-      this.#door.hub.publish(channel, { data, event, key, ...publisher }),
+    return this.#act("publish", frame, length, async (channel, publisher) =>
+      appended(channel, await this.#door.hub.publish(channel, { data, event, key, ...publisher })),
     );
   }
 
   #patch({ patch, ifVersion, key, ...frame }: PatchFrame, length: number): Promise<void> {
-    return this.#append("patch", frame, length, (channel, { principal }) =>
-      this.#door.hub.changeState(channel, { patch, ifVersion, key, principal }),
+    return this.#act("patch", frame, length, async (channel, { principal }) =>
+      appended(channel, await this.#door.hub.changeState(channel, { patch, ifVersion, key, principal })),
     );
   }
 
-  async #append(
+  /** Does what a client may do only with a grant; whoever tries without one, is sent away. */
+  async #act(
     action: Action,
     { id, channel: text }: { readonly id: number; readonly channel: string },
     length: number,
-    append: (channel: ChannelName, publisher: ReturnType<typeof publisherOf>) => Promise<Position>,
+    act: (channel: ChannelName, publisher: ReturnType<typeof publisherOf>) => Promise<Done>,
   ): Promise<void> {
     const connection = this.#connection;
     const requester = this.#requester;
@@ -158,8 +163,7 @@ export class Requests {
       const channel = parseChannelName(text);
       this.#visit.allow(action, channel);
       const publisher = publisherOf(this.#visit.principal, `session ${connection.publisher}`);
-      const { epoch, offset } = await append(channel, publisher);
-      connection.answer(encodeFrame({ type: "ok", id, channel, epoch, offset }));
+      connection.answer(encodeFrame({ type: "ok", id, ...(await act(channel, publisher)) }));
     } catch (error) {
       if (!(error instanceof FanfareError)) requester.failedInside(error);
       else if (error.code === "forbidden") requester.close(CLOSE.notAllowed, error.message);
@@ -175,4 +179,8 @@ export class Requests {
     if (error.code === "rate_limited" && this.#meter?.tolerated === false) this.#requester.tooFast(error);
     else this.#connection.answer(encodeFrame(errorFrame(error, id, channel)));
   }
+}
+
+function appended(channel: ChannelName, { epoch, offset }: Position): Done {
+  return { channel, epoch, offset };
 }
