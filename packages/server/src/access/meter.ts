@@ -35,9 +35,8 @@ export class Meter {
   // Most connections never publish.
   #subscriptions: Bucket | null = null;
   #publishes: Bucket | null = null;
-  /** The first and the last refusal of those that are not far apart. */
-  #overSince = Number.NEGATIVE_INFINITY;
-  #overLast = Number.NEGATIVE_INFINITY;
+  /** When it was refused something for the first and the last time, of those that are not far apart. */
+  #over: { readonly since: number; last: number } | null = null;
 
   /** @param party whose limits count, beside those of the connection */
   constructor(rates: Rates, party: Party | null) {
@@ -47,7 +46,7 @@ export class Meter {
 
   /** Has it gone on for too long? To be asked after a refusal. */
   get tolerated(): boolean {
-    return this.#overLast - this.#overSince < TOLERATED_MS;
+    return this.#over === null || this.#over.last - this.#over.since < TOLERATED_MS;
   }
 
   frame(): FanfareError | null {
@@ -68,8 +67,8 @@ export class Meter {
     const now = this.#rates.clock.monotonic();
     const refusal = this.#own(what, bucket, now) ?? this.#shared(what, bucket);
     if (refusal) {
-      if (now - this.#overLast > TOLERATED_MS) this.#overSince = now;
-      this.#overLast = now;
+      if (!this.#over || now - this.#over.last > TOLERATED_MS) this.#over = { since: now, last: now };
+      else this.#over.last = now;
     }
     return refusal;
   }

@@ -19,7 +19,7 @@ export class TimingWheel {
   /** The clock's monotonic milliseconds at the last tick. */
   #ticked: number;
   /**
-   * Milliseconds at the last tick: good to a second, and costs nothing to read. Time in which the process was stopped, or
+   * Whole milliseconds at the last tick: good to a second, and costs nothing to read or, being no fraction, to keep. Time in which the process was stopped, or
    * too busy to tick, is not in it: nobody was listened to meanwhile, so it must not count as silence.
    */
   now = 0;
@@ -58,6 +58,6 @@ export class TimingWheel {
   }
 
   #sinceTick(): number {
-    return Math.min(this.#clock.monotonic() - this.#ticked, LONGEST_TICK_MS);
+    return Math.min(Math.round(this.#clock.monotonic() - this.#ticked), LONGEST_TICK_MS);
   }
 }

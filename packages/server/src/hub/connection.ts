@@ -12,6 +12,7 @@ import { PAGE_BYTES } from "./page.js";
 import type { PageCache } from "./page-cache.js";
 import type { Encoding, Subscriber } from "./subscriber.js";
 import { type Batch, type SubscribeRequest, Subscription } from "./subscription.js";
+import { SubscriptionMap } from "./subscription-map.js";
 
 /** When so many bytes of answers wait for a client, nothing more is read from it. */
 const MAX_WAITING_ANSWERS = 64 * 1024;
@@ -47,7 +48,7 @@ export class Connection {
   /** The same on every node; no secret. */
   readonly id: string;
   readonly subscriber: Subscriber;
-  readonly subscriptions = new Map<ChannelName, Subscription>();
+  readonly subscriptions = new SubscriptionMap();
   /** The connection takes nothing until it is drained. */
   full = false;
   /** It is corked until the end of the flush. */
@@ -226,7 +227,7 @@ export class Connection {
     }
     const channel = this.#host.channel(name);
     const subscription = new Subscription(this, channel, request);
-    this.subscriptions.set(name, subscription);
+    this.subscriptions.add(subscription);
     channel.add(subscription);
   }
 

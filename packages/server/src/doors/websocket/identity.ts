@@ -122,7 +122,8 @@ export class Identity {
       this.#visited.expelled(notLoggedIn("the key or token was revoked, or the user logged out"));
       return;
     }
-    for (const channel of connection.subscriptions.keys()) {
+    for (const subscription of connection.subscriptions.values()) {
+      const channel = subscription.channel.name;
       if (visit.may("subscribe", channel)) continue;
       const error = new FanfareError("forbidden", `the grant for ${channel} was taken away`);
       connection.revoke(channel, error, encodeFrame({ type: "unsubscribed", channel, code: error.code }));

@@ -75,6 +75,6 @@ export class Liveness {
 
   /** Spread, so that clients which came together are not pinged together for ever. */
   #pingAfter(now: number): number {
-    return now + PING_EVERY_MS * (0.9 + 0.2 * this.#random.fraction());
+    return now + Math.round(PING_EVERY_MS * (0.9 + 0.2 * this.#random.fraction()));
   }
 }
