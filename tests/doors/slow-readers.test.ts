@@ -7,6 +7,8 @@ import { Entrance } from "../../packages/server/src/access/entrance.js";
 import { accessSettings } from "../../packages/server/src/access/settings.js";
 import { MemoryStore } from "../../packages/server/src/access/store.js";
 import { systemClock, systemRandom } from "../../packages/server/src/clock.js";
+import { Guests } from "../../packages/server/src/doors/guests.js";
+import { TimingWheel } from "../../packages/server/src/doors/timing-wheel.js";
 import { WebSocketDoor } from "../../packages/server/src/doors/websocket/door.js";
 import { MemoryEngine } from "../../packages/server/src/engine/memory-engine.js";
 import type { Connection } from "../../packages/server/src/hub/connection.js";
@@ -39,12 +41,15 @@ async function bareDoor() {
   const entrance = new Entrance({}, { clock, random, log });
   const { rates } = entrance;
   const access = new Access({ settings, store: new MemoryStore(), engine, rates, clock, random, log });
-  const door = new WebSocketDoor({ hub, sessions, access, entrance, log });
+  const guests = new Guests({ hub, access, entrance, log });
+  const wheel = new TimingWheel(clock);
+  const door = new WebSocketDoor({ hub, sessions, access, entrance, log, guests, wheel });
   const server = createServer();
   server.on("upgrade", (request, socket: Socket, head) => door.upgrade(request, socket, head));
   const port = await listening(server);
   onTestFinished(async () => {
-    await door.close(0);
+    await guests.close(0);
+    wheel.stop();
     hub.close();
     await engine.close();
   });

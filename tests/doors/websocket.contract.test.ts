@@ -1,26 +1,39 @@
+import type { Position } from "@fanfare/protocol";
 import {
   type Delivered,
   type DoorClient,
   doorContract,
 } from "../../packages/server/src/doors/door.contract.js";
-import { Client } from "./client.js";
+import { WEBSOCKET_CAN } from "../../packages/server/src/doors/websocket/door.js";
+import { Client, refused } from "./client.js";
 import { serve } from "./serving.js";
 
-doorContract("WebSocket", { positions: true, unsubscribe: true, publish: true }, async (options) => {
+doorContract("WebSocket", WEBSOCKET_CAN, async (options) => {
   const { fanfare, url } = await serve(options);
-  return {
-    fanfare,
-    open: async () => inWordsOfTheContract(await Client.connect(url)),
-    stop: () => fanfare.close(),
-  };
+  return { fanfare, open: (token) => open(url, token) };
 });
 
-function inWordsOfTheContract(client: Client): DoorClient {
+async function open(url: string, token?: string): Promise<DoorClient> {
+  const connect = async () => {
+    const opened = await Client.open(url).catch(async (error: unknown) => {
+      const { problem } = await refused(url).catch(() => ({ problem: { code: String(error) } }));
+      throw new Error(problem.code);
+    });
+    const answer = await Promise.race([opened.connect(token === undefined ? {} : { token }), opened.closed]);
+    if ("reason" in answer) throw new Error(answer.code === 4401 ? "not_logged_in" : answer.reason);
+    return opened;
+  };
+  let client = await connect();
+  const positions = new Map<string, Position>();
+  const subscribe: DoorClient["subscribe"] = async (channel, since) => {
+    const answer = await client.ask({ type: "subscribe", channel, ...(since && { since }) });
+    if (answer.type !== "subscribed") throw new Error(answer.type === "error" ? answer.code : answer.type);
+    const { epoch, offset, recovered, reason } = answer;
+    positions.set(channel, { epoch, offset });
+    return { position: { epoch, offset }, recovered, ...(reason && { reason }) };
+  };
   return {
-    async subscribe(channel, since) {
-      const { epoch, offset, recovered, reason } = await client.subscribe(channel, since);
-      return { position: { epoch, offset }, recovered, ...(reason && { reason }) };
-    },
+    subscribe,
     async unsubscribe(channel) {
       const { type } = await client.ask({ type: "unsubscribe", channel });
       if (type !== "ok") throw new Error(`unsubscribe was answered by ${type}`);
@@ -32,13 +45,32 @@ function inWordsOfTheContract(client: Client): DoorClient {
     async next(): Promise<Delivered> {
       const frame = await client.deliveries.next();
       const { channel } = frame;
-      if (frame.type === "message")
-        return { kind: "message", channel, offset: frame.offset, data: frame.data };
+      const before = positions.get(channel);
+      const offset = frame.type === "message" ? frame.offset : frame.to;
+      if (before)
+        positions.set(channel, { ...before, offset, ...(frame.type === "gap" && { epoch: frame.epoch }) });
+      if (frame.type === "message") return { kind: "message", channel, offset, data: frame.data };
       return { kind: "gap", channel, from: frame.from, to: frame.to, reason: frame.reason };
+    },
+    get waiting() {
+      return client.deliveries.size;
     },
     stopReading: () => client.ws.pause(),
     readAgain: () => client.ws.resume(),
     leave: () => client.leave(1000),
     vanish: () => client.vanish(),
+    async comeBack() {
+      client = await connect();
+      let recovered = true;
+      for (const [channel, since] of positions)
+        recovered &&= (await subscribe(channel, since)).recovered === true;
+      return recovered;
+    },
+    get ended() {
+      return client.closed.then(() => {
+        const goodbye = client.heard.find(({ type }) => type === "goodbye");
+        return goodbye?.type === "goodbye" ? { retryAfter: goodbye.retryAfter } : {};
+      });
+    },
   };
 }

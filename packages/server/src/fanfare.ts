@@ -15,6 +15,9 @@ import { accessSettings } from "./access/settings.js";
 import type { SignedToken, TokenRequest } from "./access/sign.js";
 import { MemoryStore } from "./access/store.js";
 import { type Clock, type Random, systemClock, systemRandom } from "./clock.js";
+import type { Door, DoorHost } from "./doors/door.js";
+import { Guests } from "./doors/guests.js";
+import { TimingWheel } from "./doors/timing-wheel.js";
 import { WebSocketDoor } from "./doors/websocket/door.js";
 import { DividedEngine } from "./engine/divided-engine.js";
 import type { Engine } from "./engine/engine.js";
@@ -206,13 +209,11 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const hub = new Hub({ engine, rules, limits, clock, random });
   const sessions = new Sessions(hub);
   const disconnects = new Disconnects(hub);
-  const door = new WebSocketDoor({
-    hub,
-    sessions,
-    access,
-    entrance,
-    log,
-  });
+  const guests = new Guests({ hub, access, entrance, log });
+  const wheel = new TimingWheel(clock);
+  const host: DoorHost = { hub, sessions, access, entrance, log, wheel, guests };
+  const webSocket = new WebSocketDoor(host);
+  const doors: readonly Door[] = [webSocket];
   const unmounts: (() => void)[] = [];
   let closing: Promise<void> | null = null;
   const app = createApp({
@@ -230,10 +231,12 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     path,
     request: listener,
     upgrade(request, socket, head) {
-      if (isAt(path, request.url)) door.upgrade(request, socket, head);
+      if (isAt(path, request.url)) webSocket.upgrade(request, socket, head);
       else refuseUpgrade(socket, nothingServedAt(request.url));
     },
   };
+
+  const places = doors.flatMap((door) => door.places ?? []);
 
   async function change(
     name: string,
@@ -248,7 +251,9 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
 
   async function stop(withinMs: number): Promise<void> {
     hub.flush();
-    await door.close(withinMs);
+    await guests.close(withinMs);
+    for (const door of doors) await door.close?.();
+    wheel.stop();
     for (const unmount of unmounts) unmount();
     sessions.close();
     disconnects.close();
@@ -261,7 +266,7 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     path,
     attach(server) {
       if (closing) throw new FanfareError("unavailable", "this Fanfare is closed");
-      unmounts.push(mount(server, mounted));
+      for (const place of [mounted, ...places]) unmounts.push(mount(server, place));
     },
     fetch: async (request) => app.fetch(request),
     handler(request, response, next) {

@@ -12,6 +12,7 @@ import { ownerOf } from "../../access/principal.js";
 import type { Visited } from "../../access/visit.js";
 import type { Connection } from "../../hub/connection.js";
 import type { EndReason, Subscriber } from "../../hub/subscriber.js";
+import type { Guest } from "../guests.js";
 import { MalformedFrameError, parseClientFrame } from "./client-frame.js";
 import { ClientSocket, type ClientSocketEvents } from "./client-socket.js";
 import type { DoorContext } from "./context.js";
@@ -26,7 +27,9 @@ const CLIENT_PING_SECONDS = 15;
 /** Close codes of a client that left on purpose; 1005 is a close frame without a code. */
 const CLEAN = new Set([1000, 1001, 1005]);
 
-export class WebSocketPeer implements Subscriber, ClientSocketEvents, Mortal, Reader, Requester, Visited {
+export class WebSocketPeer
+  implements Subscriber, Guest, ClientSocketEvents, Mortal, Reader, Requester, Visited
+{
   readonly encoding = webSocketEncoding;
   readonly #socket: ClientSocket;
   readonly #door: DoorContext;
@@ -139,7 +142,7 @@ export class WebSocketPeer implements Subscriber, ClientSocketEvents, Mortal, Re
   closed(code: number): void {
     this.#leave(CLEAN.has(code));
     this.#lifetime.end();
-    this.#door.gone(this);
+    this.#door.guests.gone(this);
   }
 
   // ---- what requests ask

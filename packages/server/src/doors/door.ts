@@ -1,0 +1,61 @@
+/**
+ * The seam for protocols: a door lets in clients that speak one of them, and translates between them and the hub. It keeps no messages
+ * and no positions of its own. `docs/doors.md` says how to write one; `door.contract.ts` is what each has to pass.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Access } from "../access/access.js";
+import type { Entrance } from "../access/entrance.js";
+import type { Hub } from "../hub/hub.js";
+import type { Sessions } from "../hub/sessions.js";
+import type { Log } from "../log.js";
+import type { Guests } from "./guests.js";
+import type { TimingWheel } from "./timing-wheel.js";
+
+/** What can be said in a protocol. */
+export interface DoorCapabilities {
+  /**
+   * How a client that comes back says where it was. `positions`: by the position of each channel. `cursor`: by a text that the door
+   * gave it. `none`: not at all, and it is told so; then it begins at the newest message.
+   */
+  readonly recovery: "positions" | "cursor" | "none";
+  /** Messages tell their offsets, and gaps are announced at their place. */
+  readonly offsets: boolean;
+  /** A connection can take up and give up channels while it lives. */
+  readonly unsubscribes: boolean;
+  /** Clients can publish over the connection itself. */
+  readonly publishes: boolean;
+}
+
+/** What a door is given: everything that there is one of in a Fanfare. */
+export interface DoorHost {
+  readonly hub: Hub;
+  readonly sessions: Sessions;
+  readonly access: Access;
+  readonly entrance: Entrance;
+  readonly log: Log;
+  /** One timer for the clients of all doors. */
+  readonly wheel: TimingWheel;
+  /** The clients of all doors: counted together, told together when access has changed, sent away together. */
+  readonly guests: Guests;
+}
+
+/** An address of a Node server, outside the server's own path, where a protocol has its place, such as `/socket.io`. */
+export interface Place {
+  readonly path: string;
+  request(request: IncomingMessage, response: ServerResponse): void;
+  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void;
+}
+
+export interface Door {
+  /** For lists, figures and logs, such as `websocket`. */
+  readonly name: string;
+  readonly can: DoorCapabilities;
+  /** Served on every Node server that the Fanfare is attached to. @default none: it is served under the server's path */
+  readonly places?: readonly Place[];
+  /** Lets go of what the door has beside its clients, who have been sent away by then. */
+  close?(): void | Promise<void>;
+}
+
+/** Opens a door. */
+export type OpenDoor = (host: DoorHost) => Door;
