@@ -65,8 +65,9 @@ export class Connection {
   /** When it came in: milliseconds since 1970. */
   readonly since: number;
   readonly #host: ConnectionHost;
-  #answers: Uint8Array[] = [];
-  #ring: (Subscription | LazyAnswer)[] = [];
+  // Most connections are idle most of the time: neither is kept empty.
+  #answers: Uint8Array[] | null = null;
+  #ring: (Subscription | LazyAnswer)[] | null = null;
   /** Bytes of answers that wait, roughly. */
   #waitingAnswers = 0;
   #paused = false;
@@ -82,12 +83,12 @@ export class Connection {
 
   /** May a subscription be behind? */
   get behind(): boolean {
-    return this.#ring.length > 0 || this.#reading;
+    return this.#ring !== null || this.#reading;
   }
 
   /** How many subscriptions and answers wait for their turn. */
   get waiting(): number {
-    return this.#ring.length;
+    return this.#ring?.length ?? 0;
   }
 
   // ---- requests
@@ -152,6 +153,7 @@ export class Connection {
   /** Writes an answer of the door: at the end of this turn, together with what else there is, or as soon as it is taken. */
   answer(bytes: Uint8Array): void {
     if (this.ended) return;
+    this.#answers ??= [];
     this.#answers.push(bytes);
     this.#wait(bytes.length);
     if (!this.full) this.#host.pumpSoon(this);
@@ -184,18 +186,17 @@ export class Connection {
 
   /** A lagging subscription waits for its turn. */
   enqueue(subscription: Subscription): void {
-    this.#ring.push(subscription);
+    this.#queue(subscription);
     if (!this.full) this.#host.pumpSoon(this);
   }
 
   /** Writes what waits, in turn, until the connection is full or nothing is left. */
   pump(): void {
-    if (this.ended || this.full || (this.#answers.length === 0 && this.#ring.length === 0)) return;
+    if (this.ended || this.full || !(this.#answers || this.#ring)) return;
     this.subscriber.cork();
     this.#writeAnswers();
     this.#writePages();
     this.subscriber.uncork();
-    if (this.#ring.length === 0) this.#ring = [];
     if (this.#paused && this.#waitingAnswers < MAX_WAITING_ANSWERS) {
       this.#paused = false;
       this.subscriber.resumeReading();
@@ -209,8 +210,8 @@ export class Connection {
     this.ended = true;
     for (const subscription of this.subscriptions.values()) subscription.channel.remove(subscription);
     this.subscriptions.clear();
-    this.#ring = [];
-    this.#answers = [];
+    this.#ring = null;
+    this.#answers = null;
     this.#host.left(this);
   }
 
@@ -238,7 +239,7 @@ export class Connection {
 
   #answerLazily(answer: LazyAnswer): void {
     if (this.ended) return;
-    this.#ring.push(answer);
+    this.#queue(answer);
     this.#wait(UNENCODED_ANSWER);
     if (!this.full) this.#host.pumpSoon(this);
   }
@@ -251,36 +252,39 @@ export class Connection {
   }
 
   #writeAnswers(): void {
+    const answers = this.#answers;
+    if (!answers) return;
     let written = 0;
     while (!this.full) {
-      const answer = this.#answers[written];
+      const answer = answers[written];
       if (!answer) break;
       written++;
       this.#waitingAnswers -= answer.length;
       this.write(answer);
     }
-    // A new array rather than an emptied one, which would keep its room: most connections are idle most of the time.
-    if (written > 0) this.#answers = this.#answers.slice(written);
+    this.#answers = written < answers.length ? answers.slice(written) : null;
   }
 
   #writePages(): void {
+    const ring = this.#ring;
+    if (!ring) return;
     const now = this.#host.clock.now();
     let stepsLeft = STEPS_PER_TURN;
     /** Subscriptions in a row that could only wait; when that is all of the ring, the turn is over. */
     let waiting = 0;
-    while (!this.full && waiting < this.#ring.length) {
+    while (!this.full && waiting < ring.length) {
       if (stepsLeft-- === 0) {
         this.#host.pumpSoon(this);
         return;
       }
-      const next = this.#ring.shift();
+      const next = ring.shift();
       if (typeof next === "function") {
         this.#waitingAnswers -= UNENCODED_ANSWER;
         this.write(next(this.subscriber.encoding));
       } else if (next?.state === "lagging") {
         const step = nextStep(next, now, this.#host.pages);
         if (step.kind === "read" && this.#reading) {
-          this.#ring.push(next);
+          ring.push(next);
           waiting++;
           continue;
         }
@@ -296,12 +300,18 @@ export class Connection {
         // After a write it may have become live. What was read for it goes out before anything else is read, so that
         // a connection never holds more than one page of the engine's.
         if (wrote && next.state === "lagging") {
-          if (next.read) this.#ring.unshift(next);
-          else this.#ring.push(next);
+          if (next.read) ring.unshift(next);
+          else ring.push(next);
         }
       }
       waiting = 0;
     }
+    if (ring.length === 0) this.#ring = null;
+  }
+
+  #queue(next: Subscription | LazyAnswer): void {
+    this.#ring ??= [];
+    this.#ring.push(next);
   }
 
   /** Asks the engine for a subscription; one at a time. */
@@ -319,7 +329,10 @@ export class Connection {
     }
     this.#reading = false;
     if (this.ended) return;
-    if (subscription.state === "lagging") this.#ring.unshift(subscription);
+    if (subscription.state === "lagging") {
+      this.#ring ??= [];
+      this.#ring.unshift(subscription);
+    }
     this.#host.pumpSoon(this);
   }
 }

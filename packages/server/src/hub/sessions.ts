@@ -19,9 +19,11 @@ export interface ResumedSession {
 }
 
 /** What the engine keeps. */
-interface StoredSession extends ResumedSession {
+interface StoredSession extends Omit<ResumedSession, "publisher"> {
   /** The connection that holds the session, or held it last. */
   readonly connection: string;
+  /** Left out where it is that connection. */
+  readonly publisher?: string;
 }
 
 export class Sessions {
@@ -50,7 +52,7 @@ export class Sessions {
     connection.session = hash("sha256", secret, "base64url");
     connection.publisher = resumed?.publisher ?? connection.id;
     const { id, publisher } = connection;
-    const stored: StoredSession = { connection: id, publisher, owner };
+    const stored: StoredSession = { connection: id, owner, ...(publisher !== id && { publisher }) };
     const ttlMs = this.#ttlMs + RENEWAL_MS;
     // A session that could not be kept cannot be resumed, which the client is told then; nothing else is lost.
     this.#hub.engine.putSession(connection.session, JSON.stringify(stored), ttlMs).catch(ignore);
@@ -89,7 +91,8 @@ export class Sessions {
     const here = this.#hub.connections.get(session.connection);
     if (here) here.subscriber.end("resumed_elsewhere");
     else await this.#hub.engine.signal(END_TOPIC, JSON.stringify(session.connection));
-    return session;
+    const { publisher = session.connection } = session;
+    return { owner, publisher };
   }
 
   close(): void {

@@ -29,31 +29,19 @@ export interface Mortal {
   notGoneInTime(): void;
 }
 
-export class Lifetime implements Watched {
-  readonly #wheel: TimingWheel;
+/** Signs of life are a part of it, and no object of their own: there is one for each connection. */
+export class Lifetime extends Liveness implements Watched {
   readonly #mortal: Mortal;
-  readonly #liveness: Liveness;
   readonly #connectBy: number;
   /** When it has to be gone; `null` while nobody has begun to close. */
   #closeBy: number | null = null;
   #over = false;
 
   constructor(mortal: Mortal, wheel: TimingWheel, random: Random) {
-    this.#wheel = wheel;
+    super(wheel, random);
     this.#mortal = mortal;
-    this.#liveness = new Liveness(wheel, random);
     this.#connectBy = wheel.exactly() + CONNECT_WITHIN_MS;
     wheel.add(this, CONNECT_WITHIN_MS);
-  }
-
-  /** Bytes came. */
-  heard(): void {
-    this.#liveness.heard();
-  }
-
-  /** The socket takes what it is given, or has just begun not to. */
-  accepted(): void {
-    this.#liveness.accepted();
   }
 
   get isClosing(): boolean {
@@ -63,8 +51,8 @@ export class Lifetime implements Watched {
   /** The connection is closing, whoever began: it has to be over in time. */
   closing(): void {
     if (this.isClosing) return;
-    this.#closeBy = this.#wheel.exactly() + CLOSE_WITHIN_MS;
-    this.#wheel.add(this, CLOSE_WITHIN_MS);
+    this.#closeBy = this.wheel.exactly() + CLOSE_WITHIN_MS;
+    this.wheel.add(this, CLOSE_WITHIN_MS);
   }
 
   /** It is gone. */
@@ -84,7 +72,7 @@ export class Lifetime implements Watched {
       mortal.connectMissing();
       return null;
     }
-    const { deadForMs, ping, due, lookAt } = this.#liveness.look(now, mortal.waitingBytes, mortal.isReading);
+    const { deadForMs, ping, due, lookAt } = this.look(now, mortal.waitingBytes, mortal.isReading);
     if (deadForMs !== null) {
       mortal.dead(deadForMs);
       return null;

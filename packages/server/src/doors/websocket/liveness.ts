@@ -23,7 +23,7 @@ export interface Verdict {
 }
 
 export class Liveness {
-  readonly #wheel: TimingWheel;
+  protected readonly wheel: TimingWheel;
   readonly #random: Random;
   #heard: number;
   /** When the socket last took something, or had nothing to take. */
@@ -33,7 +33,7 @@ export class Liveness {
   #wasStuck = false;
 
   constructor(wheel: TimingWheel, random: Random) {
-    this.#wheel = wheel;
+    this.wheel = wheel;
     this.#random = random;
     this.#heard = wheel.now;
     this.#accepted = wheel.now;
@@ -42,12 +42,12 @@ export class Liveness {
 
   /** Bytes came. */
   heard(): void {
-    this.#heard = this.#wheel.now;
+    this.#heard = this.wheel.now;
   }
 
   /** The socket takes what it is given, or has just begun not to. */
   accepted(): void {
-    this.#accepted = this.#wheel.now;
+    this.#accepted = this.wheel.now;
   }
 
   /**
