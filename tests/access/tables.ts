@@ -166,6 +166,10 @@ export const WAYS: readonly Way[] = [
   sending("patch", { patch: { n: 1 } }),
   http("publish", "POST", "/channels/:channel/messages", () => ({ data: 1 })),
   http("publish", "POST", "/messages", (channel) => ({ messages: [{ channel, data: 1 }] })),
+  {
+    ...http("publish", "POST", "/messages", (channel) => ({ channels: [channel], data: 1 })),
+    name: "POST of one message to many channels",
+  },
   http("history", "GET", "/channels/:channel/messages"),
   http("history", "GET", "/channels/:channel/state"),
   http("patch", "PATCH", "/channels/:channel/state", () => ({ n: 1 })),

@@ -121,6 +121,70 @@ describe("a batch", () => {
   });
 });
 
+describe("a message to many channels", () => {
+  test("is appended to each, and answered in their order", async () => {
+    const { url, resultsOf, held } = await serving();
+    await post(url, { messages: [{ channel: "b", data: 0 }] });
+    const message = { channels: ["a", "b", "c"], event: "closing", data: { minutes: 10 }, key: "k" };
+    const answer = await resultsOf(await post(url, message));
+    expect(answer).toMatchObject([
+      { channel: "a", offset: 1 },
+      { channel: "b", offset: 2 },
+      { channel: "c", offset: 1 },
+    ]);
+    expect(await held("c")).toMatchObject([{ event: "closing", data: { minutes: 10 }, id: "k" }]);
+    expect(await resultsOf(await post(url, message))).toEqual(answer);
+    expect(await resultsOf(await post(url, { channels: [], data: 1 }))).toEqual([]);
+  });
+
+  test("that one channel refuses is appended to the others", async () => {
+    const { url, resultsOf } = await serving();
+    await post(url, { messages: [{ channel: "b", data: 0, key: "k" }] });
+    expect(await resultsOf(await post(url, { channels: ["a", "b", "c"], data: 1, key: "k" }))).toMatchObject([
+      { offset: 1 },
+      { status: 422, code: "key_reused" },
+      { offset: 1 },
+    ]);
+  });
+
+  test.each([
+    [
+      "a channel that is none",
+      { channels: ["a", "b c"], data: 1 },
+      "invalid_channel",
+      /^channels\[1\]: "b c"/,
+    ],
+    ["channels that are a text", { channels: "a", data: 1 }, "invalid_request", /body\.channels is "a"/],
+    [
+      "a channel that is a number",
+      { channels: ["a", 1], data: 1 },
+      "invalid_request",
+      /body\.channels\[1\] is 1/,
+    ],
+    ["1,001 channels", { channels: Array(1001).fill("a"), data: 1 }, "invalid_request", /array of 1001/],
+    ["no data", { channels: ["a"] }, "invalid_request", /data is missing/],
+    [
+      "data over the limit",
+      { channels: ["a"], data: "x".repeat(70_000) },
+      "too_large",
+      /^data is 70002 bytes/,
+    ],
+    [
+      "messages beside the channels",
+      { channels: ["a"], data: 1, messages: [] },
+      "invalid_request",
+      /both messages and channels/,
+    ],
+  ])("with %s is refused, and nothing is appended", async (_name, body, code, detail) => {
+    const { url, base } = await serving();
+    expect(await problemOf(await post(url, body))).toMatchObject({
+      code,
+      detail: expect.stringMatching(detail),
+    });
+    expect(await (await fetch(`${base}/channels`)).json()).toEqual({ channels: [], next: null });
+  });
+});
+
 describe("an idempotency key in a batch", () => {
   test("appends once, within a batch and across, and the same as a single message", async () => {
     const { send, resultsOf, messages, held } = await serving();

@@ -5,11 +5,13 @@
 import type { OkFrame, ServerFrame } from "@fanfare/protocol";
 import { Channel } from "./channel.js";
 import { checkChannel, checkPosition } from "./checks.js";
+import type { ChannelDefinitions } from "./define-channels.js";
 import { Link, type LinkOwner } from "./link.js";
 import { Listener, type ListenerHost, reportError } from "./listener.js";
 import { jitterMs } from "./machine.js";
 import { positionOf, Requests, type SubscribeItem, splitBatches } from "./requests.js";
 import { messagesOf } from "./sequence.js";
+import type { TypedClient } from "./typed-client.js";
 import {
   type Client,
   ClientError,
@@ -31,11 +33,17 @@ const RETRIED = new Set(["unavailable", "rate_limited", "too_many_channels", "in
 /**
  * Makes a client. It connects when something is subscribed, or when `connect` is called.
  *
+ * With the type of typed channels, as in `createClient<typeof channels>()`, the compiler knows what each channel carries.
+ *
  * @throws ClientError `invalid_url`, `no_websocket`
  * @example
  * const client = createClient({ url: "/push" });
  * client.subscribe("order:42", ({ data }) => show(data));
  */
+export function createClient(options?: ClientOptions): Client;
+export function createClient<Channels extends ChannelDefinitions>(
+  options?: ClientOptions,
+): TypedClient<Channels>;
 export function createClient(options: ClientOptions = {}): Client {
   return new FanfareClient(options);
 }

@@ -9,14 +9,14 @@ export interface Position {
 }
 
 /** A message, as its publisher gave it, and where it stands. */
-export interface Message<Data = unknown> {
+export interface Message<Data = unknown, Event extends string = string> {
   readonly type: "message";
   readonly channel: string;
   readonly offset: number;
   /** Milliseconds since 1970, by the server's clock. */
   readonly time: number;
   /** What kind of message; `"message"` unless the publisher said otherwise. */
-  readonly event: string;
+  readonly event: Event;
   readonly data: Data;
   /** Who published, where a client did. */
   readonly user?: string;
@@ -115,7 +115,7 @@ export class ClientError extends Error {
   }
 }
 
-export interface SubscribeOptions {
+export interface SubscribeOptions<State = JsonObject> {
   /** Where to go on: what came after this position is delivered first. @default the newest message */
   readonly since?: Position;
   /**
@@ -131,19 +131,19 @@ export interface SubscribeOptions {
    * The channel's state: as it is when the subscription stands, if there is one, and after each change. A page that reads slowly
    * gets the last, and may miss the steps to it. It does not wait for `snapshot`.
    */
-  readonly onState?: (change: StateChange) => void;
+  readonly onState?: (change: StateChange<State>) => void;
   /** The subscription stands: at first, after every reconnect, and when the server was asked for earlier messages. */
   readonly onSubscribed?: (subscribed: Subscribed) => void;
   /** The server refused, or the snapshot failed. @default the client's `error` listeners */
   readonly onError?: (error: Error) => void;
 }
 
-export interface Subscription {
+export interface Subscription<State = JsonObject> {
   readonly channel: string;
   /** What this handler has been given; `since` or `null` until the subscription stands. */
   readonly position: Position | null;
   /** The channel's state; `null` when there is none, or it is not known yet. */
-  readonly state: JsonObject | null;
+  readonly state: State | null;
   /** Ends it. The last one of a channel to leave ends the channel's subscription on the server. */
   unsubscribe(): void;
 }

@@ -234,6 +234,11 @@ export const ERRORS = {
     meaning: "The request was meant for another host name.",
     remedy: "Use a host name that this server answers to.",
   },
+  invalid_data: {
+    status: 422,
+    meaning: "The value is not what its channel carries.",
+    remedy: "Compare it with the definition of the channel; the message names what is wrong, and where.",
+  },
   key_reused: {
     status: 422,
     meaning: "The idempotency key was used for another message.",

@@ -35,8 +35,16 @@ const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** A text from outside, made short and printable, so that it can stand in a message or a log line. */
 export function quote(text: string, maxLength = 60): string {
-  const shown = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
-  return JSON.stringify(shown).replace(INVISIBLE, escapeInvisible);
+  return JSON.stringify(shorten(text, maxLength)).replace(INVISIBLE, escapeInvisible);
+}
+
+/** A sentence from outside, made short and printable, without quotes around it. */
+export function printable(text: string, maxLength = 200): string {
+  return shorten(text, maxLength).replace(INVISIBLE, escapeInvisible);
+}
+
+function shorten(text: string, maxLength: number): string {
+  return text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
 }
 
 function escapeInvisible(character: string): string {

@@ -29,6 +29,15 @@ export function findValueProblem(
   return walk(value, { nodesLeft: maxNodes }, 0)?.at(name) ?? null;
 }
 
+/** The way to a part of a value, such as `data.items[3].price`; printable whatever the keys are. */
+export function formatPath(name: string, keys: readonly PropertyKey[]): string {
+  let path = name;
+  for (const key of keys) path += typeof key === "number" ? `[${key}]` : step(String(key));
+  return path.slice(0, MAX_PATH);
+}
+
+/** Characters of a path that are shown. */
+const MAX_PATH = 300;
 /** A key that needs no quotes in a path. */
 const PLAIN_KEY = /^[A-Za-z0-9_$-]{1,60}$/;
 
@@ -101,5 +110,5 @@ function step(key: string): string {
 }
 
 function refuse(what: string, remedy: string): Found {
-  return { at: (path) => ({ code: "invalid_value", message: `${path.slice(0, 300)} ${what}`, remedy }) };
+  return { at: (path) => ({ code: "invalid_value", message: `${path.slice(0, MAX_PATH)} ${what}`, remedy }) };
 }

@@ -1,5 +1,6 @@
 /** A Fanfare in your own server: everything put together behind one small interface. */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { ChannelDefinitions } from "@fanfare/client";
 import {
   type Epoch,
   FanfareError,
@@ -36,7 +37,10 @@ import { Rules } from "./hub/rules.js";
 import { Sessions } from "./hub/sessions.js";
 import { silentLog } from "./log.js";
 import { checkLimits, type FanfareOptions, type ReloadOptions } from "./options.js";
+import { type MessageToMany, type MessageToPublish, publishMany } from "./publish-many.js";
 import { refuseUpgrade } from "./refuse-upgrade.js";
+import { TypedChannels } from "./typed/typed-channels.js";
+import type { TypedFanfare } from "./typed/typed-fanfare.js";
 import { VERSION } from "./version.js";
 
 export interface PublishOptions {
@@ -55,9 +59,9 @@ export interface Published extends Position {
 export type JsonObject = { readonly [key: string]: unknown };
 
 /** The state of a channel, and the position of its last change, which is its version. */
-export interface HeldState extends Position {
+export interface HeldState<State = JsonObject> extends Position {
   readonly channel: string;
-  readonly state: JsonObject;
+  readonly state: State;
 }
 
 export interface ChangeOptions {
@@ -125,10 +129,19 @@ export interface Fanfare {
    *
    * @param channel such as `order:42`
    * @param data any JSON value, at most 64 KiB
-   * @throws FanfareError `invalid_channel`, `invalid_value`, `invalid_request`, `too_large`, `key_reused`, `unavailable`
+   * @throws FanfareError `invalid_channel`, `invalid_value`, `invalid_data`, `invalid_request`, `too_large`, `key_reused`, `unavailable`
    * @example await fanfare.publish("order:42", { status: "paid" });
    */
   publish(channel: string, data: unknown, options?: PublishOptions): Promise<Published>;
+  /**
+   * Publishes many messages, or one to many channels. All are checked before anything is appended; then they are appended in order,
+   * each by itself, so that one which is refused does not stop the others.
+   *
+   * @returns where each stands, in order
+   * @throws FanfareError as {@link publish}, when none was appended; PublishManyError when some were, and `results` says which
+   * @example await fanfare.publishMany({ channels: ["team:1", "team:2"], event: "closing", data: { minutes: 10 } });
+   */
+  publishMany(messages: readonly MessageToPublish[] | MessageToMany): Promise<Published[]>;
   /**
    * What a channel's log holds.
    *
@@ -172,7 +185,7 @@ export interface Fanfare {
    * gets it, and newcomers get the whole. Patches of one process to a channel are made in the order of the calls.
    *
    * @param patch the members to change, at most 64 KiB as JSON; `null` removes one
-   * @throws FanfareError `invalid_channel`, `invalid_value`, `invalid_request`, `invalid_position`, `too_large`,
+   * @throws FanfareError `invalid_channel`, `invalid_value`, `invalid_data`, `invalid_request`, `invalid_position`, `too_large`,
    * `version_mismatch`, `key_reused`, `insufficient_storage`, `unavailable`
    * @example await fanfare.patch("job:7", { done: 42, note: null });
    */
@@ -190,12 +203,16 @@ export interface Fanfare {
 /**
  * Makes a Fanfare. It listens to nothing until it is attached to a server.
  *
- * @throws TypeError, ReservedPathError, RuleError, FanfareError `invalid_pattern`, SingleNodeEngineError
+ * @throws TypeError, ReservedPathError, RuleError, ChannelDefinitionError, FanfareError `invalid_pattern`, SingleNodeEngineError
  * @example
  * const fanfare = createFanfare();
  * fanfare.attach(server);
  * await fanfare.publish("broadcast", "Hello");
  */
+export function createFanfare<Channels extends ChannelDefinitions>(
+  options: FanfareOptions & { readonly channels: Channels },
+): TypedFanfare<Channels>;
+export function createFanfare(options?: FanfareOptions): Fanfare;
 export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const path = checkPath(options.path ?? "/push", options.reservedPaths);
   const { clock = systemClock, random = systemRandom, logger: log = silentLog } = options;
@@ -206,7 +223,8 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const { engine, ownEngine } = enginesOf(options, rules, limits, clock, random);
   const store = options.dataDir === undefined ? new MemoryStore() : new FileStore(options.dataDir, log);
   const access = new Access({ settings, store, engine, rates: entrance.rates, clock, random, log });
-  const hub = new Hub({ engine, rules, limits, clock, random });
+  const checks = options.channels && new TypedChannels(options.channels);
+  const hub = new Hub({ engine, rules, limits, clock, random, checks });
   const sessions = new Sessions(hub);
   const disconnects = new Disconnects(hub);
   const guests = new Guests({ hub, access, entrance, log });
@@ -287,6 +305,7 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
       const { epoch, offset } = await hub.publish(channel, { data, event, key });
       return { channel, epoch, offset };
     },
+    publishMany: (messages) => publishMany(hub, messages),
     async history(name, { after, limit = DEFAULT_HISTORY } = {}) {
       const channel = parseChannelName(name);
       const text = after === undefined || typeof after === "string" ? after : formatPosition(after);

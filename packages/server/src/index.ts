@@ -1,4 +1,16 @@
 /** Fanfare as a library: everything that is public. */
+export {
+  type ChannelDefinition,
+  type ChannelDefinitions,
+  type DataOf,
+  defineChannels,
+  type EventOf,
+  type MessageOf,
+  type NamesOf,
+  type PatchOf,
+  type StandardSchema,
+  type StateOf,
+} from "@fanfare/client";
 export { type Epoch, FanfareError, type Position } from "@fanfare/protocol";
 export type { Action } from "./access/actions.js";
 export type { AccessRequest } from "./access/credentials.js";
@@ -29,3 +41,6 @@ export type { Limits } from "./hub/limits.js";
 export { RuleError, type RuleOptions } from "./hub/rules.js";
 export type { Log } from "./log.js";
 export type { FanfareOptions, ReloadOptions } from "./options.js";
+export { type MessageToMany, type MessageToPublish, PublishManyError } from "./publish-many.js";
+export { ChannelDefinitionError } from "./typed/typed-channels.js";
+export type { TypedFanfare, TypedHistory } from "./typed/typed-fanfare.js";

@@ -1,4 +1,5 @@
 /** What a Fanfare in your own server is made from. */
+import type { ChannelDefinitions } from "@fanfare/client";
 import { quote } from "@fanfare/protocol";
 import type { EntranceOptions } from "./access/entrance.js";
 import type { AccessOptions } from "./access/settings.js";
@@ -26,6 +27,13 @@ export interface FanfareOptions extends ReloadOptions {
    * @default none: no keys can be made, and what is revoked is so until the process ends
    */
   readonly dataDir?: string;
+  /**
+   * What channels carry, as `defineChannels` says it: messages and states are checked before they are accepted. Channels that are not
+   * defined may carry anything.
+   *
+   * @default nothing is checked
+   */
+  readonly channels?: ChannelDefinitions;
   /** Bounds; those left out have their defaults. */
   readonly limits?: Partial<Limits>;
   /** Where logs live, such as `await DiskEngine.open()`. Whoever gives it closes it. @default a `MemoryEngine` */

@@ -1,32 +1,43 @@
-/** `{path}/messages`: publish many messages at once, to whatever channels. Either all of them are valid, or none is appended. */
-import { FanfareError, parseChannelName } from "@fanfare/protocol";
+/**
+ * `{path}/messages`: publish many messages at once, or one to many channels. Either all of them are valid, or none is appended; each
+ * is appended by itself.
+ */
+import {
+  type ChannelName,
+  FanfareError,
+  isJsonObject,
+  type JsonObject,
+  type Position,
+  parseChannelName,
+} from "@fanfare/protocol";
+import type { Context } from "hono";
 import { z } from "zod";
 import { publisherOf } from "../access/principal.js";
-import type { Appended } from "../engine/engine.js";
-import type { Prepared } from "../hub/hub.js";
+import type { BatchResult, Prepared } from "../hub/hub.js";
 import { problemOf } from "../problem.js";
 import { answerJson } from "./answer.js";
 import { readJson } from "./body.js";
 import { check } from "./check.js";
-import type { HttpContext } from "./context.js";
+import type { HttpContext, HttpEnv } from "./context.js";
 import type { Route } from "./route.js";
 import * as part from "./schemas.js";
 
 const MAX_MESSAGES = 1000;
 const MAX_BYTES = 1024 * 1024;
 
-const itemSchema = z.object({
-  channel: part.channelName,
-  event: part.event.optional(),
-  data: part.data,
-  key: part.key.optional(),
-});
+const contentSchema = { event: part.event.optional(), data: part.data, key: part.key.optional() };
+
+const itemSchema = z.object({ channel: part.channelName, ...contentSchema });
 
 const batchSchema = z
   .object({ messages: z.array(itemSchema).max(MAX_MESSAGES) })
   .meta({ id: "Batch", description: `At most ${MAX_MESSAGES} messages, and 1 MiB as a whole.` });
 
-/** The same without its messages, which are checked one by one, so that the error is about the first that is wrong. */
+const toManySchema = z
+  .object({ channels: z.array(part.channelName).max(MAX_MESSAGES), ...contentSchema })
+  .meta({ id: "MessageToMany", description: `One message for at most ${MAX_MESSAGES} channels.` });
+
+/** The batch without its messages, which are checked one by one, so that the error is about the first that is wrong. */
 const frameSchema = z.object({ messages: z.array(z.unknown()).max(MAX_MESSAGES) });
 
 const resultsSchema = z.object({ results: z.array(z.union([part.published, part.problem])) }).meta({
@@ -34,73 +45,106 @@ const resultsSchema = z.object({ results: z.array(z.union([part.published, part.
   description: "For each message, in order, where it stands, or what happened.",
 });
 
+/** What is to be appended, and how the request calls its parts. */
+interface Batch {
+  readonly prepared: readonly Prepared[];
+  readonly naming: (error: unknown, index: number) => unknown;
+}
+
 export function batchRoutes({ hub, allow, log }: HttpContext): Route[] {
   return [
     {
       method: "POST",
       path: "/messages",
       id: "publishMany",
-      summary: "Publish many messages",
+      summary: "Publish many messages, or one to many channels",
       details:
-        "The batch is checked whole before anything is appended; the error names the first message that is wrong by its index. Then messages are appended in order. One that the place where channels are kept refuses does not stop the others.",
+        "With `messages`, each has its channel; with `channels`, all get the same message. The batch is checked whole before anything is appended; the error names the first part that is wrong by its index. Then messages are appended in order, each by itself: one that the place where channels are kept refuses does not stop the others.",
       tag: "messages",
       needs: "publish",
-      body: batchSchema,
+      body: z.union([batchSchema, toManySchema]),
       answers: { 200: { description: "What became of each message.", schema: resultsSchema } },
       errors: [
         "invalid_channel",
         "invalid_json",
         "invalid_value",
+        "invalid_data",
         "invalid_request",
         "too_large",
         "unsupported_media_type",
       ],
       async handle(c) {
-        const { messages } = check(frameSchema, await readJson(c, MAX_BYTES), "body");
-        const publisher = publisherOf(c.get("principal"));
-        const prepared = messages.map((message, index) => {
-          const { event, data, key, ...item } = check(itemSchema, message, `body.messages[${index}]`);
-          return naming(index, () => {
-            const channel = parseChannelName(item.channel);
-            allow(c, "publish", channel);
-            return hub.prepare(channel, { event, data, key, ...publisher });
-          });
-        });
-        // None is waited for before the next is appended; the engine keeps the order of calls.
-        const results = await Promise.all(prepared.map(append));
+        const body = await readJson(c, MAX_BYTES);
+        const { prepared, naming } =
+          isJsonObject(body) && "channels" in body ? toMany(c, body) : batch(c, body);
+        const appended = await hub.appendAll(prepared, naming);
+        const results = appended.map(resultJson);
         return answerJson(c, `{"results":[${results.join()}]}`, 200);
       },
     },
   ];
 
-  /** Appends a message, and answers with its result as JSON. */
-  function append(prepared: Prepared): Promise<string> {
-    return hub.append(prepared).then(
-      (appended) => positionJson(prepared, appended),
-      (error: unknown) => {
-        if (error instanceof FanfareError) return JSON.stringify(problemOf(error));
-        log.error({ err: error }, "a message of a batch could not be appended");
-        return JSON.stringify(problemOf(new FanfareError("internal", "the server failed")));
-      },
-    );
+  function batch(c: Context<HttpEnv>, body: unknown): Batch {
+    const { messages } = check(frameSchema, body, "body");
+    const publisher = publisherOf(c.get("principal"));
+    const naming = namingParts("messages");
+    const prepared = messages.map((message, index) => {
+      const { event, data, key, ...item } = check(itemSchema, message, `body.messages[${index}]`);
+      try {
+        const channel = parseChannelName(item.channel);
+        allow(c, "publish", channel);
+        return hub.prepare(channel, { event, data, key, ...publisher });
+      } catch (error) {
+        throw naming(error, index);
+      }
+    });
+    return { prepared, naming };
+  }
+
+  function toMany(c: Context<HttpEnv>, body: JsonObject): Batch {
+    if ("messages" in body) {
+      throw new FanfareError("invalid_request", "body has both messages and channels", {
+        remedy: "Give messages, each with its channel, or channels that all get the same message.",
+      });
+    }
+    const { channels: names, event, data, key } = check(toManySchema, body, "body");
+    const naming = namingParts("channels");
+    const channels = names.map((name, index) => {
+      try {
+        const channel = parseChannelName(name);
+        allow(c, "publish", channel);
+        return channel;
+      } catch (error) {
+        throw naming(error, index);
+      }
+    });
+    const publisher = publisherOf(c.get("principal"));
+    return { prepared: hub.prepareForAll(channels, { event, data, key, ...publisher }), naming };
+  }
+
+  /** What became of a message, as JSON. */
+  function resultJson(result: BatchResult): string {
+    if ("position" in result) return positionJson(result.channel, result.position);
+    const { error } = result;
+    if (error instanceof FanfareError) return JSON.stringify(problemOf(error));
+    log.error({ err: error }, "a message of a batch could not be appended");
+    return JSON.stringify(problemOf(new FanfareError("internal", "the server failed")));
   }
 }
 
 /** Put together by hand: neither channel names nor epochs need escapes. */
-function positionJson({ channel }: Prepared, { epoch, offset }: Appended): string {
+function positionJson(channel: ChannelName, { epoch, offset }: Position): string {
   return `{"channel":"${channel}","epoch":"${epoch}","offset":${offset}}`;
 }
 
-/** Names the message in an error about it. */
-function naming<T>(index: number, call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    if (!(error instanceof FanfareError)) throw error;
+/** Names a part of the request in an error about it. */
+function namingParts(parts: "messages" | "channels"): Batch["naming"] {
+  return (error, index) => {
+    if (!(error instanceof FanfareError)) return error;
     const { code, message, remedy, retryAfter } = error;
-    throw new FanfareError(code, `messages[${index}]: ${message}`, {
+    return new FanfareError(code, `${parts}[${index}]: ${message}`, {
       remedy,
       ...(retryAfter !== undefined && { retryAfter }),
     });
-  }
+  };
 }

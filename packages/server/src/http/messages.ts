@@ -73,6 +73,7 @@ export function messageRoutes({ hub, allow }: HttpContext): Route[] {
         "invalid_channel",
         "invalid_json",
         "invalid_value",
+        "invalid_data",
         "invalid_request",
         "too_large",
         "unsupported_media_type",

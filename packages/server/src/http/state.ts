@@ -70,7 +70,13 @@ const CHANGE = {
   ],
 } as const satisfies Partial<Description>;
 
-const BODY_ERRORS = ["invalid_json", "invalid_value", "too_large", "unsupported_media_type"] as const;
+const BODY_ERRORS = [
+  "invalid_json",
+  "invalid_value",
+  "invalid_data",
+  "too_large",
+  "unsupported_media_type",
+] as const;
 
 export function stateRoutes({ hub, allow }: HttpContext): Route[] {
   const maxBodyBytes = BYTES_PER_ESCAPE * hub.limits.stateBytes + BODY_OVERHEAD;

@@ -14,6 +14,7 @@ import type {
   Page,
   Retention,
 } from "../engine/engine.js";
+import { Admission, type PayloadChecks } from "./admission.js";
 import { WaitingBudget, WindowBudget } from "./budgets.js";
 import { Channel, type ChannelHost } from "./channel.js";
 import { Connection, type ConnectionHost } from "./connection.js";
@@ -37,6 +38,8 @@ export interface HubOptions {
   readonly limits: Limits;
   readonly clock: Clock;
   readonly random: Random;
+  /** What channels carry. @default whatever JSON has */
+  readonly checks?: PayloadChecks | undefined;
 }
 
 /** A message that has been checked, and can be appended. */
@@ -45,6 +48,11 @@ export interface Prepared {
   readonly draft: Draft;
   readonly retention: Retention;
 }
+
+/** What became of one message of many: it stands there, or was not appended. */
+export type BatchResult =
+  | { readonly channel: ChannelName; readonly position: Appended }
+  | { readonly channel: ChannelName; readonly error: unknown };
 
 /** A page without changes of the state. */
 export interface History extends Page {
@@ -74,6 +82,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   readonly #turn: Turn;
   readonly #heads: HeadsComparison;
   readonly #changes: StateChanges;
+  readonly #admission: Admission | null;
   #closed = false;
 
   constructor(options: HubOptions) {
@@ -86,7 +95,8 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     this.#waiting = new WaitingBudget(options.limits.waitingBytes);
     this.#turn = new Turn(options.clock, this);
     this.#heads = new HeadsComparison(options.engine, options.clock, () => this.#channels.values());
-    this.#changes = new StateChanges(this);
+    this.#changes = new StateChanges(this, options.checks);
+    this.#admission = options.checks ? new Admission(options.checks) : null;
     this.#ticking = options.clock.every(TICK_MS, () => this.#tick());
   }
 
@@ -104,25 +114,54 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   /**
    * Appends a message to a channel's log; it is on its way to every subscription.
    *
-   * @throws FanfareError `invalid_value`, `invalid_request`, `too_large`, `key_reused`, `too_many_channels`,
+   * @throws FanfareError `invalid_value`, `invalid_request`, `invalid_data`, `too_large`, `key_reused`, `too_many_channels`,
    * `insufficient_storage`, `unavailable`
    */
   async publish(channel: ChannelName, input: MessageInput): Promise<Appended> {
-    return this.append(this.prepare(channel, input));
+    const prepared = this.prepare(channel, input);
+    const admitted = this.#admission?.admit([prepared]);
+    if (admitted) await admitted;
+    return this.#append(prepared);
   }
 
   /** Checks a message, and appends nothing. @throws FanfareError `invalid_value`, `invalid_request`, `too_large` */
   prepare(channel: ChannelName, input: MessageInput): Prepared {
+    return this.#prepared(channel, toDraft(input, this.limits.messageBytes));
+  }
+
+  /** The same for a message to many channels, which becomes JSON once. @throws FanfareError as {@link prepare} */
+  prepareForAll(channels: readonly ChannelName[], input: MessageInput): Prepared[] {
     const draft = toDraft(input, this.limits.messageBytes);
-    return { channel, draft, retention: this.rules.of(channel).retention };
+    return channels.map((channel) => this.#prepared(channel, draft));
   }
 
   /**
-   * Appends what has been checked. Of several calls for a channel, the order counts, and none need be waited for.
+   * Appends messages in order, to whatever channels, or none of them when one is not what its channel carries. What the engine
+   * refuses does not stop the others.
    *
-   * @throws FanfareError `key_reused`, `too_many_channels`, `insufficient_storage`, `unavailable`
+   * @param naming says in an error which of the messages it is about
+   * @throws FanfareError `invalid_data`; refused with `key_reused`, `too_many_channels`, `insufficient_storage`, `unavailable`
    */
-  async append({ channel, draft, retention }: Prepared): Promise<Appended> {
+  async appendAll(
+    prepared: readonly Prepared[],
+    naming: (error: unknown, index: number) => unknown,
+  ): Promise<BatchResult[]> {
+    const admitted = this.#admission?.admit(prepared, naming);
+    if (admitted) await admitted;
+    const append = (each: Prepared): Promise<BatchResult> =>
+      this.#append(each).then(
+        (position) => ({ channel: each.channel, position }),
+        (error: unknown) => ({ channel: each.channel, error }),
+      );
+    // None is waited for before the next is appended; the engine keeps the order of calls.
+    return Promise.all(prepared.map(append));
+  }
+
+  #prepared(channel: ChannelName, draft: Draft): Prepared {
+    return { channel, draft, retention: this.rules.of(channel).retention };
+  }
+
+  async #append({ channel, draft, retention }: Prepared): Promise<Appended> {
     const appended = await this.engine.append(channel, draft, retention);
     if (!appended.repeated) this.counters.appended(Buffer.byteLength(draft.json));
     return appended;
@@ -146,7 +185,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
    * after the other happen in that order.
    *
    * @throws VersionMismatchError `version_mismatch`
-   * @throws FanfareError `invalid_value`, `invalid_request`, `too_large`, `key_reused`, `too_many_channels`,
+   * @throws FanfareError `invalid_value`, `invalid_request`, `invalid_data`, `too_large`, `key_reused`, `too_many_channels`,
    * `insufficient_storage`, `unavailable`
    */
   async changeState(channel: ChannelName, input: StateInput): Promise<Appended> {

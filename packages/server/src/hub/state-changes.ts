@@ -11,6 +11,7 @@ import {
 } from "@fanfare/protocol";
 import type { Clock, Random } from "../clock.js";
 import type { Appended, ChannelState, Engine, Retention, StateDraft } from "../engine/engine.js";
+import type { PayloadChecks } from "./admission.js";
 import type { Counters } from "./counters.js";
 import { type CheckedChange, checkState, type StateInput } from "./draft.js";
 
@@ -39,11 +40,13 @@ export interface StateChangesHost {
 
 export class StateChanges {
   readonly #host: StateChangesHost;
+  readonly #checks: PayloadChecks | undefined;
   /** The last change of each channel that is under way. */
   readonly #last = new Map<ChannelName, Promise<void>>();
 
-  constructor(host: StateChangesHost) {
+  constructor(host: StateChangesHost, checks?: PayloadChecks) {
     this.#host = host;
+    this.#checks = checks;
   }
 
   /**
@@ -90,6 +93,7 @@ export class StateChanges {
       // The engine decides whether it is the version that was expected: it knows whether the key repeats an earlier change.
       const base = ifVersion === undefined || ifVersion === "any" ? positionOf(present) : ifVersion;
       const state = after(base && present, change, channel, maxBytes);
+      if (this.#checks && state !== null) await this.#checks.state(channel, JSON.parse(state));
       const draft: StateDraft = { ...change, state, base, ...idempotency };
       try {
         const appended = await engine.append(channel, draft, retention);

@@ -1,0 +1,69 @@
+/** Publishing many messages in one call, in process. */
+import { FanfareError, parseChannelName } from "@fanfare/protocol";
+import type { Published } from "./fanfare.js";
+import type { BatchResult, Hub, Prepared } from "./hub/hub.js";
+
+/** One message for one channel. */
+export interface MessageToPublish {
+  readonly channel: string;
+  /** What kind of message. @default "message" */
+  readonly event?: string;
+  /** Any JSON value, at most 64 KiB. */
+  readonly data: unknown;
+  /** Idempotency key, within this channel. */
+  readonly key?: string;
+}
+
+/** One message for many channels. */
+export interface MessageToMany extends Omit<MessageToPublish, "channel"> {
+  readonly channels: readonly string[];
+}
+
+/** Some messages of many could not be appended; its code is that of the first of these. */
+export class PublishManyError extends FanfareError {
+  override readonly name = "PublishManyError";
+  /** For each message, in order, where it stands, or why it was not appended. */
+  readonly results: readonly (Published | FanfareError)[];
+
+  constructor(first: FanfareError, failed: number, results: readonly (Published | FanfareError)[]) {
+    const { code, remedy, retryAfter } = first;
+    super(code, `${failed} of ${results.length} messages were not appended; the first: ${first.message}`, {
+      remedy,
+      ...(retryAfter !== undefined && { retryAfter }),
+      cause: first,
+    });
+    this.results = results;
+  }
+}
+
+/** @throws FanfareError when one is not valid, so that none was appended; PublishManyError when some were not appended */
+export async function publishMany(
+  hub: Hub,
+  batch: readonly MessageToPublish[] | MessageToMany,
+): Promise<Published[]> {
+  const prepared = "channels" in batch ? toMany(hub, batch) : batch.map((each) => toOne(hub, each));
+  const results = (await hub.appendAll(prepared, (error) => error)).map(placeOf);
+  const failures = results.filter((result) => result instanceof FanfareError);
+  if (failures[0]) throw new PublishManyError(failures[0], failures.length, results);
+  return results.filter((result): result is Published => !(result instanceof FanfareError));
+}
+
+function placeOf(result: BatchResult): Published | FanfareError {
+  if ("position" in result) {
+    const { epoch, offset } = result.position;
+    return { channel: result.channel, epoch, offset };
+  }
+  if (result.error instanceof FanfareError) return result.error;
+  throw result.error;
+}
+
+function toOne(hub: Hub, { channel, event, data, key }: MessageToPublish): Prepared {
+  return hub.prepare(parseChannelName(channel), { event, data, key });
+}
+
+function toMany(hub: Hub, { channels, event, data, key }: MessageToMany): Prepared[] {
+  return hub.prepareForAll(
+    channels.map((channel) => parseChannelName(channel)),
+    { event, data, key },
+  );
+}
