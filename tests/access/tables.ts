@@ -5,6 +5,7 @@
 import { ACTIONS, type Action } from "../../packages/server/src/access/actions.js";
 import { type Grant, signToken } from "../../packages/server/src/index.js";
 import { Client } from "../doors/client.js";
+import { EventStream, StreamRefused } from "../doors/event-stream.js";
 
 export const SECRET = "the-secret-of-the-tests-0123456789abcdef";
 
@@ -141,6 +142,44 @@ function sending(type: "publish" | "patch", what: object): Way {
   };
 }
 
+const bearer = (credential: string | undefined) =>
+  credential === undefined ? {} : { Authorization: `Bearer ${credential}` };
+
+/** A stream of events: what its address names is allowed as a whole, or refused. */
+const STREAM: Way = {
+  name: "GET /sse",
+  action: "subscribe",
+  async allowed(served, credential, channel) {
+    try {
+      const stream = await EventStream.open(`${served.http}/sse?channel=${channel}`, {
+        headers: bearer(credential),
+      });
+      await stream.next("subscribed");
+      stream.vanish();
+      return true;
+    } catch (error) {
+      if (error instanceof StreamRefused && (error.status === 401 || error.status === 403)) return false;
+      throw error;
+    }
+  },
+};
+
+/** The same for a client that is told of each channel. */
+const STREAM_FOR: Way = {
+  name: "POST /sse",
+  action: "subscribe",
+  async allowed(served, credential, channel) {
+    const stream = await EventStream.open(`${served.http}/sse`, {
+      method: "POST",
+      headers: bearer(credential),
+      body: { channels: [{ channel }] },
+    });
+    const { name } = await stream.own.nextThat((event) => /subscribed|error/.test(event.name));
+    stream.vanish();
+    return name === "fanfare.subscribed";
+  },
+};
+
 export const WAYS: readonly Way[] = [
   {
     name: "WebSocket subscribe",
@@ -162,6 +201,9 @@ export const WAYS: readonly Way[] = [
       return answer.type === "subscribed";
     },
   },
+  STREAM,
+  STREAM_FOR,
+  http("subscribe", "POST", "/tickets", (channel) => ({ channels: [channel] })),
   sending("publish", { data: 1 }),
   sending("patch", { patch: { n: 1 } }),
   http("publish", "POST", "/channels/:channel/messages", () => ({ data: 1 })),

@@ -224,7 +224,7 @@ describe("a page of another origin", () => {
       "access-control-allow-origin": "https://app.example",
       "access-control-allow-methods": "GET, POST, PATCH, PUT, DELETE",
       "access-control-allow-headers":
-        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Csrf-Token",
+        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Csrf-Token",
       "access-control-max-age": "600",
     });
     const refused = await ask("https://evil.example");

@@ -31,6 +31,7 @@ describe("the connections", () => {
       connections: [
         {
           connection,
+          door: "websocket",
           since: expect.toSatisfy((since: number) => since >= before && since <= Date.now()),
           subscriptions: 2,
           lagging: 0,

@@ -77,6 +77,8 @@ describe("the OpenAPI document", () => {
       "/messages",
       "/metrics",
       "/openapi.json",
+      "/sse",
+      "/tickets",
       "/tokens",
       "/tokens/{token}",
       "/users/{user}",

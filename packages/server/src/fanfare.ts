@@ -18,6 +18,7 @@ import { MemoryStore } from "./access/store.js";
 import { type Clock, type Random, systemClock, systemRandom } from "./clock.js";
 import type { Door, DoorHost } from "./doors/door.js";
 import { Guests } from "./doors/guests.js";
+import { SseDoor } from "./doors/sse/door.js";
 import { TimingWheel } from "./doors/timing-wheel.js";
 import { WebSocketDoor } from "./doors/websocket/door.js";
 import { DividedEngine } from "./engine/divided-engine.js";
@@ -231,7 +232,8 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const wheel = new TimingWheel(clock);
   const host: DoorHost = { hub, sessions, access, entrance, log, wheel, guests };
   const webSocket = new WebSocketDoor(host);
-  const doors: readonly Door[] = [webSocket];
+  const sse = new SseDoor(host);
+  const doors: readonly Door[] = [webSocket, sse];
   const unmounts: (() => void)[] = [];
   let closing: Promise<void> | null = null;
   const app = createApp({
@@ -241,6 +243,7 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     disconnects,
     access,
     entrance,
+    sse,
     log,
     stopping: () => closing !== null,
   });

@@ -19,6 +19,8 @@ export interface DoorCapabilities {
    * gave it. `none`: not at all, and it is told so; then it begins at the newest message.
    */
   readonly recovery: "positions" | "cursor" | "none";
+  /** A client can ask for a channel from any position on, and is told where delivery starts. */
+  readonly positions: boolean;
   /** Messages tell their offsets, and gaps are announced at their place. */
   readonly offsets: boolean;
   /** A connection can take up and give up channels while it lives. */

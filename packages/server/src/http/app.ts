@@ -6,6 +6,8 @@ import type { Access } from "../access/access.js";
 import type { Caller } from "../access/addresses.js";
 import type { Entrance } from "../access/entrance.js";
 import * as policy from "../access/policy.js";
+import { Tickets } from "../access/tickets.js";
+import type { SseDoor } from "../doors/sse/door.js";
 import type { Disconnects } from "../hub/disconnects.js";
 import type { Hub } from "../hub/hub.js";
 import { VersionMismatchError } from "../hub/state-changes.js";
@@ -26,7 +28,9 @@ import { messageRoutes } from "./messages.js";
 import { metricsRoutes } from "./metrics.js";
 import type { ApiInfo } from "./openapi.js";
 import type { Route } from "./route.js";
+import { sseRoutes } from "./sse.js";
 import { etag, stateRoutes } from "./state.js";
+import { ticketRoutes } from "./tickets.js";
 
 export interface AppOptions {
   readonly path: string;
@@ -36,6 +40,7 @@ export interface AppOptions {
   readonly disconnects: Disconnects;
   readonly access: Access;
   readonly entrance: Entrance;
+  readonly sse: SseDoor;
   readonly log: Log;
   /** Is the server on its way out? */
   readonly stopping: () => boolean;
@@ -45,7 +50,7 @@ export interface AppOptions {
 const LOGGED = new Set<ErrorCode>(["host_not_allowed", "origin_not_allowed", "not_logged_in"]);
 
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const { path, version, hub, disconnects, access, entrance, log, stopping } = options;
+  const { path, version, hub, disconnects, access, entrance, sse, log, stopping } = options;
   const { rates } = entrance;
   const allow: HttpContext["allow"] = (c, action, channel) => {
     policy.allow(c.get("principal"), action, channel, access.canLogIn);
@@ -71,12 +76,23 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     return;
   });
 
-  const context: HttpContext = { hub, disconnects, access, log, stopping, allow, count };
+  const context: HttpContext = {
+    hub,
+    disconnects,
+    access,
+    rates,
+    sse,
+    tickets: new Tickets(access, hub.random),
+    log,
+    stopping,
+    allow,
+    count,
+  };
   const routes = routesOf(context, { path, version });
   const identified = identify(access, rates, count);
-  for (const { method, path: below, needs, speaksOfCaller = false, handle } of routes) {
+  for (const { method, path: below, needs, speaksOfCaller = false, identifies = false, handle } of routes) {
     // What everybody may read is there for those, too, whose session cannot be looked up.
-    if (needs === null && !speaksOfCaller) app.on(method, below || "/", handle);
+    if (identifies || (needs === null && !speaksOfCaller)) app.on(method, below || "/", handle);
     else app.on(method, below || "/", identified, handle);
   }
   for (const [below, methods] of methodsOf(routes)) {
@@ -111,6 +127,8 @@ export function routesOf(context: HttpContext, info: ApiInfo): readonly Route[] 
     ...connectionRoutes(context),
     ...keyRoutes(context),
     ...accessRoutes(context),
+    ...sseRoutes(context),
+    ...ticketRoutes(context),
     ...healthRoutes(context),
     ...metricsRoutes(context),
     ...clientScript(),
@@ -165,7 +183,8 @@ function callerOf(c: Context<HttpEnv>, entrance: Entrance): Caller {
   return entrance.admit(undefined, { host, ...(origin && { origin }), ...(cookie && { cookie }) });
 }
 
-const ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Csrf-Token";
+const ALLOWED_HEADERS =
+  "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Csrf-Token";
 
 /** Lets the page read the answer; whether it may call at all has been decided. */
 function allowPage(c: Context, origin: string): void {

@@ -6,7 +6,9 @@ import type { Access } from "../access/access.js";
 import type { Action } from "../access/actions.js";
 import type { Caller } from "../access/addresses.js";
 import type { Principal } from "../access/principal.js";
-import type { Counted, Party } from "../access/rates.js";
+import type { Counted, Party, Rates } from "../access/rates.js";
+import type { Tickets } from "../access/tickets.js";
+import type { SseDoor } from "../doors/sse/door.js";
 import type { Disconnects } from "../hub/disconnects.js";
 import type { Hub } from "../hub/hub.js";
 import type { Log } from "../log.js";
@@ -31,6 +33,9 @@ export interface HttpContext {
   readonly hub: Hub;
   readonly disconnects: Disconnects;
   readonly access: Access;
+  readonly rates: Rates;
+  readonly sse: SseDoor;
+  readonly tickets: Tickets;
   readonly log: Log;
   /** Is the server on its way out? */
   readonly stopping: () => boolean;

@@ -12,6 +12,8 @@ interface Reading {
   readonly hub: ReturnType<Hub["stats"]>;
   readonly engine: EngineStats;
   readonly subscriptions: number;
+  /** How many connections came through which door. */
+  readonly byDoor: ReadonlyMap<string, number>;
   /** The most subscriptions that one connection has. */
   readonly mostSubscriptions: number;
   readonly lagging: number;
@@ -129,6 +131,16 @@ export class Metrics {
   #work(): void {
     const { counters } = this.#hub;
     this.#counter("connections_opened_total", "Connections that came in.", () => counters.opened);
+    const byDoor = new Gauge({
+      name: "fanfare_door_connections",
+      help: "Connections that are open, by the door that they came through.",
+      labelNames: ["door"],
+      registers: [this.#registry],
+    });
+    this.#figures.push((reading) => {
+      byDoor.reset();
+      for (const [door, count] of reading.byDoor) byDoor.set({ door }, count);
+    });
     this.#gauge(
       "connections_full",
       "Connections that take nothing at the moment.",
@@ -251,7 +263,10 @@ export class Metrics {
     let mostSubscriptions = 0;
     let lagging = 0;
     let furthestBehind = 0;
+    const byDoor = new Map<string, number>();
     for (const connection of this.#hub.connections.values()) {
+      const { door } = connection.subscriber;
+      byDoor.set(door, (byDoor.get(door) ?? 0) + 1);
       const { size } = connection.subscriptions;
       subscriptions += size;
       mostSubscriptions = Math.max(mostSubscriptions, size);
@@ -264,6 +279,7 @@ export class Metrics {
       hub: this.#hub.stats(),
       engine,
       subscriptions,
+      byDoor,
       mostSubscriptions,
       lagging,
       furthestBehind,

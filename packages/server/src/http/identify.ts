@@ -2,7 +2,7 @@
 import { FanfareError, quote } from "@fanfare/protocol";
 import type { Context, MiddlewareHandler } from "hono";
 import type { Access } from "../access/access.js";
-import { bearerOf } from "../access/credentials.js";
+import { bearerOf, type Credentials } from "../access/credentials.js";
 import type { Rates } from "../access/rates.js";
 import { JSON_TYPE } from "./body.js";
 import type { HttpContext, HttpEnv } from "./context.js";
@@ -20,17 +20,23 @@ export function identify(
     if (authorization === undefined && access.asking.possible && !READING.has(c.req.method)) {
       if (access.asking.goesByCookies(c.req.raw.headers)) checkOwnPage(c);
     }
-    const found = access.authenticate({
-      token: bearerOf(authorization),
-      csrf: c.req.header("x-csrf-token"),
-      from: rates.addressOf(c.get("caller").line),
-      request: () => ({ url: c.req.url, headers: c.req.raw.headers }),
-    });
+    const found = access.authenticate(credentialsOf(c, rates));
     const principal = found instanceof Promise ? await found : found;
     c.set("principal", principal);
     c.set("party", rates.partyOf(c.get("caller"), principal));
     count(c, "frames");
     await next();
+  };
+}
+
+/** What a request says in its headers. @throws FanfareError `not_logged_in` */
+export function credentialsOf(c: Context<HttpEnv>, rates: Rates): Credentials {
+  const { url, raw } = c.req;
+  return {
+    token: bearerOf(c.req.header("authorization")),
+    csrf: c.req.header("x-csrf-token"),
+    from: rates.addressOf(c.get("caller").line),
+    request: () => ({ url, headers: raw.headers }),
   };
 }
 
@@ -50,8 +56,7 @@ function checkOwnPage(c: Context<HttpEnv>): void {
       remedy: "Send the CSRF token of your application as X-Csrf-Token, or a token as Authorization: Bearer.",
     });
   }
-  // The origin has been compared already, where there is one.
-  if (c.req.header("origin") !== undefined || c.req.header("sec-fetch-site") === "same-origin") return;
+  if (saysItsPage(c)) return;
   throw new FanfareError(
     "origin_not_allowed",
     "the call comes with cookies, and does not say from which page",
@@ -59,4 +64,9 @@ function checkOwnPage(c: Context<HttpEnv>): void {
       remedy: "Call from a page of the same origin, or send a token as Authorization: Bearer.",
     },
   );
+}
+
+/** Does it say that a page of ours made it? The origin has been compared already, where there is one. */
+export function saysItsPage(c: Context<HttpEnv>): boolean {
+  return c.req.header("origin") !== undefined || c.req.header("sec-fetch-site") === "same-origin";
 }

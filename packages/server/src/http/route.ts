@@ -25,6 +25,8 @@ export interface Description {
   readonly tag: Tag;
   /** What the caller has to be allowed; `null`: nothing. */
   readonly needs: Action | null;
+  /** The caller may say who it is otherwise than in a header, and the route looks at that itself. @default false */
+  readonly identifies?: boolean;
   /** The answer depends on who asks, although nothing is needed. @default false */
   readonly speaksOfCaller?: boolean;
   readonly parameters?: readonly Parameters[];
@@ -41,6 +43,7 @@ export const TAGS = {
   messages: "Publish messages, and read what a channel's log holds.",
   state: "Keep a JSON object per channel: newcomers get it, everybody else its changes.",
   channels: "Which channels there are.",
+  streams: "Listen over plain HTTP: Server-Sent Events.",
   connections: "Which clients are connected to this node, how they keep up, and how to send them away.",
   access: "Who may do what: keys for servers, tokens for users, and why something is allowed or not.",
   server: "How the server is, and what it offers.",

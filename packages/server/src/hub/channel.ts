@@ -195,6 +195,11 @@ export class Channel implements TailOwner, LogListener, FollowerOwner {
     return this.#flushed;
   }
 
+  /** The same as a position; `null` while the channel is not listened to. */
+  get flushedTo(): Position | null {
+    return this.#flushedTo;
+  }
+
   /** How many entries wait to be flushed. */
   get unflushed(): number {
     return this.#tail ? this.#tail.window.end - this.#flushed : 0;

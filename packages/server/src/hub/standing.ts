@@ -5,6 +5,8 @@ import type { Subscription, SubscriptionState } from "./subscription.js";
 
 export interface ConnectionStanding {
   readonly connection: string;
+  /** The door that it came through. */
+  readonly door: string;
   /** When it came in: milliseconds since 1970. */
   readonly since: number;
   readonly subscriptions: number;
@@ -34,9 +36,10 @@ export function connectionStanding(connection: Connection): ConnectionStanding {
     lagging++;
     furthestBehind = Math.max(furthestBehind, behind(subscription));
   }
-  const { waitingBytes } = subscriber;
+  const { door, waitingBytes } = subscriber;
   return {
     connection: id,
+    door,
     since,
     subscriptions: subscriptions.size,
     lagging,

@@ -45,6 +45,8 @@ export interface Subscribed extends Position {
 
 /** One client's connection, as the hub sees it. None of its methods throws. */
 export interface Subscriber {
+  /** The name of the door that it came through. */
+  readonly door: string;
   readonly encoding: Encoding;
   /**
    * Hands over whole frames. False means that the connection is full: the bytes were taken, but nothing more must be

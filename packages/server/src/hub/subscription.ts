@@ -51,6 +51,12 @@ export class Subscription {
     this.channel = channel;
     this.request = request;
   }
+
+  /** Up to where the client has been written everything; before the answer to its request, where it said that it was. */
+  get reached(): Position | null {
+    if (this.request) return this.request.since ?? null;
+    return this.state === "live" ? this.channel.flushedTo : this.cursor;
+  }
 }
 
 /** How a subscribe is answered. */

@@ -89,6 +89,7 @@ export interface FakeSubscriberOptions {
 }
 
 export class FakeSubscriber implements Subscriber {
+  readonly door = "fake";
   readonly encoding: Encoding;
   readonly highWaterMark: number;
   /** The very objects that were written. */

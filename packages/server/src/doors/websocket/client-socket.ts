@@ -3,11 +3,10 @@
  * what comes is read by `Incoming`; the closing handshake (RFC 6455, section 7) is done here.
  */
 import type { Socket } from "node:net";
+import { HIGH_WATER_MARK } from "../high-water-mark.js";
 import { closeFrame, PING_FRAME, pongFrame } from "./frame.js";
 import { Incoming, type IncomingEvents } from "./incoming.js";
 
-/** Beyond so many waiting bytes a socket is full. */
-export const HIGH_WATER_MARK = 64 * 1024;
 /** What is written while corked is joined up to this size; beyond it, copying would cost more than it saves. */
 const MAX_JOINED = 4096;
 

@@ -15,6 +15,7 @@ const FRAME_OVERHEAD = 4096;
 
 export const WEBSOCKET_CAN: DoorCapabilities = {
   recovery: "positions",
+  positions: true,
   offsets: true,
   unsubscribes: true,
   publishes: true,

@@ -59,6 +59,10 @@ export class WebSocketPeer
 
   // ---- what the hub asks
 
+  get door(): string {
+    return "websocket";
+  }
+
   get waitingBytes(): number {
     return this.#socket.waitingBytes;
   }

@@ -1,0 +1,80 @@
+/** What the SSE door says, as blocks of an event stream (HTML Standard, section 9.2): see PROTOCOL.md, section 11. */
+import type { ChannelName, ErrorCode, FanfareError } from "@fanfare/protocol";
+import type { Encoding } from "../../hub/subscriber.js";
+
+/** What is the server's own begins with this, and nothing else does. */
+const OWN = "fanfare.";
+/** Names that an `EventSource` has for itself. */
+const TAKEN = new Set(["message", "open", "error"]);
+
+/** A comment, which keeps what lies between from closing an idle connection. */
+export const KEEP_ALIVE = block(": keep-alive\n\n");
+
+/** An event of the server's own. */
+export function ownEvent(name: string, fields: object): Uint8Array {
+  return block(`event: ${OWN}${name}\ndata: ${JSON.stringify(fields)}\n\n`);
+}
+
+/** The same, with the milliseconds after which an `EventSource` is to come back when the stream ends. */
+export function ownEventWithRetry(retryMs: number, name: string, fields: object): Uint8Array {
+  return block(`retry: ${retryMs}\nevent: ${OWN}${name}\ndata: ${JSON.stringify(fields)}\n\n`);
+}
+
+/** What a client has to show when it comes back. It has a name and data, since some clients ignore an `id` that stands alone. */
+export function cursorBlock(cursor: string): Uint8Array {
+  return Buffer.from(`event: ${OWN}cursor\nid: ${cursor}\ndata: -\n\n`, "latin1");
+}
+
+export function unsubscribed(channel: ChannelName, code: ErrorCode): Uint8Array {
+  return ownEvent("unsubscribed", { channel, code });
+}
+
+/** Where an event cannot have its own name, it is a `message`; its data say the name in any case. */
+function nameLine(event: string): string {
+  if (TAKEN.has(event) || event.startsWith(OWN) || /[\r\n]/.test(event)) return "";
+  return `event: ${event}\n`;
+}
+
+export const sseEncoding: Encoding = {
+  /** Put together by hand: the data is JSON text already, which has no line breaks, and channel names need no escapes. */
+  message({ channel, offset, time, event, json, user, id }) {
+    const eventText = event === "message" ? '"message"' : JSON.stringify(event);
+    const userText = user === undefined ? "" : `,"user":${JSON.stringify(user)}`;
+    const idText = id === undefined ? "" : `,"id":${JSON.stringify(id)}`;
+    return block(
+      `${nameLine(event)}data: {"channel":"${channel}","offset":${offset},"time":${time},"event":${eventText},"data":${json}${userText}${idText}}\n\n`,
+    );
+  },
+  gap: (gap) => ownEvent("gap", gap),
+  state: ({ channel, from, offset, change, json }) =>
+    block(
+      `event: ${OWN}state\ndata: {"channel":"${channel}","from":${from},"offset":${offset},"${change}":${json}}\n\n`,
+    ),
+  subscribed({ request: _, state, ...answer }) {
+    const text = JSON.stringify(answer);
+    const whole = state === undefined ? text : `${text.slice(0, -1)},"state":${state}}`;
+    return block(`event: ${OWN}subscribed\ndata: ${whole}\n\n`);
+  },
+  refused: (_, channel, error) => refusal(channel, error),
+  // Nothing asks for several at once.
+  done: () => new Uint8Array(0),
+};
+
+/** A channel that is not to be heard. */
+export function refusal(channel: string, { code, message, remedy, retryAfter }: FanfareError): Uint8Array {
+  return ownEvent("error", {
+    channel,
+    code,
+    message,
+    remedy,
+    ...(retryAfter !== undefined && { retryAfter }),
+  });
+}
+
+function block(text: string): Uint8Array {
+  const length = Buffer.byteLength(text);
+  // Not from the pool: blocks live on in the channels' windows, and a small one would keep a pool of 8 KiB alive.
+  const bytes = Buffer.allocUnsafeSlow(length);
+  bytes.write(text);
+  return bytes;
+}

@@ -1,0 +1,279 @@
+/** `{path}/sse`: channels as a stream of Server-Sent Events. Reads what the caller wants; the stream is the business of its door. */
+import {
+  type ChannelName,
+  FanfareError,
+  isEpoch,
+  type Position,
+  parseChannelName,
+  parsePosition,
+  quote,
+} from "@fanfare/protocol";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import type { Context } from "hono";
+import { z } from "zod";
+import { MAX_CURSOR_CHANNELS, MAX_CURSOR_LENGTH, parseCursor } from "../doors/sse/cursor.js";
+import type { StreamClient, StreamItem, WantedItem } from "../doors/sse/door.js";
+import { NodeOutlet, type Outlet, STREAM_HEADERS, WebOutlet } from "../doors/sse/outlet.js";
+import { readJson } from "./body.js";
+import { check } from "./check.js";
+import type { HttpContext, HttpEnv } from "./context.js";
+import { credentialsOf, saysItsPage } from "./identify.js";
+import type { Route } from "./route.js";
+import * as part from "./schemas.js";
+
+const MAX_BODY_BYTES = 512 * 1024;
+const MAX_WANTED = 1000;
+/** A token in an address may end up in the logs of proxies, so it must not be good for longer. */
+const MAX_URL_TOKEN_MS = 300_000;
+
+const cursor = z.string().min(1).max(MAX_CURSOR_LENGTH);
+
+const querySchema = z.object({
+  channel: z
+    .array(part.channelName)
+    .max(MAX_CURSOR_CHANNELS)
+    .optional()
+    .meta({
+      description: `The channels, 1 to ${MAX_CURSOR_CHANNELS}; left out with a ticket, which names them.`,
+    }),
+  since: z.array(z.string()).max(MAX_CURSOR_CHANNELS).optional().meta({
+    description:
+      "For each channel, in the same order, the position to go on from; empty where there is none.",
+  }),
+  lastEventId: cursor
+    .optional()
+    .meta({ description: "The same as the header Last-Event-ID, which comes first." }),
+  ticket: z.string().max(100).optional().meta({ description: "A ticket, in place of a key or token." }),
+  access_token: z
+    .string()
+    .optional()
+    .meta({ description: "A token that expires within 5 minutes, in place of the header Authorization." }),
+});
+
+const headerSchema = z.object({
+  "Last-Event-ID": cursor
+    .optional()
+    .meta({ description: "The last id of an earlier stream of the same channels." }),
+});
+
+const wantedSchema = z
+  .object({
+    channels: z
+      .array(
+        z.object({
+          channel: part.channelName,
+          since: z
+            .object({
+              epoch: part.epoch.refine(isEpoch, "16 characters of 0-9 a-f are wanted"),
+              offset: part.offset,
+            })
+            .optional()
+            .meta({ description: "The position to go on from." }),
+          state: z
+            .boolean()
+            .optional()
+            .meta({ description: "The state is wanted even if nothing was missed." }),
+        }),
+      )
+      .max(MAX_WANTED),
+  })
+  .meta({ id: "Stream", description: "The channels of a stream. There may be none yet." });
+
+const STREAM = { 200: { description: "The stream.", type: "text/event-stream" } };
+const ERRORS = ["invalid_request", "rate_limited", "too_many_connections", "unavailable"] as const;
+
+type Query = z.infer<typeof querySchema>;
+
+export function sseRoutes({ sse, access, rates, tickets, count }: HttpContext): Route[] {
+  /** @throws FanfareError `not_logged_in`, `forbidden`, `invalid_request`, `rate_limited`, `unavailable` */
+  async function identify(c: Context<HttpEnv>, { ticket, access_token: inUrl }: Query) {
+    const caller = c.get("caller");
+    const own = credentialsOf(c, rates);
+    if (Number(own.token !== undefined) + Number(ticket !== undefined) + Number(inUrl !== undefined) > 1) {
+      throw new FanfareError("invalid_request", "the caller says in several ways who it is", {
+        remedy: "Send one of: the header Authorization, ticket, access_token.",
+      });
+    }
+    if (ticket !== undefined) {
+      const { principal, credentials, channels } = await tickets.use(ticket, own.from ?? null);
+      return { client: { caller, principal, credentials }, ticketed: channels };
+    }
+    const credentials = inUrl === undefined ? own : { ...own, token: inUrl };
+    if (credentials.token === undefined && access.asking.possible) checkCookies(c, own.csrf);
+    const principal = await access.authenticate(credentials);
+    if (inUrl !== undefined && principal.kind !== "nobody") {
+      const expires = principal.kind === "user" ? principal.expires : null;
+      if (expires === null || expires - rates.clock.now() > MAX_URL_TOKEN_MS) throw longLived();
+    }
+    return { client: { caller, principal, credentials }, ticketed: null };
+  }
+
+  function checkCookies(c: Context<HttpEnv>, csrf: string | undefined): void {
+    if (csrf !== undefined || saysItsPage(c) || !access.asking.goesByCookies(c.req.raw.headers)) return;
+    throw new FanfareError("forbidden", "the call comes with cookies, and does not say from which page", {
+      remedy: "Take a ticket by POST {path}/tickets, or send X-Csrf-Token.",
+    });
+  }
+
+  function enter(c: Context<HttpEnv>, client: StreamClient): void {
+    c.set("principal", client.principal);
+    c.set("party", rates.partyOf(client.caller, client.principal));
+    count(c, "frames");
+  }
+
+  return [
+    {
+      method: "GET",
+      path: "/sse",
+      id: "stream",
+      summary: "Listen to channels",
+      details:
+        "Server-Sent Events: messages by their event names, and the server's own events, whose names begin with `fanfare.`. After what it wrote the stream tells an `id`, with which a later one goes on.",
+      tag: "streams",
+      needs: "subscribe",
+      identifies: true,
+      parameters: [
+        { in: "query", schema: querySchema },
+        { in: "header", schema: headerSchema },
+      ],
+      answers: STREAM,
+      errors: ["invalid_channel", "invalid_position", ...ERRORS],
+      async handle(c) {
+        sse.admit(c.get("caller"));
+        const { channel, since, ...single } = c.req.queries();
+        const query = check(
+          querySchema,
+          { ...c.req.query(), channel, since: since ?? undefined, ...only(single) },
+          "query",
+        );
+        const { client, ticketed } = await identify(c, query);
+        enter(c, client);
+        const channels = channelsOf(query, ticketed);
+        const items = itemsOf(channels, query, c.req.header("last-event-id"));
+        if (c.req.method === "HEAD") {
+          sse.check(client, items);
+          return c.body(null, 200, STREAM_HEADERS);
+        }
+        return answer(c, (outlet) => sse.open(client, items, outlet));
+      },
+    },
+    {
+      method: "POST",
+      path: "/sse",
+      id: "streamFor",
+      summary: "Listen to channels, for a client that keeps its positions",
+      details:
+        "What `@fanfare/client` uses where WebSockets are blocked. The stream tells no `id`; a channel that is refused is an event `fanfare.error`, and the others go on.",
+      tag: "streams",
+      needs: "subscribe",
+      body: wantedSchema,
+      answers: STREAM,
+      errors: ["invalid_json", "too_large", "unsupported_media_type", ...ERRORS],
+      async handle(c) {
+        sse.admit(c.get("caller"));
+        const { channels } = check(wantedSchema, await readJson(c, MAX_BODY_BYTES), "body");
+        const client = {
+          caller: c.get("caller"),
+          principal: c.get("principal"),
+          credentials: credentialsOf(c, rates),
+        };
+        const items: readonly WantedItem[] = channels.map(({ since, ...item }) => ({
+          ...item,
+          since: since && { epoch: since.epoch, offset: since.offset },
+        }));
+        return answer(c, (outlet) => sse.openFor(client, items, outlet));
+      },
+    },
+  ];
+}
+
+/** Opens a stream, on the response of a Node server where there is one. */
+function answer(c: Context<HttpEnv>, open: (outlet: () => Outlet) => void): Response {
+  const outgoing = c.env?.outgoing;
+  if (outgoing) {
+    open(() => new NodeOutlet(outgoing));
+    return RESPONSE_ALREADY_SENT;
+  }
+  const outlet = new WebOutlet();
+  open(() => outlet);
+  return c.body(outlet.body, 200, STREAM_HEADERS);
+}
+
+/** Parameters that were given once. @throws FanfareError `invalid_request` */
+function only(values: Record<string, string[]>): object {
+  for (const [name, { length }] of Object.entries(values)) {
+    if (length > 1)
+      throw new FanfareError("invalid_request", `the parameter ${quote(name, 40)} is given ${length} times`);
+  }
+  return {};
+}
+
+/** @throws FanfareError `invalid_channel`, `invalid_request` */
+function channelsOf(
+  { channel: given }: Query,
+  ticketed: readonly ChannelName[] | null,
+): readonly ChannelName[] {
+  if (ticketed) {
+    if (given === undefined) return ticketed;
+    throw new FanfareError("invalid_request", "query.channel is given beside a ticket", {
+      remedy: "Leave channel out: the ticket names the channels.",
+    });
+  }
+  if (given === undefined) {
+    throw new FanfareError("invalid_request", "query.channel is missing", {
+      remedy: "Name the channels, such as ?channel=order:42&channel=broadcast",
+    });
+  }
+  return distinct(given);
+}
+
+/** @throws FanfareError `invalid_channel`, `invalid_request` */
+export function distinct(given: readonly string[]): readonly ChannelName[] {
+  const channels = given.map(parseChannelName);
+  const twice = channels.find((channel, index) => channels.indexOf(channel) !== index);
+  if (twice === undefined) return channels;
+  throw new FanfareError("invalid_request", `the channel ${twice} is named twice`, {
+    remedy: "Name each channel once.",
+  });
+}
+
+/** @throws FanfareError `invalid_position`, `invalid_request` */
+function itemsOf(
+  channels: readonly ChannelName[],
+  { since, lastEventId }: Query,
+  header: string | undefined,
+): StreamItem[] {
+  // Whoever comes back by itself has the state; a page that was loaded anew has not.
+  if (header) return withPositions(channels, parseCursor(header, channels), false);
+  if (lastEventId !== undefined) return withPositions(channels, parseCursor(lastEventId, channels), true);
+  if (since === undefined) return withPositions(channels, [], false);
+  if (since.length !== channels.length) {
+    throw new FanfareError(
+      "invalid_request",
+      `query.since is given ${since.length} times for ${channels.length} channels`,
+      {
+        remedy: "Give it once for each channel, in the same order; empty where there is no position.",
+      },
+    );
+  }
+  return withPositions(
+    channels,
+    since.map((text) => (text === "" ? null : parsePosition(text))),
+    true,
+  );
+}
+
+function withPositions(
+  channels: readonly ChannelName[],
+  positions: readonly (Position | null)[],
+  state: boolean,
+): StreamItem[] {
+  return channels.map((channel, index) => ({ channel, since: positions[index] ?? undefined, state }));
+}
+
+function longLived(): FanfareError {
+  return new FanfareError("not_logged_in", "the token in the address is good for more than 5 minutes", {
+    remedy:
+      "Send it as Authorization: Bearer, take a ticket by POST {path}/tickets, or make one that expires sooner.",
+  });
+}
