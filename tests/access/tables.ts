@@ -105,7 +105,9 @@ function http(action: Action, method: string, path: string, body?: (channel: str
     name: `${method} ${path}`,
     action,
     async allowed(served, credential, channel) {
-      const address = path.replace(":channel", channel).replace(/:\w+$/, "x");
+      const address = path.replace(/:(\w+)/g, (_, part) =>
+        part === "channel" || part === "name" ? channel : "x",
+      );
       const answer = await fetch(`${served.http}${address}`, {
         method,
         headers: credential === undefined ? {} : { Authorization: `Bearer ${credential}` },
@@ -125,14 +127,14 @@ async function connected({ url }: Served, credential: string | undefined): Promi
 }
 
 /** A frame that changes something; whoever may not is sent away. */
-function sending(type: "publish" | "patch", what: object): Way {
+function sending(type: "publish" | "patch" | "lock" | "next", what: object): Way {
   return {
     name: `WebSocket ${type}`,
-    action: type,
+    action: type === "next" ? "sequence" : type,
     async allowed(served, credential, channel) {
       const client = await connected(served, credential);
       const closed = client.closed.then(({ code }) => code);
-      const answer = client.ask({ type, channel, ...what }).then((frame) => frame.type);
+      const answer = client.ask({ type, channel, name: channel, ...what }).then((frame) => frame.type);
       const first = await Promise.race([closed, answer]);
       answer.catch(() => {});
       client.vanish();
@@ -180,17 +182,22 @@ const STREAM_FOR: Way = {
   },
 };
 
-export const WAYS: readonly Way[] = [
-  {
-    name: "WebSocket subscribe",
+/** @param prefix of one of the server's own channels, which goes by the grants for the name that follows */
+function subscribing(prefix: string): Way {
+  return {
+    name: `WebSocket subscribe ${prefix}`.trim(),
     action: "subscribe",
     async allowed(served, credential, channel) {
       const client = await connected(served, credential);
-      const answer = await client.ask({ type: "subscribe", channel });
+      const answer = await client.ask({ type: "subscribe", channel: `${prefix}${channel}` });
       await client.leave();
       return answer.type === "subscribed";
     },
-  },
+  };
+}
+
+export const WAYS: readonly Way[] = [
+  subscribing(""),
   {
     name: "WebSocket subscribe, many at once",
     action: "subscribe",
@@ -206,6 +213,10 @@ export const WAYS: readonly Way[] = [
   http("subscribe", "POST", "/tickets", (channel) => ({ channels: [channel] })),
   sending("publish", { data: 1 }),
   sending("patch", { patch: { n: 1 } }),
+  sending("lock", {}),
+  sending("next", {}),
+  subscribing("$lock:"),
+  subscribing("$sequence:"),
   http("publish", "POST", "/channels/:channel/messages", () => ({ data: 1 })),
   http("publish", "POST", "/messages", (channel) => ({ messages: [{ channel, data: 1 }] })),
   {
@@ -217,6 +228,11 @@ export const WAYS: readonly Way[] = [
   http("patch", "PATCH", "/channels/:channel/state", () => ({ n: 1 })),
   http("patch", "PUT", "/channels/:channel/state", () => ({ n: 1 })),
   http("patch", "DELETE", "/channels/:channel/state"),
+  http("lock", "PUT", "/locks/:name", () => ({})),
+  http("lock", "DELETE", "/locks/:name"),
+  http("subscribe", "GET", "/locks/:name"),
+  http("sequence", "POST", "/sequences/:name/next", () => ({})),
+  http("subscribe", "GET", "/sequences/:name"),
   http("token", "POST", "/tokens", (channel) => ({
     user: "carol",
     grants: [{ channels: channel, actions: ["token"] }],

@@ -1,6 +1,6 @@
 /**
  * A server that is killed at random moments, under load: nothing that was acknowledged is lost, doubled or out of order for
- * anybody. `npm run crash` kills it 50 times; CRASH_KILLS and CRASH_SEED say otherwise.
+ * anybody, no number is given twice, and a lock has one holder at a time. `npm run crash` kills it 50 times; CRASH_KILLS and CRASH_SEED say otherwise.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,12 +9,15 @@ import { expect, onTestFinished, test } from "vitest";
 import { seeded } from "../../packages/server/src/testing/seeded.js";
 import { within } from "../library/within.js";
 import { KEY, KillableServer } from "./server.js";
+import { Counter, faultsOf, Locker } from "./shared.js";
 import { type Acknowledged, Listener, Publisher, pause } from "./witnesses.js";
 
 const KILLS = Number(process.env.CRASH_KILLS ?? 3);
 const SEED = Number(process.env.CRASH_SEED ?? Math.floor(Math.random() * 2 ** 32));
 const PUBLISHERS = 20;
 const LISTENERS = 20;
+const COUNTERS = 5;
+const LOCKERS = 3;
 const CHANNELS = ["order:1", "order:2", "ticker", "chat:room", "broadcast"];
 /** Long enough that nothing is gone before it is checked. */
 const RULES = JSON.stringify([{ channels: "**", history: 100_000, historySeconds: 86_400 }]);
@@ -48,6 +51,11 @@ test(
       (_, index) => new Publisher(`p${index}`, server.url, CHANNELS, PAUSE_MS),
     );
 
+    const counters = Array.from({ length: COUNTERS }, (_, index) =>
+      new Counter(`c${index}`, server.url).start(),
+    );
+    const lockers = Array.from({ length: LOCKERS }, () => new Locker(server.url).start());
+
     const fraction = seeded(SEED);
     for (let kill = 0; kill < KILLS; kill++) {
       await pause(fraction() * LONGEST_LIFE_MS);
@@ -55,7 +63,7 @@ test(
       await server.start();
     }
     await pause(LONGEST_LIFE_MS);
-    await Promise.all(publishers.map((publisher) => publisher.stop()));
+    await Promise.all([...publishers, ...counters, ...lockers].map((witness) => witness.stop()));
 
     const acknowledged = publishers.flatMap((publisher) => publisher.acknowledged);
     const unanswered = publishers.reduce((sum, publisher) => sum + publisher.unanswered, 0);
@@ -81,10 +89,18 @@ test(
     }
     for (const { gaps, errors } of listeners) expect([gaps, errors]).toEqual([[], []]);
 
+    const numbers = counters.flatMap((counter) => counter.numbers);
+    expect(numbers.length).toBeGreaterThan(0);
+    expect(new Set(numbers).size).toBe(numbers.length);
+    const locked = lockers.reduce((sum, { held }) => sum + held.length, 0);
+    expect(locked).toBeGreaterThan(0);
+    expect(faultsOf(lockers)).toEqual([]);
+
     const slowest = Math.max(...server.startMs);
     console.log(
       `seed ${SEED}: ${KILLS} kills, ${acknowledged.length} messages acknowledged to ${PUBLISHERS} publishers, ` +
         `${unanswered} calls unanswered; each of ${LISTENERS} listeners heard all of them once and in order; ` +
+        `${numbers.length} numbers up to ${Math.max(...numbers)}, none twice; ${locked} holders of one lock, one after the other; ` +
         `slowest start ${slowest.toFixed(0)} ms`,
     );
   },

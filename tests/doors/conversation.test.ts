@@ -1,4 +1,4 @@
-import { CLOSE, ERRORS, RESERVED_CLIENT_FRAMES } from "@fanfare/protocol";
+import { CLOSE, ERRORS } from "@fanfare/protocol";
 import { describe, expect, test } from "vitest";
 import { Client, refused } from "./client.js";
 import { serve } from "./serving.js";
@@ -152,11 +152,9 @@ describe("a frame that is not part of the protocol closes with 4400 and a senten
     ["a publish without channel", { type: "publish", id: 1, data: 1 }, "publish frame: channel:"],
     ["a publish with a number as key", { type: "publish", id: 1, channel: "a", data: 1, key: 1 }, "key:"],
     ["a publish without data", { type: "publish", id: 1, channel: "a" }, "publish frame: data:"],
-    ...RESERVED_CLIENT_FRAMES.map((type): [string, object, string] => [
-      `the reserved frame ${type}`,
-      { type, id: 1, channel: "a" },
-      `unknown frame type "${type}"`,
-    ]),
+    ["a lock without name", { type: "lock", id: 1 }, "lock frame: name:"],
+    ["an unlock without token", { type: "unlock", id: 1, name: "a" }, "unlock frame: token:"],
+    ["a next with a text as count", { type: "next", id: 1, name: "a", count: "2" }, "next frame: count:"],
   ];
 
   test("each of them", async () => {

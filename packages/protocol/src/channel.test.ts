@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { isChannelName, MAX_CHANNEL_LENGTH, parseChannelName } from "./channel.js";
+import {
+  isChannelName,
+  MAX_CHANNEL_LENGTH,
+  OWN_KINDS,
+  ownChannel,
+  parseAudibleName,
+  parseChannelName,
+  plainName,
+} from "./channel.js";
 import { FanfareError } from "./errors.js";
 
 const ALLOWED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.=@,;~";
@@ -116,4 +124,23 @@ describe("a channel name", () => {
       }),
     );
   });
+});
+
+describe("one of the server's own channels", () => {
+  test.each(OWN_KINDS)("of a %s can be heard by its name, and leads back to what it belongs to", (kind) => {
+    for (const text of ["a", "order:42", "x".repeat(MAX_CHANNEL_LENGTH)]) {
+      const channel = ownChannel(kind, parseChannelName(text));
+      expect(channel).toBe(`$${kind}:${text}`);
+      expect(parseAudibleName(channel)).toBe(channel);
+      expect(plainName(channel)).toBe(text);
+      expect(plainName(text)).toBe(text);
+    }
+  });
+
+  test.each(["$lock", "$lock:", "$lock:a b", "$lock:$lock:a", "$Lock:a", "$other:a", "$", " $lock:a"])(
+    "is not %j",
+    (text) => {
+      expect(() => parseAudibleName(text)).toThrow("is no channel name");
+    },
+  );
 });

@@ -29,6 +29,33 @@ export function isChannelName(text: string): text is ChannelName {
   return text.length <= MAX_CHANNEL_LENGTH && NAME.test(text);
 }
 
+/** What Fanfare keeps in channels of its own: each is the state of a channel such as `$lock:order:42`. */
+export const OWN_KINDS = ["lock", "sequence"] as const;
+export type OwnKind = (typeof OWN_KINDS)[number];
+
+/** The channel in which something with this name is kept: `$lock:order:42` for the lock `order:42`. */
+export function ownChannel(kind: OwnKind, name: ChannelName): ChannelName {
+  return `$${kind}:${name}` as ChannelName;
+}
+
+/** The name that one of Fanfare's own channels belongs to: `order:42` for `$lock:order:42`; any other channel itself. */
+export function plainName(channel: string): string {
+  return channel.startsWith("$") ? channel.slice(channel.indexOf(":") + 1) : channel;
+}
+
+/**
+ * The text as the name of a channel that can be heard: a channel name, or one of Fanfare's own, which nobody publishes to.
+ *
+ * @throws FanfareError `invalid_channel`
+ */
+export function parseAudibleName(text: string): ChannelName {
+  for (const kind of OWN_KINDS) {
+    const prefix = `$${kind}:`;
+    if (text.startsWith(prefix)) return ownChannel(kind, parseChannelName(text.slice(prefix.length)));
+  }
+  return parseChannelName(text);
+}
+
 function whyNoChannel(text: string): string {
   if (text === "") return "it is empty";
   if (text.startsWith("$")) return "names that start with $ are Fanfare's own";

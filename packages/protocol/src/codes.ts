@@ -214,6 +214,21 @@ export const ERRORS = {
     meaning: "The connection has no subscription to this channel.",
     remedy: "Unsubscribe only from what was subscribed.",
   },
+  locked: {
+    status: 409,
+    meaning: "Somebody else holds the lock.",
+    remedy: "Wait until it is free, or until its lease ends; the answer says who holds it, and until when.",
+  },
+  lock_lost: {
+    status: 409,
+    meaning: "The caller does not hold the lock with this token any more.",
+    remedy: "Stop what was done under the lock, since somebody else may be doing it; take it anew.",
+  },
+  sequence_exhausted: {
+    status: 409,
+    meaning: "The sequence has no further numbers: they end at 2^53 − 1.",
+    remedy: "Go on with another sequence.",
+  },
   version_mismatch: {
     status: 412,
     meaning: "The state is not the one that was expected: somebody has changed it.",
@@ -258,6 +273,11 @@ export const ERRORS = {
     status: 429,
     meaning: "The connection has as many subscriptions as it may have.",
     remedy: "Unsubscribe from what is not needed, or raise `limits.subscriptionsPerConnection`.",
+  },
+  too_many_locks: {
+    status: 429,
+    meaning: "The session holds as many locks as it may hold.",
+    remedy: "Release those that are not needed, or raise `limits.locksPerConnection`.",
   },
   internal: {
     status: 500,

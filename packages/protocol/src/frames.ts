@@ -1,11 +1,12 @@
 /**
- * Every frame of the WebSocket protocol, as PROTOCOL.md describes them. Fields of `presence`
- * and the frames of locks and sequences are reserved: they have their place here and come to life with their features.
+ * Every frame of the WebSocket protocol, as PROTOCOL.md describes them. Fields of `presence` are reserved: they have their
+ * place here and come to life with their feature.
  */
 import type { ChannelName } from "./channel.js";
 import type { ErrorCode } from "./codes.js";
 import type { JsonObject } from "./merge-patch.js";
 import type { Epoch, Position } from "./position.js";
+import type { LockRecord } from "./shared.js";
 
 /** The WebSocket sub-protocol that names this version of the protocol. */
 export const SUBPROTOCOL = "fanfare.v1";
@@ -86,6 +87,34 @@ export interface PatchFrame {
   /** Idempotency key. */
   readonly key?: string;
 }
+/** Takes a lock, or renews one that this session holds. */
+export interface LockFrame {
+  readonly type: "lock";
+  readonly id: RequestId;
+  readonly name: string;
+  /** For how long, in milliseconds, unless it is renewed. */
+  readonly leaseMs?: number;
+  /** What those who watch are told about it: any JSON value. */
+  readonly info?: unknown;
+  /** Renews only, and only while the lock is held with this token. */
+  readonly token?: number;
+}
+export interface UnlockFrame {
+  readonly type: "unlock";
+  readonly id: RequestId;
+  readonly name: string;
+  readonly token: number;
+}
+/** Takes the next numbers of a sequence. */
+export interface NextFrame {
+  readonly type: "next";
+  readonly id: RequestId;
+  readonly name: string;
+  /** How many, 1 unless given. */
+  readonly count?: number;
+  /** Idempotency key. */
+  readonly key?: string;
+}
 export interface PingFrame {
   readonly type: "ping";
 }
@@ -97,11 +126,11 @@ export type ClientFrame =
   | UnsubscribeFrame
   | PublishFrame
   | PatchFrame
+  | LockFrame
+  | UnlockFrame
+  | NextFrame
   | TokenFrame
   | PingFrame;
-
-/** Types of client frames that later versions will know. A server that does not know them yet closes with 4400. */
-export const RESERVED_CLIENT_FRAMES = ["lock", "unlock", "next"] as const;
 
 // ---- server → client
 
@@ -198,6 +227,18 @@ export interface OkFrame {
   readonly channel?: ChannelName;
   readonly epoch?: Epoch;
   readonly offset?: number;
+  /** The lock or the sequence, in the answer to `lock`, `unlock` and `next`. */
+  readonly name?: string;
+  /** The fencing token of the lock that is held. */
+  readonly token?: number;
+  /** When its lease ends, and the same clock now: milliseconds since 1970. */
+  readonly expires?: number;
+  readonly time?: number;
+  /** The first and the last of the numbers that are the client's. */
+  readonly first?: number;
+  readonly last?: number;
+  /** Does what is answered outlive the server's process? */
+  readonly durable?: boolean;
 }
 export interface ErrorFrame {
   readonly type: "error";
@@ -209,6 +250,9 @@ export interface ErrorFrame {
   readonly remedy: string;
   /** Seconds to wait before the next try. */
   readonly retryAfter?: number;
+  /** With `locked` and `lock_lost`: the lock as it is, and the server's clock now, in milliseconds since 1970. */
+  readonly lock?: LockRecord;
+  readonly time?: number;
 }
 /** The server will close the connection; come back after `retryAfter` seconds. */
 export interface GoodbyeFrame {

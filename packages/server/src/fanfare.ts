@@ -36,6 +36,7 @@ import { Hub } from "./hub/hub.js";
 import type { Limits } from "./hub/limits.js";
 import { Rules } from "./hub/rules.js";
 import { Sessions } from "./hub/sessions.js";
+import { type LocksAndSequences, locksAndSequences } from "./locks-and-sequences.js";
 import { silentLog } from "./log.js";
 import { checkLimits, type FanfareOptions, type ReloadOptions } from "./options.js";
 import { type MessageToMany, type MessageToPublish, publishMany } from "./publish-many.js";
@@ -111,7 +112,7 @@ export interface CloseOptions {
   readonly withinMs?: number;
 }
 
-export interface Fanfare {
+export interface Fanfare extends LocksAndSequences {
   readonly path: string;
   /**
    * Serves this Fanfare on a Node HTTP server, WebSockets included, under its path; what is for other paths goes to the
@@ -226,6 +227,7 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const access = new Access({ settings, store, engine, rates: entrance.rates, clock, random, log });
   const checks = options.channels && new TypedChannels(options.channels);
   const hub = new Hub({ engine, rules, limits, clock, random, checks });
+  hub.locks.startUpkeep();
   const sessions = new Sessions(hub);
   const disconnects = new Disconnects(hub);
   const guests = new Guests({ hub, access, entrance, log });
@@ -338,6 +340,7 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     patch: (name, patch, options) => change(name, { patch: patch ?? null }, options),
     setState: (name, state, options) => change(name, { value: state ?? undefined }, options),
     removeState: (name, options) => change(name, { value: null }, options),
+    ...locksAndSequences(hub),
     stats: () => hub.stats(),
     close({ withinMs = 10_000 } = {}) {
       closing ??= stop(withinMs);

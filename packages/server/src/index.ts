@@ -11,7 +11,7 @@ export {
   type StandardSchema,
   type StateOf,
 } from "@fanfare/client";
-export { type Epoch, FanfareError, type Position } from "@fanfare/protocol";
+export { type Epoch, FanfareError, type LockHolder, type LockRecord, type Position } from "@fanfare/protocol";
 export type { Action } from "./access/actions.js";
 export type { AccessRequest } from "./access/credentials.js";
 export type { EntranceOptions } from "./access/entrance.js";
@@ -38,7 +38,9 @@ export { SingleNodeEngineError } from "./engine/single-node.js";
 export * from "./fanfare.js";
 export { ReservedPathError, type ReservedPaths } from "./http/path.js";
 export type { Limits } from "./hub/limits.js";
+export { LockRefusedError } from "./hub/lock-record.js";
 export { RuleError, type RuleOptions } from "./hub/rules.js";
+export type { Lock, LockOptions, LocksAndSequences, NextOptions } from "./locks-and-sequences.js";
 export type { Log } from "./log.js";
 export type { FanfareOptions, ReloadOptions } from "./options.js";
 export { type MessageToMany, type MessageToPublish, PublishManyError } from "./publish-many.js";

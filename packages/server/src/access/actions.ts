@@ -14,6 +14,8 @@ export const ACTIONS = {
   publish: { on: "channel", meaning: "publish messages" },
   patch: { on: "channel", meaning: "change the state" },
   history: { on: "channel", meaning: "read what the log holds, and the state" },
+  lock: { on: "channel", meaning: "take locks, and let go of them" },
+  sequence: { on: "channel", meaning: "take numbers of a sequence" },
   token: { on: "channel", meaning: "make tokens for users, with grants that lie within one's own" },
   admin: {
     on: "server",

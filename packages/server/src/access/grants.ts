@@ -10,6 +10,7 @@ import {
   matches,
   type Pattern,
   parsePattern,
+  plainName,
   quote,
 } from "@fanfare/protocol";
 import { ACTIONS, type Action, CHANNEL_ACTIONS, EVERY_ACTION, isAction } from "./actions.js";
@@ -56,11 +57,15 @@ export class Grants {
     this.list = this.#prepared.map(({ grant }) => grant);
   }
 
-  /** The first grant that allows it, or `null`. The channel `null` is the server as a whole. */
+  /**
+   * The first grant that allows it, or `null`. The channel `null` is the server as a whole. One of Fanfare's own channels, such as
+   * `$lock:order:42`, goes by the grants for the name that it belongs to.
+   */
   find(action: Action, channel: ChannelName | null): Grant | null {
+    const name = channel && plainName(channel);
     for (const { grant, pattern, actions } of this.#prepared) {
       if (!actions.has(action)) continue;
-      if (channel === null ? pattern.text === EVERYTHING : matches(pattern, channel)) return grant;
+      if (name === null ? pattern.text === EVERYTHING : matches(pattern, name)) return grant;
     }
     return null;
   }

@@ -1,4 +1,5 @@
 /** Who is asking, and what he may do. */
+import type { LockHolder } from "@fanfare/protocol";
 import type { Grants } from "./grants.js";
 
 /** Somebody who did not say who he is. */
@@ -63,4 +64,16 @@ export function publisherOf(
     user: principal.kind === "user" ? principal.user : undefined,
     principal: principal.kind === "nobody" ? nobody : ownerOf(principal),
   };
+}
+
+/** How the hub knows who holds a lock. */
+export function holderOf(principal: Principal): LockHolder {
+  switch (principal.kind) {
+    case "nobody":
+      return {};
+    case "key":
+      return { key: principal.key };
+    case "user":
+      return { user: principal.user };
+  }
 }

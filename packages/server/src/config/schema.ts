@@ -53,6 +53,11 @@ const limits = {
   connections: limit("connections", 1, "Connections of all clients together; further ones are refused."),
   channels: limit("channels", 1, "Channels that have a log, a listener or both."),
   subscriptionsPerConnection: limit("subscriptionsPerConnection", 1, "Subscriptions of one connection."),
+  locksPerConnection: limit(
+    "locksPerConnection",
+    0,
+    "Locks that one connection holds, those of the session that it goes on with included.",
+  ),
   messageBytes: limit("messageBytes", 1, "Size of the data of one message, as JSON.", "bytes"),
   stateBytes: limit(
     "stateBytes",

@@ -77,6 +77,11 @@ export interface IdempotencyKey {
   readonly key: string;
   /** Who publishes: two principals may use the same key without meeting. */
   readonly principal: string;
+  /**
+   * What the key stands for, where that is not what the draft says: a draft that was worked out from the state is another one
+   * when it is repeated. @default the draft
+   */
+  readonly request?: string;
 }
 
 /** How long a channel's log holds on to an entry. An entry goes when either limit is passed. */

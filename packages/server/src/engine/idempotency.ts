@@ -17,13 +17,18 @@ export interface KeyUse {
 }
 
 /** The lengths keep apart what could otherwise be cut in two ways. A channel name has no space in it. */
-export function keyUse(channel: ChannelName, { key, principal }: IdempotencyKey, draft: AnyDraft): KeyUse {
-  // A length begins with a digit, so no message is taken for a change of the state.
+export function keyUse(
+  channel: ChannelName,
+  { key, principal, request }: IdempotencyKey,
+  draft: AnyDraft,
+): KeyUse {
+  // A length begins with a digit, so no message is taken for a change of the state, and neither for a request.
   const kind = draft.change ?? `${draft.event.length} ${draft.event}`;
+  const text = request === undefined ? `${kind}${draft.json}` : `request ${request}`;
   return {
     key,
     scope: `${channel} ${principal.length} ${principal}${key}`,
-    digest: hash("sha256", `${kind}${draft.json}`, "base64"),
+    digest: hash("sha256", text, "base64"),
   };
 }
 

@@ -3,6 +3,7 @@ import { type ErrorCode, FanfareError, quote } from "@fanfare/protocol";
 import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Access } from "../access/access.js";
+import type { Action } from "../access/actions.js";
 import type { Caller } from "../access/addresses.js";
 import type { Entrance } from "../access/entrance.js";
 import * as policy from "../access/policy.js";
@@ -10,6 +11,7 @@ import { Tickets } from "../access/tickets.js";
 import type { SseDoor } from "../doors/sse/door.js";
 import type { Disconnects } from "../hub/disconnects.js";
 import type { Hub } from "../hub/hub.js";
+import { LockRefusedError } from "../hub/lock-record.js";
 import { VersionMismatchError } from "../hub/state-changes.js";
 import type { Log } from "../log.js";
 import { PROBLEM_TYPE, problemOf } from "../problem.js";
@@ -24,10 +26,12 @@ import { docsRoutes } from "./docs.js";
 import { healthRoutes } from "./health.js";
 import { identify } from "./identify.js";
 import { keyRoutes } from "./keys.js";
+import { lockRoutes } from "./locks.js";
 import { messageRoutes } from "./messages.js";
 import { metricsRoutes } from "./metrics.js";
 import type { ApiInfo } from "./openapi.js";
 import type { Route } from "./route.js";
+import { sequenceRoutes } from "./sequences.js";
 import { sseRoutes } from "./sse.js";
 import { etag, stateRoutes } from "./state.js";
 import { ticketRoutes } from "./tickets.js";
@@ -46,6 +50,8 @@ export interface AppOptions {
   readonly stopping: () => boolean;
 }
 
+/** What is appended to a log counts as published; a change of a state, a lock and a number are. */
+const APPENDING: ReadonlySet<Action> = new Set(["publish", "patch", "lock", "sequence"] as const);
 /** Refusals that an operator wants to know of. Their messages carry no secrets. */
 const LOGGED = new Set<ErrorCode>(["host_not_allowed", "origin_not_allowed", "not_logged_in"]);
 
@@ -54,8 +60,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   const { rates } = entrance;
   const allow: HttpContext["allow"] = (c, action, channel) => {
     policy.allow(c.get("principal"), action, channel, access.canLogIn);
-    // What is appended to a log counts as published, changes of its state too.
-    if (action === "publish" || action === "patch") count(c, "publishes");
+    if (APPENDING.has(action)) count(c, "publishes");
   };
   const count: HttpContext["count"] = (c, what) => {
     const party = c.get("party");
@@ -123,6 +128,8 @@ export function routesOf(context: HttpContext, info: ApiInfo): readonly Route[] 
     ...messageRoutes(context),
     ...batchRoutes(context),
     ...stateRoutes(context),
+    ...lockRoutes(context),
+    ...sequenceRoutes(context),
     ...channelRoutes(context),
     ...connectionRoutes(context),
     ...keyRoutes(context),
@@ -198,7 +205,7 @@ function allowPage(c: Context, origin: string): void {
 }
 
 function answerProblem(c: Context, error: FanfareError): Response {
-  const problem = { ...problemOf(error), ...presentState(c, error) };
+  const problem = { ...problemOf(error), ...presentState(c, error), ...presentLock(error) };
   c.header("Content-Type", PROBLEM_TYPE);
   if (error.code === "not_logged_in") c.header("WWW-Authenticate", "Bearer");
   if (error.retryAfter !== undefined) c.header("Retry-After", String(Math.ceil(error.retryAfter)));
@@ -212,4 +219,9 @@ function presentState(c: Context, error: FanfareError): { state?: unknown } {
   if (!present?.json) return { state: null };
   c.header("ETag", etag(present));
   return { state: JSON.parse(present.json) };
+}
+
+/** Whoever is refused a lock is told who holds it, and until when. */
+function presentLock(error: FanfareError): object {
+  return error instanceof LockRefusedError ? { lock: error.lock, time: error.time } : {};
 }

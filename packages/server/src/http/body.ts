@@ -39,6 +39,13 @@ export async function readJson(c: Context<HttpEnv>, maxBytes: number): Promise<u
   return parse(await (incoming ? readIncoming(incoming, maxBytes) : readWeb(c.req.raw.body, maxBytes)));
 }
 
+/** The same, where no body at all stands for an empty object. */
+export async function readOptionalJson(c: Context<HttpEnv>, maxBytes: number): Promise<unknown> {
+  const isEmpty = Number(c.req.header("content-length") ?? 0) === 0;
+  if (isEmpty && c.req.header("transfer-encoding") === undefined) return {};
+  return await readJson(c, maxBytes);
+}
+
 /** A body parser of the host application has been here before, and left in `body` what it made of it. */
 function readBefore(incoming: IncomingMessage, type: string): unknown {
   const body: unknown = "body" in incoming ? incoming.body : undefined;

@@ -1,5 +1,5 @@
 /** `{path}/channels`: which channels there are. */
-import { parseChannelName } from "@fanfare/protocol";
+import { parseAudibleName } from "@fanfare/protocol";
 import { z } from "zod";
 import { check, limitSchema } from "./check.js";
 import type { HttpContext } from "./context.js";
@@ -33,7 +33,7 @@ export function channelRoutes({ hub, allow }: HttpContext): Route[] {
       id: "channels",
       summary: "List the channels",
       details:
-        "Those that have a log, and those that are listened to on this node, in the order of their names. It looks at all there are for each page; of 1,000,000 that takes some tenths of a second, during which everything else goes on.",
+        "Those that have a log, and those that are listened to on this node, in the order of their names; locks and sequences are among them as `$lock:name` and `$sequence:name`. It looks at all there are for each page; of 1,000,000 that takes some tenths of a second, during which everything else goes on.",
       tag: "channels",
       needs: "admin",
       parameters: [{ in: "query", schema: querySchema }],
@@ -42,7 +42,7 @@ export function channelRoutes({ hub, allow }: HttpContext): Route[] {
       async handle(c) {
         allow(c, "admin", null);
         const { after, limit } = check(querySchema, c.req.query(), "query");
-        const name = after === undefined ? null : parseChannelName(after);
+        const name = after === undefined ? null : parseAudibleName(after);
         // One more than asked for tells whether there is another page.
         const found = await hub.list(name, limit + 1);
         const channels = found.slice(0, limit);

@@ -43,6 +43,11 @@ const BOUNDS: Readonly<Record<keyof Limits, Bound>> = {
     help: "The most subscriptions that one connection has",
     used: ({ mostSubscriptions }) => mostSubscriptions,
   },
+  locksPerConnection: {
+    name: "locks_per_connection",
+    help: "The most locks that one session holds",
+    used: (_, { locks }) => locks.mostOfASession,
+  },
   messageBytes: {
     name: "message_bytes",
     help: "Bytes of the largest message published through this process",
@@ -129,7 +134,7 @@ export class Metrics {
   }
 
   #work(): void {
-    const { counters } = this.#hub;
+    const { counters, locks } = this.#hub;
     this.#counter("connections_opened_total", "Connections that came in.", () => counters.opened);
     const byDoor = new Gauge({
       name: "fanfare_door_connections",
@@ -179,6 +184,23 @@ export class Metrics {
       "state_changes_total",
       "Changes of states appended through this process.",
       () => counters.stateChanges,
+    );
+    this.#gauge("locks_held", "Locks whose leases this process looks after.", () => locks.size);
+    this.#counter("locks_taken_total", "Locks taken through this process.", () => counters.locksTaken);
+    this.#counter(
+      "locks_refused_total",
+      "Calls that found a lock held by somebody else, or not held any more.",
+      () => counters.locksRefused,
+    );
+    this.#counter(
+      "leases_ended_total",
+      "Leases of locks that ended without being renewed or let go.",
+      () => counters.leasesEnded,
+    );
+    this.#counter(
+      "numbers_total",
+      "Numbers of sequences given through this process.",
+      () => counters.numbers,
     );
     this.#counter("deliveries_total", "Messages handed to subscriptions.", () => counters.deliveries);
     this.#counter(

@@ -54,7 +54,7 @@ export function openApiOf(routes: readonly Route[], { path, version }: ApiInfo):
 
 function operationOf(route: Route, components: JsonObject): JsonObject {
   const { id, summary, details, tag, needs, parameters = [], body, answers, errors = [] } = route;
-  const { bodyTypes = ["application/json"] } = route;
+  const { bodyTypes = ["application/json"], bodyMayBeMissing = false } = route;
   const codes = new Set<ErrorCode>([
     ...EVERYWHERE,
     ...(needs === null ? [] : (["forbidden"] as const)),
@@ -72,7 +72,7 @@ function operationOf(route: Route, components: JsonObject): JsonObject {
     }),
     ...(body && {
       requestBody: {
-        required: true,
+        required: !bodyMayBeMissing,
         content: Object.fromEntries(
           bodyTypes.map((type) => [type, { schema: schemaOf(body, "input", components) }]),
         ),

@@ -31,6 +31,8 @@ export interface Description {
   readonly speaksOfCaller?: boolean;
   readonly parameters?: readonly Parameters[];
   readonly body?: z.ZodType;
+  /** @default false */
+  readonly bodyMayBeMissing?: boolean;
   /** @default application/json */
   readonly bodyTypes?: readonly string[];
   /** Answers that are no errors, by status. */
@@ -42,6 +44,8 @@ export interface Description {
 export const TAGS = {
   messages: "Publish messages, and read what a channel's log holds.",
   state: "Keep a JSON object per channel: newcomers get it, everybody else its changes.",
+  locks: "Let one at a time do something: leases with fencing tokens.",
+  sequences: "Take numbers that nobody else has.",
   channels: "Which channels there are.",
   streams: "Listen over plain HTTP: Server-Sent Events.",
   connections: "Which clients are connected to this node, how they keep up, and how to send them away.",

@@ -9,6 +9,15 @@ export const channelName = z.string().meta({
   examples: ["order:42"],
 });
 
+/** Locks and sequences are named like channels. */
+export const name = channelName.meta({
+  description: "A name like that of a channel: segments of A-Z a-z 0-9 _ - . = @ , ; ~ split by colons.",
+});
+
+export const durable = z.boolean().meta({
+  description: "Is it remembered, should the server's process end? As the engine says.",
+});
+
 /** `unknown`, because other types would drop keys without a word. */
 export const data = z.unknown().meta({
   description: "Any JSON value: finite numbers, 64-bit integers as strings, at most 32 levels.",

@@ -18,6 +18,13 @@ export class Counters {
   stateChanges = 0;
   /** Bytes of the largest state that was set through this node. */
   largestState = 0;
+  /** Numbers of sequences that were given through this node. */
+  numbers = 0;
+  /** Locks that were taken through this node, and calls that found one held by somebody else. */
+  locksTaken = 0;
+  locksRefused = 0;
+  /** Leases that ended without being renewed or let go, and that this node noticed. */
+  leasesEnded = 0;
   /** Messages handed to subscriptions. */
   deliveries = 0;
   /** Pages of messages and gaps handed to connections. */

@@ -4,6 +4,7 @@ import {
   findNullMember,
   findValueProblem,
   isJsonObject,
+  type JsonObject,
   type Position,
   quote,
 } from "@fanfare/protocol";
@@ -46,6 +47,8 @@ export interface StateInput {
 export type CheckedChange = Pick<StateDraft, "change" | "json">;
 
 const MAX_NAME_LENGTH = 200;
+/** The most bytes of what the holder of a lock says about it. */
+const MAX_INFO_BYTES = 1024;
 
 /**
  * Checks a message.
@@ -83,11 +86,28 @@ export function toChange({ patch, value, key }: StateInput, maxBytes: number): C
   const json = toJson("state", value, maxBytes);
   if (value === null) return { change: "value", json };
   if (!isJsonObject(value)) throw notAnObject("state", value, "Give an object; put other values into it.");
-  const nullMember = findNullMember(value);
-  if (nullMember === null) return { change: "value", json };
+  refuseNullMember(value);
+  return { change: "value", json };
+}
+
+/** @throws FanfareError `invalid_value` */
+function refuseNullMember(state: JsonObject): void {
+  const nullMember = findNullMember(state);
+  if (nullMember === null) return;
   throw new FanfareError("invalid_value", `the member ${quote(nullMember)} of the state is null`, {
     remedy: "Leave it out: in a merge patch null means that a member is removed, so a state cannot hold it.",
   });
+}
+
+/**
+ * What the holder of a lock says about it, checked and copied; it becomes part of a state.
+ *
+ * @throws FanfareError `invalid_value`, `too_large`
+ */
+export function toInfo(info: unknown): unknown {
+  const json = toJson("info", info, MAX_INFO_BYTES);
+  refuseNullMember({ info: info ?? "" });
+  return JSON.parse(json);
 }
 
 /** @throws FanfareError `too_large` */
@@ -125,7 +145,8 @@ function toJson(name: string, data: unknown, maxBytes: number): string {
   return json;
 }
 
-function checkName(field: "event" | "key", value: string): void {
+/** @throws FanfareError `invalid_request` */
+export function checkName(field: "event" | "key", value: string): void {
   if (typeof value === "string" && value.length > 0 && value.length <= MAX_NAME_LENGTH) return;
   const shown = typeof value === "string" ? `${quote(value)} (${value.length} characters)` : String(value);
   throw new FanfareError("invalid_request", `${field} is ${shown}`, {

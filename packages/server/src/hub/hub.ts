@@ -9,6 +9,7 @@ import type {
   ChannelState,
   Draft,
   Engine,
+  IdempotencyKey,
   ListedChannel,
   Message,
   Page,
@@ -22,9 +23,11 @@ import { Counters } from "./counters.js";
 import { type MessageInput, type StateInput, toChange, toDraft } from "./draft.js";
 import { HeadsComparison } from "./heads.js";
 import type { Limits } from "./limits.js";
+import { Locks } from "./locks.js";
 import { PageCache } from "./page-cache.js";
 import type { Rules } from "./rules.js";
-import { existing, StateChanges } from "./state-changes.js";
+import { Sequences } from "./sequences.js";
+import { existing, type Next, StateChanges } from "./state-changes.js";
 import type { Subscriber } from "./subscriber.js";
 import { Turn, type TurnOwner } from "./turn.js";
 
@@ -73,6 +76,8 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   readonly pages = new PageCache();
   readonly counters = new Counters();
   readonly connections = new Map<string, Connection>();
+  readonly locks: Locks;
+  readonly sequences: Sequences;
   readonly #channels = new Map<ChannelName, Channel>();
   /** Channels without subscriptions, and since when. */
   readonly #lingering = new Map<Channel, number>();
@@ -97,6 +102,8 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     this.#heads = new HeadsComparison(options.engine, options.clock, () => this.#channels.values());
     this.#changes = new StateChanges(this, options.checks);
     this.#admission = options.checks ? new Admission(options.checks) : null;
+    this.locks = new Locks(this);
+    this.sequences = new Sequences(this);
     this.#ticking = options.clock.every(TICK_MS, () => this.#tick());
   }
 
@@ -195,6 +202,20 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     return await this.#changes.append(channel, change, input, retention, stateBytes);
   }
 
+  /**
+   * Changes the state of a channel to what is worked out from the present one, which others may have changed meanwhile. In turn
+   * with the other changes of the channel. `null` when nothing was to be changed.
+   *
+   * @throws FanfareError `key_reused`, `too_many_channels`, `insufficient_storage`, `unavailable`
+   */
+  async updateState(
+    channel: ChannelName,
+    next: (present: ChannelState | null) => Next | null,
+    idempotency?: IdempotencyKey,
+  ): Promise<Appended | null> {
+    return await this.#changes.update(channel, next, this.rules.of(channel).retention, idempotency);
+  }
+
   /** The state of a channel; `null` when it has none. @throws FanfareError `unavailable` */
   async state(channel: ChannelName): Promise<ChannelState | null> {
     return existing(await this.engine.state(channel));
@@ -254,6 +275,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     this.flush();
     this.#closed = true;
     this.#ticking.cancel();
+    this.locks.close();
     for (const channel of [...this.#channels.values()]) this.#drop(channel);
     this.pages.clear();
   }

@@ -6,6 +6,8 @@ export interface Limits {
   readonly channels: number;
   /** @default 1,000 */
   readonly subscriptionsPerConnection: number;
+  /** Locks that one session holds. @default 100 */
+  readonly locksPerConnection: number;
   /** Bytes of `data` as JSON in UTF-8. @default 65,536 */
   readonly messageBytes: number;
   /** Bytes of a channel's state, and of a patch, as JSON in UTF-8. @default 65,536 */
@@ -30,6 +32,7 @@ export const DEFAULT_LIMITS: Limits = {
   connections: 50_000,
   channels: 1_000_000,
   subscriptionsPerConnection: 1000,
+  locksPerConnection: 100,
   messageBytes: 65_536,
   stateBytes: 65_536,
   historyBytes: 256 * MiB,

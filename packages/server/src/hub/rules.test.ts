@@ -124,3 +124,14 @@ test("no channel moves into memory or out of it by other rules", () => {
   some.prepareOthers([{ channels: "a:**", durability: "memory", history: 5 }])();
   expect(some.of("a:b").retention.messages).toBe(5);
 });
+
+test("the server's own channels are kept in the engine, whatever the rules say, and have the rate of the name they belong to", () => {
+  const rules = new Rules([
+    { channels: "**", durability: "memory", history: 0 },
+    { channels: "order:*", maxRate: 5 },
+  ]);
+  const lock = { ...DEFAULT_RULE, retention: { messages: 10, ageMs: 60_000 } };
+  expect(rules.of("$lock:order:42")).toEqual({ ...lock, maxWritesPerSecond: 5 });
+  expect(rules.of("$lock:a")).toEqual(lock);
+  expect(rules.of("$sequence:a")).toMatchObject({ durability: "engine", retention: { ageMs: 300_000 } });
+});

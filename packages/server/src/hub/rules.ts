@@ -3,9 +3,12 @@ import {
   bySpecificity,
   type ChannelName,
   matches,
+  OWN_KINDS,
+  type OwnKind,
   type Pattern,
   parseChannelName,
   parsePattern,
+  plainName,
 } from "@fanfare/protocol";
 import type { Retention } from "../engine/engine.js";
 
@@ -48,6 +51,15 @@ export const DEFAULT_RULE: Rule = {
   auto: false,
 };
 
+/**
+ * What is kept of Fanfare's own channels. Never in memory only, since `**` in a rule is not meant for them. The log of a sequence
+ * tells what was answered, for as long as an idempotency key is remembered; nobody needs that of a lock.
+ */
+const OWN_RETENTION: Readonly<Record<OwnKind, Retention>> = {
+  lock: { messages: 10, ageMs: 60_000 },
+  sequence: { messages: 10_000, ageMs: 300_000 },
+};
+
 /** A set of rules that contradicts itself, or a rule with a value that is not allowed. */
 export class RuleError extends Error {
   override readonly name = "RuleError";
@@ -86,9 +98,17 @@ export class Rules {
     return this.#rules.some(({ rule }) => rule.durability === "memory");
   }
 
+  /** One of Fanfare's own channels has a rule of its own, and only its rate from that of the name it belongs to. */
   of(channel: string): Rule {
+    if (channel.startsWith("$")) return this.#ofOwn(channel);
     for (const { pattern, rule } of this.#rules) if (matches(pattern, channel)) return rule;
     return DEFAULT_RULE;
+  }
+
+  #ofOwn(channel: string): Rule {
+    const kind = OWN_KINDS.find((each) => channel.startsWith(`$${each}:`)) ?? "lock";
+    const { maxWritesPerSecond } = this.of(plainName(channel));
+    return { ...DEFAULT_RULE, retention: OWN_RETENTION[kind], maxWritesPerSecond };
   }
 
   /**

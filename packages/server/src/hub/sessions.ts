@@ -69,8 +69,10 @@ export class Sessions {
     const { session } = connection;
     connection.session = null;
     if (!session) return;
-    if (clean) this.#hub.engine.takeSession(session).catch(ignore);
-    else this.#hub.engine.renewSession(session, this.#ttlMs).catch(ignore);
+    if (clean) {
+      this.#hub.locks.sessionEnded(connection.publisher);
+      this.#hub.engine.takeSession(session).catch(ignore);
+    } else this.#hub.engine.renewSession(session, this.#ttlMs).catch(ignore);
   }
 
   /**

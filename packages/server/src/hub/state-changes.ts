@@ -10,7 +10,14 @@ import {
   type Position,
 } from "@fanfare/protocol";
 import type { Clock, Random } from "../clock.js";
-import type { Appended, ChannelState, Engine, Retention, StateDraft } from "../engine/engine.js";
+import type {
+  Appended,
+  ChannelState,
+  Engine,
+  IdempotencyKey,
+  Retention,
+  StateDraft,
+} from "../engine/engine.js";
 import type { PayloadChecks } from "./admission.js";
 import type { Counters } from "./counters.js";
 import { type CheckedChange, checkState, type StateInput } from "./draft.js";
@@ -38,6 +45,11 @@ export interface StateChangesHost {
   readonly counters: Counters;
 }
 
+/** A change, and the state after it as JSON text; `null` when there is none. */
+export interface Next extends CheckedChange {
+  readonly state: string | null;
+}
+
 export class StateChanges {
   readonly #host: StateChangesHost;
   readonly #checks: PayloadChecks | undefined;
@@ -61,9 +73,35 @@ export class StateChanges {
     retention: Retention,
     maxBytes: number,
   ): Promise<Appended> {
-    const appending = (this.#last.get(channel) ?? Promise.resolve()).then(() =>
-      this.#append(channel, change, input, retention, maxBytes),
+    return await this.#inTurn(channel, () => this.#append(channel, change, input, retention, maxBytes));
+  }
+
+  /**
+   * Appends what is worked out from the state as it is, after the changes that were asked for before. Where others are faster, it is
+   * worked out anew.
+   *
+   * @param next what comes of the present state; `null` leaves it as it is. May be called several times: the last one counts
+   * @returns `null` where nothing was to be changed
+   */
+  async update(
+    channel: ChannelName,
+    next: (present: ChannelState | null) => Next | null,
+    retention: Retention,
+    idempotency?: IdempotencyKey,
+  ): Promise<Appended | null> {
+    return await this.#inTurn(channel, () =>
+      this.#retrying(channel, async () => {
+        const present = existing(await this.#host.engine.state(channel));
+        const change = next(present);
+        if (!change) return null;
+        const draft = { ...change, base: positionOf(present), ...(idempotency && { idempotency }) };
+        return await this.#commit(channel, draft, retention);
+      }),
     );
+  }
+
+  async #inTurn<Answer>(channel: ChannelName, call: () => Promise<Answer>): Promise<Answer> {
+    const appending = (this.#last.get(channel) ?? Promise.resolve()).then(call);
     const over = appending.then(
       () => {},
       () => {},
@@ -76,7 +114,7 @@ export class StateChanges {
     }
   }
 
-  async #append(
+  #append(
     channel: ChannelName,
     change: CheckedChange,
     { ifVersion, key, principal = "server" }: StateInput,
@@ -85,7 +123,7 @@ export class StateChanges {
   ): Promise<Appended> {
     const { engine } = this.#host;
     const idempotency = key === undefined ? {} : { idempotency: { key, principal } };
-    for (let tries = 1; ; tries++) {
+    return this.#retrying(channel, async () => {
       const present = existing(await engine.state(channel));
       if (ifVersion === "any" && !present) {
         throw new VersionMismatchError(`${channel} has no state`, null);
@@ -94,16 +132,28 @@ export class StateChanges {
       const base = ifVersion === undefined || ifVersion === "any" ? positionOf(present) : ifVersion;
       const state = after(base && present, change, channel, maxBytes);
       if (this.#checks && state !== null) await this.#checks.state(channel, JSON.parse(state));
-      const draft: StateDraft = { ...change, state, base, ...idempotency };
       try {
-        const appended = await engine.append(channel, draft, retention);
-        if (!appended.repeated) this.#host.counters.changed(Buffer.byteLength(state ?? ""));
-        return appended;
+        return await this.#commit(channel, { ...change, state, base, ...idempotency }, retention);
       } catch (error) {
-        if (!(error instanceof FanfareError) || error.code !== "version_mismatch") throw error;
-        if (ifVersion !== undefined && ifVersion !== "any") {
-          throw new VersionMismatchError(error.message, existing(await engine.state(channel)));
-        }
+        if (!isMismatch(error) || ifVersion === undefined || ifVersion === "any") throw error;
+        throw new VersionMismatchError(error.message, existing(await engine.state(channel)));
+      }
+    });
+  }
+
+  async #commit(channel: ChannelName, draft: StateDraft, retention: Retention): Promise<Appended> {
+    const appended = await this.#host.engine.append(channel, draft, retention);
+    if (!appended.repeated) this.#host.counters.changed(Buffer.byteLength(draft.state ?? ""));
+    return appended;
+  }
+
+  /** Tries again while others are faster. What is expected of the state by whoever asks is not tried again. */
+  async #retrying<Answer>(channel: ChannelName, attempt: () => Promise<Answer>): Promise<Answer> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!isMismatch(error) || error instanceof VersionMismatchError) throw error;
         if (tries === MAX_TRIES) throw tooBusy(channel);
         await this.#pause(tries);
       }
@@ -120,6 +170,10 @@ export class StateChanges {
 /** The state as callers see it; `null` when there is none. */
 export function existing(state: ChannelState): ChannelState | null {
   return state.json === null ? null : state;
+}
+
+function isMismatch(error: unknown): error is FanfareError {
+  return error instanceof FanfareError && error.code === "version_mismatch";
 }
 
 function positionOf(state: ChannelState | null): Position | null {

@@ -11,6 +11,7 @@ export class FakeClock implements Clock {
   #now: number;
   readonly #start: number;
   readonly #waiting = new Set<Waiting>();
+  #setBackMs = 0;
 
   constructor(now = Date.UTC(2026, 0, 1)) {
     this.#now = now;
@@ -18,7 +19,7 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
-    return this.#now;
+    return this.#now - this.#setBackMs;
   }
 
   monotonic(): number {
@@ -35,6 +36,11 @@ export class FakeClock implements Clock {
 
   endOfTurn(call: () => void): void {
     setImmediate(call);
+  }
+
+  /** Sets the time of day back, or forward; no time passes. */
+  setBack(ms: number): void {
+    this.#setBackMs += ms;
   }
 
   /** Lets time pass, calling what falls due, in order. */

@@ -50,6 +50,22 @@ const schemas = {
     ifVersion: position.nullable().optional(),
     key: z.string().optional(),
   }),
+  lock: z.object({
+    type: z.literal("lock"),
+    id,
+    name: z.string(),
+    leaseMs: z.number().optional(),
+    info: z.unknown().optional(),
+    token: z.number().optional(),
+  }),
+  unlock: z.object({ type: z.literal("unlock"), id, name: z.string(), token: z.number() }),
+  next: z.object({
+    type: z.literal("next"),
+    id,
+    name: z.string(),
+    count: z.number().optional(),
+    key: z.string().optional(),
+  }),
   ping: z.object({ type: z.literal("ping") }),
 } as const;
 
@@ -88,6 +104,9 @@ function schemaOf(type: unknown, value: object) {
     case "publish":
     case "token":
     case "patch":
+    case "lock":
+    case "unlock":
+    case "next":
     case "ping":
       return schemas[type];
     default:

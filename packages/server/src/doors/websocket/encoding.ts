@@ -11,6 +11,7 @@ import type {
   UnsubscribedFrame,
 } from "@fanfare/protocol";
 import type { Message } from "../../engine/engine.js";
+import { LockRefusedError } from "../../hub/lock-record.js";
 import type { Encoding } from "../../hub/subscriber.js";
 import { textFrame } from "./frame.js";
 
@@ -40,6 +41,7 @@ export function errorFrame(error: FanfareError, id: number | undefined, channel?
     message,
     remedy,
     ...(retryAfter !== undefined && { retryAfter }),
+    ...(error instanceof LockRefusedError && { ...(error.lock && { lock: error.lock }), time: error.time }),
   };
 }
 

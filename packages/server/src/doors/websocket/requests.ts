@@ -5,16 +5,21 @@ import {
   type ClientFrame,
   type CloseCode,
   FanfareError,
+  type LockFrame,
+  type LockHolder,
+  type NextFrame,
   type OkFrame,
   type PatchFrame,
   type Position,
   type PublishFrame,
+  parseAudibleName,
   parseChannelName,
   type SubscribeItem,
+  type UnlockFrame,
 } from "@fanfare/protocol";
 import type { Action } from "../../access/actions.js";
 import type { Meter } from "../../access/meter.js";
-import { publisherOf } from "../../access/principal.js";
+import { holderOf, publisherOf } from "../../access/principal.js";
 import type { Visit } from "../../access/visit.js";
 import type { Connection } from "../../hub/connection.js";
 import type { SubscribeRequest } from "../../hub/subscription.js";
@@ -95,6 +100,15 @@ export class Requests {
         return;
       case "patch":
         void this.#patch(frame, length);
+        return;
+      case "lock":
+        void this.#lock(frame, length);
+        return;
+      case "unlock":
+        void this.#unlock(frame, length);
+        return;
+      case "next":
+        void this.#next(frame, length);
     }
   }
 
@@ -103,7 +117,7 @@ export class Requests {
     try {
       const tooMuch = this.#meter?.subscription();
       if (tooMuch) throw tooMuch;
-      const channel = parseChannelName(text);
+      const channel = parseAudibleName(text);
       this.#visit.allow("subscribe", channel);
       const withheld = request.since !== undefined && !this.#visit.may("history", channel);
       connection.subscribe(channel, withheld ? { ...request, since: undefined, withheld } : request);
@@ -128,7 +142,7 @@ export class Requests {
 
   #unsubscribe(text: string, id: number): void {
     try {
-      this.#connection.unsubscribe(parseChannelName(text), id);
+      this.#connection.unsubscribe(parseAudibleName(text), id);
     } catch (error) {
       if (!(error instanceof FanfareError)) throw error;
       this.#connection.answer(encodeFrame(errorFrame(error, id, text)));
@@ -147,9 +161,44 @@ export class Requests {
     );
   }
 
-  /** Does what a client may do only with a grant; whoever tries without one, is sent away. */
+  #lock({ id, name, ...input }: LockFrame, length: number): Promise<void> {
+    const isRenewal = input.token !== undefined;
+    return this.#act(isRenewal ? null : "lock", { id, channel: name }, length, async (lock) => {
+      // No reason to send somebody away: the grant may have been taken away while it held the lock.
+      if (isRenewal && !this.#visit.may("lock", lock)) {
+        throw new FanfareError("lock_lost", `the grant for locking ${lock} was taken away`);
+      }
+      const held = await this.#door.hub.locks.take(lock, { ...input, holder: this.#holder });
+      return { name: lock, ...held };
+    });
+  }
+
+  #unlock({ id, name, token }: UnlockFrame, length: number): Promise<void> {
+    return this.#act(null, { id, channel: name }, length, async (lock) => {
+      await this.#door.hub.locks.release(lock, { holder: this.#holder, token });
+      return { name: lock };
+    });
+  }
+
+  #next({ id, name, count, key }: NextFrame, length: number): Promise<void> {
+    return this.#act("sequence", { id, channel: name }, length, async (sequence, { principal }) => {
+      const numbers = await this.#door.hub.sequences.next(sequence, { count, key, principal });
+      return { name: sequence, ...numbers };
+    });
+  }
+
+  /** Locks are held by sessions, so that they pass over to the next connection. */
+  get #holder(): LockHolder {
+    return { ...holderOf(this.#visit.principal), session: this.#connection.publisher };
+  }
+
+  /**
+   * Does what a client may do only with a grant; whoever tries without one, is sent away.
+   *
+   * @param action `null` where no grant is needed
+   */
   async #act(
-    action: Action,
+    action: Action | null,
     { id, channel: text }: { readonly id: number; readonly channel: string },
     length: number,
     act: (channel: ChannelName, publisher: ReturnType<typeof publisherOf>) => Promise<Done>,
@@ -161,7 +210,7 @@ export class Requests {
       const tooMuch = this.#meter?.publish();
       if (tooMuch) throw tooMuch;
       const channel = parseChannelName(text);
-      this.#visit.allow(action, channel);
+      if (action) this.#visit.allow(action, channel);
       const publisher = publisherOf(this.#visit.principal, `session ${connection.publisher}`);
       connection.answer(encodeFrame({ type: "ok", id, ...(await act(channel, publisher)) }));
     } catch (error) {

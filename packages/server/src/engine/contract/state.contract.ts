@@ -211,5 +211,18 @@ export function stateContract(open: Open): void {
       }
       expect((await headOf(engine, BUSY)).offset).toBe(1);
     });
+
+    test("that stands for a request repeats it whatever the draft says, and for no other", async () => {
+      const { engine, peer } = await open();
+      const asking = { idempotency: { ...idempotency, request: "next 1" } };
+      const one = await engine.append(BUSY, { ...first, ...asking }, KEEP_ALL);
+      const base = baseOf(await engine.state(BUSY));
+      const again = await peer.append(BUSY, { ...first, base, json: '{"done":2}', ...asking }, KEEP_ALL);
+      expect(again).toStrictEqual({ ...one, repeated: true });
+      for (const other of [{ ...idempotency, request: "next 2" }, idempotency]) {
+        const repeating = engine.append(BUSY, { ...first, base, idempotency: other }, KEEP_ALL);
+        await expect(repeating).rejects.toMatchObject({ code: "key_reused" });
+      }
+    });
   });
 }
