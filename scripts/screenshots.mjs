@@ -13,13 +13,20 @@ const PICTURES = [
 
 /** What a server would publish, so that there is something in every demo. */
 const MESSAGES = [
-  ["job:demo", "progress", { percent: 64, label: "Calculating" }],
   ["broadcast", "announced", { text: "Down in 1 hour for maintenance", level: "warning" }],
   ["hello", "signed-in", { user: "Ada", from: "Berlin" }],
   ["hello", "paid", { order: 42, amount: 12 }],
   ["hello", "signed-in", { user: "Grace", from: "Arlington" }],
   ["hello", "shipped", { order: 42, parcels: 2 }],
+  ["chat:demo", "said", { name: "Ada", text: "Is the report out?" }],
+  ["chat:demo", "said", { name: "Grace", text: "Two more minutes." }],
   ["toasts", "job-done", { title: "Report is ready", text: "Sales of the third quarter, 48 pages." }],
+];
+
+/** The states that are there. */
+const STATES = [
+  ["job:demo", { percent: 64, label: "Calculating" }],
+  ["game:demo", { seats: { x: "one", o: "two" }, cells: { 0: "x", 4: "o", 2: "x", 1: "o" } }],
 ];
 
 /** What the pictures show as the address, whichever port is free. */
@@ -72,12 +79,14 @@ async function take({ name, colorScheme, width, height }, port) {
   const page = await browser.newPage({ colorScheme, viewport: { width, height }, reducedMotion: "reduce" });
   await page.goto(SITE);
   await page.getByText("Connected", { exact: true }).waitFor();
+  const channels = `http://localhost:${port}/push/channels`;
+  const headers = { "Content-Type": "application/json" };
+  for (const [channel, state] of STATES) {
+    await fetch(`${channels}/${channel}/state`, { method: "PUT", headers, body: JSON.stringify(state) });
+  }
   for (const [channel, event, data] of MESSAGES) {
-    await fetch(`http://localhost:${port}/push/channels/${channel}/messages`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ event, data }),
-    });
+    const body = JSON.stringify({ event, data });
+    await fetch(`${channels}/${channel}/messages`, { method: "POST", headers, body });
   }
   await page.getByRole("region", { name: "Toasts" }).getByRole("listitem").waitFor();
   await page.getByText("shipped").last().waitFor();

@@ -63,6 +63,16 @@ export class DevServer {
     return (await answer.json()) as Published;
   }
 
+  /** Changes the state of a channel by a merge patch. */
+  async patch(channel: string, patch: unknown): Promise<void> {
+    const answer = await fetch(`${this.url}/push/channels/${channel}/state`, {
+      method: "PATCH",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(patch),
+    });
+    if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
+  }
+
   /** Publishes one after the other. */
   async publishAll(channel: string, all: readonly unknown[]): Promise<void> {
     for (const data of all) await this.publish(channel, data);

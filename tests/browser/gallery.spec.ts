@@ -22,8 +22,17 @@ const banner = (page: Page) => page.getByRole("status", { name: "Broadcast" });
 const toasts = (page: Page) => page.getByRole("region", { name: "Toasts" }).getByRole("listitem");
 const rows = (page: Page) => page.getByRole("region", { name: "Rows of the log" }).getByRole("listitem");
 const bar = (page: Page) => page.getByRole("progressbar", { name: "Progress of the job" });
+const lines = (page: Page) => page.getByRole("region", { name: "Lines of the chat" }).getByRole("listitem");
+const game = (page: Page) => page.getByRole("region", { name: "A game for two" });
+const cell = (page: Page, name: string) => game(page).getByRole("button", { name });
 const panel = (page: Page) => page.getByRole("region", { name: "This window’s connection" });
 const cutOff = (page: Page) => page.getByRole("switch", { name: "Cut this window off the network" });
+
+async function say(page: Page, name: string, text: string): Promise<void> {
+  await page.getByLabel("Your name").fill(name);
+  await page.getByLabel("Say something").fill(text);
+  await page.getByLabel("Say something").press("Enter");
+}
 
 async function isConnected(page: Page): Promise<void> {
   await expect(panel(page).getByText("Connected", { exact: true })).toBeVisible();
@@ -37,7 +46,7 @@ test.describe("without a fault", () => {
   test("two windows show what a server publishes for each demo", async ({ server, openGallery }) => {
     const windows = [await openGallery(), await openGallery()];
 
-    await server.publish("job:demo", { percent: 40, label: "Calculating" }, "progress");
+    await server.patch("job:demo", { percent: 40, label: "Calculating" });
     await server.publish("toasts", { title: "Report is ready", text: "48 pages" }, "job-done");
     await server.publish("broadcast", { text: "Down at noon", level: "warning" }, "announced");
     await server.publish(LOG, { user: "Ada" }, "signed-in");
@@ -72,9 +81,66 @@ test.describe("without a fault", () => {
     for (const window of [one, two]) await expect(bar(window)).toHaveAttribute("aria-valuenow", "100");
   });
 
+  test("what is said in one window is read in both, and by one that comes late", async ({ openGallery }) => {
+    const [one, two] = [await openGallery(), await openGallery()];
+    await say(one, "Ada", "Hello");
+    await expect(lines(two)).toHaveText(["Ada Hello"]);
+    await say(two, "Grace", "<b>Hi</b>");
+    for (const window of [one, two, await openGallery()]) {
+      await expect(lines(window)).toHaveText(["Ada Hello", "Grace <b>Hi</b>"]);
+    }
+  });
+
+  test("what is said while a window is cut off waits, and is there once when it is back", async ({
+    openGallery,
+  }) => {
+    const [one, two] = [await openGallery(), await openGallery()];
+    await cutOff(one).press("Space");
+    await expect(panel(one)).toContainText("Reconnecting");
+    await say(one, "Ada", "first");
+    await say(one, "Ada", "second");
+    await expect(one.getByText("2 waiting for the connection.")).toBeVisible();
+    await say(two, "Grace", "meanwhile");
+    await cutOff(one).press("Space");
+    for (const window of [one, two]) {
+      await expect(lines(window)).toHaveText(["Grace meanwhile", "Ada first", "Ada second"]);
+    }
+    await expect(one.getByText("waiting for the connection.")).toHaveCount(0);
+  });
+
+  test("two windows play, and a third that comes late watches", async ({ openGallery }) => {
+    const [one, two] = [await openGallery(), await openGallery()];
+    await game(one).getByRole("button", { name: "Play ✕" }).click();
+    await game(two).getByRole("button", { name: "Play ○" }).click();
+    await expect(game(two).getByText("It is the turn of ✕.")).toBeVisible();
+    await expect(cell(two, "Row 1, column 1")).toBeDisabled();
+    for (const [window, place] of [
+      [one, "Row 1, column 1"],
+      [two, "Row 2, column 1"],
+      [one, "Row 1, column 2"],
+    ] as const) {
+      await expect(game(window).getByText(/^Your turn/)).toBeVisible();
+      await cell(window, `${place}: empty`).click();
+    }
+    const late = await openGallery();
+    await expect(cell(late, "Row 2, column 1: ○")).toBeVisible();
+    await expect(game(late).getByText("It is the turn of ○.")).toBeVisible();
+    await expect(game(late).getByRole("button", { name: /^Play/ })).toHaveCount(0);
+    // A reload is the same window.
+    await two.reload();
+    await expect(game(two).getByText("Your turn: ○.")).toBeVisible();
+    await cell(two, "Row 2, column 2: empty").click();
+    await expect(game(one).getByText("Your turn: ✕.")).toBeVisible();
+    await cell(one, "Row 1, column 3: empty").click();
+    await expect(game(one).getByText("You have won.")).toBeVisible();
+    for (const window of [two, late]) await expect(game(window).getByText("✕ has won.")).toBeVisible();
+    await game(late).getByRole("button", { name: "New game", exact: true }).click();
+    await expect(game(one).getByText("Take a seat: ✕ or ○.")).toBeVisible();
+  });
+
   test("a window that comes late sees the newest at once", async ({ server, openGallery }) => {
     for (const percent of [10, 20, 70]) {
-      await server.publish("job:demo", { percent, label: `At ${percent}` }, "progress");
+      await server.patch("job:demo", { percent, label: `At ${percent}` });
     }
     await server.publish("broadcast", { text: "Still holds", level: "info" }, "announced");
     await server.publishAll(LOG, ["a", "b"]);
@@ -164,10 +230,11 @@ test.describe("without a fault", () => {
   test("fits a phone 360 pixels wide, long words included", async ({ server, openGallery }) => {
     const window = await openGallery({ viewport: { width: 360, height: 740 } });
     const long = "Donaudampfschifffahrtsgesellschaftskapitän".repeat(4);
-    await server.publish("job:demo", { percent: 50, label: long }, "progress");
+    await server.patch("job:demo", { percent: 50, label: long });
     await server.publish("toasts", { title: long, text: long });
     await server.publish("broadcast", { text: long, level: "warning" });
     await server.publish(LOG, { long }, long);
+    await server.publish("chat:demo", { name: long, text: long }, "said");
     await expect(toasts(window)).toHaveCount(1);
     await expect(rows(window)).toHaveCount(1);
     await expect(banner(window)).toContainText(long);

@@ -2,6 +2,8 @@
 import { VisuallyHidden } from "@mantine/core";
 import classes from "./App.module.css";
 import { BroadcastDemo } from "./demos/BroadcastDemo";
+import { ChatDemo } from "./demos/ChatDemo";
+import { GameDemo } from "./demos/GameDemo";
 import { LogDemo } from "./demos/LogDemo";
 import { ProgressDemo } from "./demos/ProgressDemo";
 import { ToastDemo } from "./demos/ToastDemo";
@@ -20,10 +22,12 @@ export function App() {
         <main className={classes.main}>
           <Hero />
           <ConnectionPanel />
-          <VisuallyHidden component="h2">Four things to try</VisuallyHidden>
+          <VisuallyHidden component="h2">Six things to try</VisuallyHidden>
           <ProgressDemo />
           <ToastDemo />
           <BroadcastDemo />
+          <ChatDemo />
+          <GameDemo />
           <LogDemo />
         </main>
         <footer className={classes.footer}>

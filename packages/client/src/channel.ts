@@ -70,6 +70,11 @@ export class Channel {
     return this.#state;
   }
 
+  get stateVersion(): Position | null {
+    if (!this.#state || !this.#position || this.#stateOffset < 0) return null;
+    return { epoch: this.#position.epoch, offset: this.#stateOffset };
+  }
+
   /** Must the server tell the state to who goes on from here? What it holds may be older than that. */
   lacksState({ epoch, offset }: Position): boolean {
     const here = this.#position;

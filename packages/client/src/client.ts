@@ -9,17 +9,21 @@ import type { ChannelDefinitions } from "./define-channels.js";
 import { Link, type LinkOwner } from "./link.js";
 import { Listener, type ListenerHost, reportError } from "./listener.js";
 import { jitterMs } from "./machine.js";
-import { positionOf, Requests, type SubscribeItem, splitBatches } from "./requests.js";
+import { Publisher, type PublisherHost } from "./publisher.js";
+import { Requests, type SubscribeItem, splitBatches } from "./requests.js";
 import { messagesOf } from "./sequence.js";
 import type { TypedClient } from "./typed-client.js";
 import {
   type Client,
+  type ClientClock,
   ClientError,
   type ClientEvents,
   type ClientOptions,
   type ConnectionState,
   type Gap,
+  type JsonObject,
   type Message,
+  type PatchOptions,
   type Position,
   type PublishOptions,
   type SubscribeOptions,
@@ -48,23 +52,34 @@ export function createClient(options: ClientOptions = {}): Client {
   return new FanfareClient(options);
 }
 
-class FanfareClient implements Client, ListenerHost, LinkOwner {
+class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
   readonly #link: Link;
   readonly #channels = new Map<string, Channel>();
   readonly #requests = new Requests();
+  readonly #publisher: Publisher;
   readonly #handlers: { [Name in keyof ClientEvents]: Set<(value: ClientEvents[Name]) => void> } = {
     state: new Set(),
     gap: new Set(),
     error: new Set(),
+    queue: new Set(),
   };
   #flushDue = false;
 
   constructor(options: ClientOptions) {
     this.#link = new Link(options, this);
+    this.#publisher = new Publisher(this, options.queue);
+  }
+
+  get clock(): ClientClock {
+    return this.#link.clock;
   }
 
   get state(): ConnectionState {
     return this.#link.state;
+  }
+
+  get queued(): number {
+    return this.#publisher.waiting;
   }
 
   // ---- what the page asks
@@ -85,7 +100,7 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
     // What the data is like is the page's own promise to itself.
     const listener = new Listener(name, handler as (message: Message) => void, options, this);
     joined.listeners.add(listener);
-    if (this.#link.idle) this.#link.start();
+    this.start();
     this.#flushSoon();
     return {
       channel: name,
@@ -94,6 +109,9 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
       },
       get state() {
         return joined.state;
+      },
+      get stateVersion() {
+        return joined.stateVersion;
       },
       unsubscribe: () => {
         listener.end();
@@ -110,13 +128,12 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
     return messagesOf<Data>(this, channel, options);
   }
 
-  async publish(channel: string, data: unknown, { event, key }: PublishOptions = {}): Promise<Position> {
-    checkChannel(channel);
-    // What is no JSON throws here; what JSON leaves out, the server would close the connection for.
-    if (JSON.stringify(data) === undefined) {
-      throw new ClientError("invalid_value", "data is nothing that JSON has", "Send JSON values only.");
-    }
-    return positionOf(await this.#ask({ type: "publish", channel, data, event, key }));
+  publish(channel: string, data: unknown, options?: PublishOptions): Promise<Position> {
+    return this.#publisher.publish(channel, data, options);
+  }
+
+  patch(channel: string, patch: JsonObject, options?: PatchOptions): Promise<Position> {
+    return this.#publisher.patch(channel, patch, options);
   }
 
   on<Name extends keyof ClientEvents>(
@@ -150,14 +167,34 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
     if (!this.#emit("error", error)) reportError(error);
   }
 
+  // ---- what the publisher asks
+
+  /** @throws ClientError `not_connected`, or what the server refuses it with */
+  async ask(frame: string): Promise<OkFrame> {
+    if (!this.#link.connected) {
+      throw new ClientError("not_connected", "there is no connection", "Ask when the state is connected.");
+    }
+    return this.#requests.ask((id) => this.#link.send(`{"id":${id},${frame.slice(1)}`));
+  }
+
+  start(): void {
+    if (this.#link.idle) this.#link.start();
+  }
+
+  queueChanged(waiting: number): void {
+    this.#emit("queue", waiting);
+  }
+
   // ---- what the link tells
 
   stateChanged(state: ConnectionState): void {
+    if (state.status === "closed") this.#publisher.closed(state.why, state.remedy);
     this.#emit("state", state);
   }
 
-  ready(): void {
+  ready(resumed: boolean): void {
     this.#flush();
+    this.#publisher.connected(resumed);
   }
 
   disconnected(reason: string): void {
@@ -165,8 +202,9 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
     const lost = new ClientError(
       "not_connected",
       `the connection was lost before the answer came${reason && `: ${reason}`}`,
-      "Publish again with the same key; without a key it may appear twice.",
+      "Publish again with the same key; or have the client do that, by `queue`.",
     );
+    this.#publisher.disconnected();
     this.#requests.lost(lost);
   }
 
@@ -252,14 +290,6 @@ class FanfareClient implements Client, ListenerHost, LinkOwner {
   }
 
   // ---- answers
-
-  /** @throws ClientError `not_connected`, or what the server refuses it with */
-  #ask(frame: object): Promise<OkFrame> {
-    if (!this.#link.connected) {
-      throw new ClientError("not_connected", "there is no connection", "Ask when the state is connected.");
-    }
-    return this.#requests.ask((id) => this.#link.send({ ...frame, id }));
-  }
 
   #subscribed(frame: Extract<ServerFrame, { type: "subscribed" }>): void {
     const channel = this.#channels.get(frame.channel);

@@ -9,6 +9,12 @@ export const systemClock: ClientClock = {
   },
 };
 
+/** 128 random bits as text. Not `randomUUID`, which pages without TLS do not have. */
+export function randomKey(): string {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** The events of the page we are on; none where there is no page. */
 export function pageEvents(): PageEvents | null {
   const { document, window } = globalThis;

@@ -16,8 +16,8 @@ const DROPPED = 4000;
 /** What the link tells its client. */
 export interface LinkOwner {
   stateChanged(state: ConnectionState): void;
-  /** Connected: now subscribe. */
-  ready(): void;
+  /** Connected: now subscribe. `resumed`: the session of the last connection goes on. */
+  ready(resumed: boolean): void;
   /** A frame that is about channels or requests. */
   received(frame: ServerFrame): void;
   /** The connection is gone, for this reason if the server gave one: what was asked will not be answered. */
@@ -75,8 +75,9 @@ export class Link implements TokensHost {
   }
 
   /** Sends a frame, if there is an open socket. */
-  send(frame: object): void {
-    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify(frame));
+  send(frame: object | string): void {
+    if (this.#socket?.readyState !== OPEN) return;
+    this.#socket.send(typeof frame === "string" ? frame : JSON.stringify(frame));
   }
 
   #step(event: MachineEvent): void {
@@ -90,7 +91,7 @@ export class Link implements TokensHost {
     if (effects.open) this.#openSocket();
     if (effects.greet) void this.#greet();
     if (effects.ping) this.send({ type: "ping" });
-    if (effects.subscribe) this.#owner.ready();
+    if (next.phase === "connected" && effects.subscribe) this.#owner.ready(next.resumed);
     // A handler of the page may have caused another step: then that one has told.
     if (next.phase === before.phase || this.#machine !== next) return;
     const state = publicState(next);

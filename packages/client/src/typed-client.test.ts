@@ -107,6 +107,10 @@ describe("a typed client", () => {
       client.publish(`order:${id}`, {});
       // @ts-expect-error no event of this channel is called message
       client.publish("chat:a", { text: "hello" });
+      // @ts-expect-error total is a number
+      client.patch("order:42", { total: "1" });
+      // @ts-expect-error total cannot be removed
+      client.patch("order:42", { total: null });
       // @ts-expect-error it is called said
       client.publish("chat:a", { text: "hello" }, { event: "sad" });
       // @ts-expect-error the data of left is null
@@ -122,6 +126,7 @@ describe("a typed client", () => {
       client.publish("chat:a", { text: "hello" }, { event: "said" }),
       client.publish("chat:a", null, { event: "left", key: "k" }),
       client.publish("log:a:b", [1]),
+      client.patch("order:42", { note: null }, { ifVersion: null }),
     ];
     expectTypeOf(compiled).returns.toEqualTypeOf<Promise<Position>[]>();
   });

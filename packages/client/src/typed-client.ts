@@ -6,12 +6,21 @@ import type {
   MessageOf,
   Named,
   NamesOf,
+  PatchOf,
   StateOf,
 } from "./define-channels.js";
-import type { Client, Gap, Position, PublishOptions, SubscribeOptions, Subscription } from "./types.js";
+import type {
+  Client,
+  Gap,
+  PatchOptions,
+  Position,
+  PublishOptions,
+  SubscribeOptions,
+  Subscription,
+} from "./types.js";
 
 export interface TypedClient<Channels extends ChannelDefinitions>
-  extends Omit<Client, "subscribe" | "messages" | "publish"> {
+  extends Omit<Client, "subscribe" | "messages" | "publish" | "patch"> {
   /** As {@link Client.subscribe}; a name that is not defined does not compile. */
   subscribe<Name extends NamesOf<Channels>>(
     channel: Named<Channels, Name>,
@@ -33,5 +42,11 @@ export interface TypedClient<Channels extends ChannelDefinitions>
     channel: Named<Channels, Name>,
     data: DataOf<Channels, Name, Event>,
     options: PublishOptions & { readonly event: Event },
+  ): Promise<Position>;
+  /** As {@link Client.patch}. */
+  patch<Name extends NamesOf<Channels>>(
+    channel: Named<Channels, Name>,
+    patch: PatchOf<StateOf<Channels, Name>>,
+    options?: PatchOptions,
   ): Promise<Position>;
 }

@@ -144,6 +144,8 @@ export interface Subscription<State = JsonObject> {
   readonly position: Position | null;
   /** The channel's state; `null` when there is none, or it is not known yet. */
   readonly state: State | null;
+  /** Which version of the state that is, for `ifVersion` of `patch`; `null` when there is none, or it is not known. */
+  readonly stateVersion: Position | null;
   /** Ends it. The last one of a channel to leave ends the channel's subscription on the server. */
   unsubscribe(): void;
 }
@@ -151,8 +153,30 @@ export interface Subscription<State = JsonObject> {
 export interface PublishOptions {
   /** What kind of message. @default "message" */
   readonly event?: string;
-  /** Idempotency key, 1 to 200 characters: the same message with the same key is appended once within 5 minutes. */
+  /**
+   * Idempotency key, 1 to 200 characters: the same message with the same key is appended once within 5 minutes. It comes back as the
+   * `id` of the message. @default a random one
+   */
   readonly key?: string;
+}
+
+export interface PatchOptions {
+  /**
+   * Changes the state only while it is this version, as `subscription.stateVersion` says it; `null`: only while there is none.
+   *
+   * @default whatever it is
+   */
+  readonly ifVersion?: Position | null;
+  /** Idempotency key, 1 to 200 characters: the same change with the same key is made once within 5 minutes. @default a random one */
+  readonly key?: string;
+}
+
+/** What may wait for a connection. */
+export interface QueueOptions {
+  /** So many, 1 to 10,000. @default 100 */
+  readonly items?: number;
+  /** So long, in milliseconds, 1 to 300,000. @default 30,000 */
+  readonly ageMs?: number;
 }
 
 /** What the client tells its listeners. */
@@ -162,6 +186,8 @@ export interface ClientEvents {
   gap: Gap;
   /** Something was refused or failed, and the subscription has no `onError`. */
   error: Error;
+  /** So many publishes and patches wait for a connection now. */
+  queue: number;
 }
 
 /** What the client needs of a WebSocket; browsers' and the `ws` package's have it. */
@@ -205,6 +231,13 @@ export interface ClientOptions {
    * connect.
    */
   readonly csrf?: () => string | undefined;
+  /**
+   * What is published or patched without a connection waits for one, in order, for a while; and what was not answered before the
+   * connection was lost is sent again. What waited for too long is rejected with `expired`. `true`: at most 100, for 30 seconds.
+   *
+   * @default false: it is rejected with `not_connected`
+   */
+  readonly queue?: boolean | QueueOptions;
   /** @default the global one; Node.js before 22 has none: pass that of the package `ws` */
   readonly WebSocket?: SocketConstructor;
   /** @default the machine's */
@@ -218,6 +251,8 @@ export interface ClientOptions {
 export interface Client {
   /** What the connection is doing, and why. */
   readonly state: ConnectionState;
+  /** How many publishes and patches wait for a connection; always 0 without `queue`. */
+  readonly queued: number;
   /**
    * Listens to a channel, and connects if there is no connection yet. Several handlers may listen to one channel; each gets
    * every message once.
@@ -243,9 +278,19 @@ export interface Client {
   /**
    * Publishes, where the server allows it; answers with the position of the message.
    *
-   * @throws ClientError with the server's code, or `not_connected`
+   * @throws ClientError with the server's code, `invalid_channel`, `invalid_value` or `not_connected`; with a queue also `expired` and
+   * `queue_full`
+   * @example await client.publish("chat:7", { text: "hello" }, { event: "said" });
    */
   publish(channel: string, data: unknown, options?: PublishOptions): Promise<Position>;
+  /**
+   * Changes members of a channel's state by a JSON Merge Patch (RFC 7396), where the server allows it; answers with the new version.
+   *
+   * @param patch the members to change; `null` removes one
+   * @throws ClientError as {@link publish}; `version_mismatch` when somebody else was faster
+   * @example await client.patch("job:7", { done: 42 });
+   */
+  patch(channel: string, patch: JsonObject, options?: PatchOptions): Promise<Position>;
   /** Listens to what the client tells; what it answers with ends that. */
   on<Name extends keyof ClientEvents>(event: Name, listener: (value: ClientEvents[Name]) => void): () => void;
   /** Connects now: at first, instead of waiting for the next try, or after `close`. */

@@ -4,7 +4,6 @@ import { useEffect, useState } from "react";
 import { Demo } from "../parts/Demo";
 import { Feedback } from "../parts/Feedback";
 import { usePublish } from "../parts/use-publish";
-import { newest } from "../push/calls";
 import { CHANNELS, client } from "../push/fanfare";
 import { type Progress, readProgress } from "../push/payloads";
 import { progressCall, runJob } from "./job";
@@ -16,14 +15,9 @@ const SILENT_AFTER_MS = 3000;
 const CODE = `import { createClient } from "@fanfare/client";
 const client = createClient({ url: "/push" });
 
-client.subscribe("job:demo", ({ data }) => show(data), {
-  // A window that comes late: the newest of the log.
-  async snapshot() {
-    const answer = await fetch(
-      "/push/channels/job:demo/messages?limit=1000");
-    const { messages } = await answer.json();
-    if (messages.length > 0) show(messages.at(-1).data);
-  },
+// Each change, and, for a window that comes late, the present value.
+client.subscribe("job:demo", () => {}, {
+  onState: ({ state }) => show(state?.percent ?? 0, state?.label),
 });`;
 
 export function ProgressDemo() {
@@ -50,7 +44,7 @@ export function ProgressDemo() {
     <Demo
       title="Progress of a long job"
       channel={CHANNELS.job}
-      lead="The bar moves in every window. One that is opened in the middle of it shows the newest state at once."
+      lead="The bar moves in every window. It is the state of a channel, so a window that is opened in the middle of it shows the present value at once."
       calls={[{ name: "A step", call: progressCall(40, "Calculating") }]}
       code={CODE}
     >
@@ -80,18 +74,14 @@ function useProgress(): { progress: Progress | null; isRunning: boolean } {
   const [isRunning, setRunning] = useState(false);
   useEffect(() => {
     let silent = 0;
-    function heard(message: Parameters<typeof readProgress>[0]) {
-      const next = readProgress(message);
-      setProgress(next);
-      setRunning(next.percent < 100);
-      clearTimeout(silent);
-      silent = window.setTimeout(() => setRunning(false), SILENT_AFTER_MS);
-    }
-    const subscription = client.subscribe(CHANNELS.job, heard, {
-      snapshot: async () => {
-        const message = await newest(CHANNELS.job);
-        if (message) heard(message);
-        else setProgress(null);
+    const subscription = client.subscribe(CHANNELS.job, () => {}, {
+      onState: ({ state, patch }) => {
+        const next = state && readProgress(state);
+        setProgress(next);
+        // What was there before we came may be all that a job has left behind.
+        setRunning(patch !== null && next !== null && next.percent < 100);
+        clearTimeout(silent);
+        silent = window.setTimeout(() => setRunning(false), SILENT_AFTER_MS);
       },
     });
     return () => {

@@ -1,7 +1,7 @@
 /** A demo: on the left the thing itself, on the right how it is done. */
 import { Title } from "@mantine/core";
 import { type ReactNode, useId } from "react";
-import type { Call } from "../push/calls";
+import type { Call, Change } from "../push/calls";
 import { Code } from "./Code";
 import { CurlLine } from "./CurlLine";
 import classes from "./Demo.module.css";
@@ -11,7 +11,7 @@ export interface DemoProps {
   readonly channel: string;
   readonly lead: string;
   /** The calls that the buttons make, as a terminal would. */
-  readonly calls: readonly { readonly name: string; readonly call: Call }[];
+  readonly calls: readonly { readonly name: string; readonly call: Call | Change }[];
   /** What drives it in the page. */
   readonly code: string;
   /** The thing itself needs the whole width; how it is done stands below it. */

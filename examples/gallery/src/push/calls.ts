@@ -1,4 +1,4 @@
-/** The calls over HTTP: publish, and read the history. Each can be shown as the curl line that does the same. */
+/** The calls over HTTP: publish, change a state, and read the history. Each can be shown as the curl line that does the same. */
 import type { Message } from "@fanfare/client";
 import { isCut, PATH } from "./fanfare";
 import { traffic } from "./traffic";
@@ -8,6 +8,12 @@ export interface Call {
   readonly channel: string;
   readonly event?: string;
   readonly data: unknown;
+}
+
+/** A change of a channel's state, as a merge patch. */
+export interface Change {
+  readonly channel: string;
+  readonly patch: object;
 }
 
 export interface Position {
@@ -39,6 +45,16 @@ export async function publish({ channel, event, data }: Call): Promise<Position>
 }
 
 /** @throws Error with a sentence for people */
+export async function patch({ channel, patch: change }: Change): Promise<void> {
+  await ask(stateAddress(channel), {
+    method: "PATCH",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(change),
+  });
+  if (isCut()) traffic.publishedUnheard();
+}
+
+/** @throws Error with a sentence for people */
 export async function history(channel: string, limit = ALL): Promise<History> {
   const answer = await ask(`${address(channel)}?limit=${limit}`);
   return (await answer.json()) as History;
@@ -49,9 +65,17 @@ export async function newest(channel: string): Promise<Message | null> {
   return (await history(channel)).messages.at(-1) ?? null;
 }
 
-export function curlLine({ channel, event, data }: Call): string {
-  const body = JSON.stringify({ event, data });
-  return `curl ${new URL(address(channel), location.href).href} -d ${quoteForShell(body)}`;
+export function curlLine(call: Call | Change): string {
+  if ("patch" in call) {
+    const url = new URL(stateAddress(call.channel), location.href).href;
+    return `curl ${url} -X PATCH -d ${quoteForShell(JSON.stringify(call.patch))}`;
+  }
+  const body = JSON.stringify({ event: call.event, data: call.data });
+  return `curl ${new URL(address(call.channel), location.href).href} -d ${quoteForShell(body)}`;
+}
+
+function stateAddress(channel: string): string {
+  return `${PATH}/channels/${channel}/state`;
 }
 
 function address(channel: string): string {

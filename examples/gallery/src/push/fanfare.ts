@@ -6,11 +6,18 @@ import { createNetwork } from "./cuttable-socket";
 /** Where Fanfare answers; the server that serves this page may have written another path into it. */
 export const PATH = document.querySelector<HTMLMetaElement>('meta[name="fanfare-path"]')?.content ?? "/push";
 
-export const CHANNELS = { job: "job:demo", toasts: "toasts", broadcast: "broadcast", log: "hello" } as const;
+export const CHANNELS = {
+  job: "job:demo",
+  toasts: "toasts",
+  broadcast: "broadcast",
+  chat: "chat:demo",
+  game: "game:demo",
+  log: "hello",
+} as const;
 
 const { cut, WebSocket } = createNetwork();
 
-export const client = createClient({ url: PATH, WebSocket });
+export const client = createClient({ url: PATH, WebSocket, queue: true });
 
 // What is missing is told beside the switch (see recovery.ts) and in the log; what only shows the newest loads it again.
 client.on("gap", () => {});
@@ -31,5 +38,13 @@ export function useConnectionState(): ConnectionState {
   return useSyncExternalStore(
     (listener) => client.on("state", listener),
     () => client.state,
+  );
+}
+
+/** How much waits for the connection. */
+export function useQueued(): number {
+  return useSyncExternalStore(
+    (listener) => client.on("queue", listener),
+    () => client.queued,
   );
 }

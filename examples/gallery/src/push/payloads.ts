@@ -1,4 +1,4 @@
-/** What the demos publish, read with care: everybody on this machine may publish anything. */
+/** What the demos publish and keep, read with care: everybody on this machine may publish anything. */
 import type { Message } from "@fanfare/client";
 
 export interface Progress {
@@ -20,16 +20,50 @@ export interface Announcement {
   readonly level: Level;
 }
 
+/** A line of the chat. */
+export interface Said {
+  readonly name: string;
+  readonly text: string;
+}
+
+export const SIDES = ["x", "o"] as const;
+export type Side = (typeof SIDES)[number];
+
+/** Noughts and crosses. */
+export interface Game {
+  /** Which window plays which side. */
+  readonly seats: { readonly [Each in Side]: string | null };
+  /** Nine, row by row. */
+  readonly cells: readonly (Side | null)[];
+}
+
 /** The event that takes an announcement back. */
 export const TAKEN_BACK = "cleared";
 
 type Content = Pick<Message, "event" | "data">;
 
-export function readProgress({ data }: Content): Progress {
-  const percent = Number(field(data, "percent"));
+export function readProgress(state: unknown): Progress {
+  const percent = Number(field(state, "percent"));
   return {
     percent: Number.isFinite(percent) ? Math.min(100, Math.max(0, Math.round(percent))) : 0,
-    label: text(field(data, "label"), 40),
+    label: text(field(state, "label"), 40),
+  };
+}
+
+export function readSaid({ data }: Content): Said {
+  return { name: text(field(data, "name"), 30) || "Somebody", text: text(field(data, "text"), 500) };
+}
+
+export function readGame(state: unknown): Game {
+  const seats = field(state, "seats");
+  const cells = field(state, "cells");
+  const seat = (side: Side) => text(field(seats, side), 40) || null;
+  return {
+    seats: { x: seat("x"), o: seat("o") },
+    cells: Array.from(
+      { length: 9 },
+      (_, cell) => SIDES.find((side) => side === field(cells, String(cell))) ?? null,
+    ),
   };
 }
 

@@ -61,6 +61,10 @@ for (const channel of names) {
     },
     {
       onSubscribed: () => void findHead(channel),
+      onState: ({ patch }) => {
+        if (patch) traffic.heard();
+        finish();
+      },
       onGap: (gap) => outage?.channels.get(channel)?.gaps.push(gap),
     },
   );
