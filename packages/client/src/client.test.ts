@@ -525,6 +525,36 @@ describe("subscribing", () => {
   });
 });
 
+test("a channel that the server subscribes by itself goes on with the connect frame after a reconnect", async () => {
+  const { client, server } = setUp();
+  const heard: number[] = [];
+  client.subscribe("broadcast", ({ offset }) => heard.push(offset));
+  const auto = { type: "subscribed", channel: "broadcast", epoch: EPOCH };
+  const first = server.welcome();
+  first.say({ ...auto, offset: 4, head: 4, recovered: false });
+  server.message("broadcast", 5);
+  first.lose();
+  client.connect();
+  const second = server.welcome();
+  expect(second.sent[0]).toEqual({
+    type: "connect",
+    session: expect.any(String),
+    since: [{ channel: "broadcast", epoch: EPOCH, offset: 5 }],
+  });
+  second.say({ ...auto, offset: 5, head: 6, recovered: true });
+  second.say({
+    type: "error",
+    id: 2,
+    channel: "broadcast",
+    code: "already_subscribed",
+    message: "",
+    remedy: "",
+  });
+  server.message("broadcast", 6);
+  expect(heard).toEqual([5, 6]);
+  expect(second.sent.map(({ type }) => type)).toEqual(["connect", "subscribe"]);
+});
+
 describe("what is refused", () => {
   const refusal = (fields: object) => ({ type: "error", message: "no", remedy: "ask", ...fields });
 

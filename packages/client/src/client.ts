@@ -55,6 +55,8 @@ export function createClient(options: ClientOptions = {}): Client {
 class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
   readonly #link: Link;
   readonly #channels = new Map<string, Channel>();
+  /** The names of those that the server subscribes by itself. */
+  readonly #auto = new Set<string>();
   readonly #requests = new Requests();
   readonly #publisher: Publisher;
   readonly #handlers: { [Name in keyof ClientEvents]: Set<(value: ClientEvents[Name]) => void> } = {
@@ -192,6 +194,14 @@ class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
     this.#emit("state", state);
   }
 
+  autoPositions(): readonly object[] {
+    return [...this.#auto].flatMap((name) => {
+      const channel = this.#channels.get(name);
+      const since = channel?.since;
+      return since && !channel.lacksState(since) ? [{ channel: name, ...since }] : [];
+    });
+  }
+
   ready(resumed: boolean): void {
     this.#flush();
     this.#publisher.connected(resumed);
@@ -292,6 +302,7 @@ class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
   // ---- answers
 
   #subscribed(frame: Extract<ServerFrame, { type: "subscribed" }>): void {
+    if (frame.id === undefined) this.#auto.add(frame.channel);
     const channel = this.#channels.get(frame.channel);
     if (!channel) {
       // The server did it by itself, and nobody here wants to hear it.

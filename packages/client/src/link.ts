@@ -16,6 +16,8 @@ const DROPPED = 4000;
 /** What the link tells its client. */
 export interface LinkOwner {
   stateChanged(state: ConnectionState): void;
+  /** Where channels go on that the server subscribes by itself. */
+  autoPositions(): readonly object[];
   /** Connected: now subscribe. `resumed`: the session of the last connection goes on. */
   ready(resumed: boolean): void;
   /** A frame that is about channels or requests. */
@@ -197,9 +199,11 @@ export class Link implements TokensHost {
       if (token instanceof Promise) token = await token;
       // While the token was fetched the socket may have gone.
       if (this.#socket === socket) {
+        const since = this.#owner.autoPositions();
         this.send({
           type: "connect",
           session: this.#session ?? undefined,
+          since: since.length > 0 ? since : undefined,
           token,
           csrf: this.#options.csrf?.(),
         });
