@@ -6,6 +6,7 @@ import { ACTIONS, type Action } from "../../packages/server/src/access/actions.j
 import { type Grant, signToken } from "../../packages/server/src/index.js";
 import { Client } from "../doors/client.js";
 import { EventStream, StreamRefused } from "../doors/event-stream.js";
+import { SOCKETIO_WAYS } from "./socketio-ways.js";
 
 export const SECRET = "the-secret-of-the-tests-0123456789abcdef";
 
@@ -95,6 +96,8 @@ export interface Way {
   /** The door and its frame, or the method and address of HTTP. */
   readonly name: string;
   readonly action: Action;
+  /** The channels for which there is such a call. @default all */
+  readonly on?: (channel: string) => boolean;
   /** Tries it, and tells whether it was allowed. */
   readonly allowed: (served: Served, credential: string | undefined, channel: string) => Promise<boolean>;
 }
@@ -247,4 +250,5 @@ export const WAYS: readonly Way[] = [
   http("admin", "DELETE", "/tokens/:token"),
   http("admin", "DELETE", "/users/:user"),
   http("admin", "GET", "/metrics"),
+  ...SOCKETIO_WAYS,
 ];

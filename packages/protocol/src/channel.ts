@@ -30,7 +30,7 @@ export function isChannelName(text: string): text is ChannelName {
 }
 
 /** What Fanfare keeps in channels of its own: each is the state of a channel such as `$lock:order:42`. */
-export const OWN_KINDS = ["lock", "sequence"] as const;
+export const OWN_KINDS = ["lock", "sequence", "index"] as const;
 export type OwnKind = (typeof OWN_KINDS)[number];
 
 /** The channel in which something with this name is kept: `$lock:order:42` for the lock `order:42`. */

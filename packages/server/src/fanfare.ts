@@ -18,6 +18,8 @@ import { MemoryStore } from "./access/store.js";
 import { type Clock, type Random, systemClock, systemRandom } from "./clock.js";
 import type { Door, DoorHost } from "./doors/door.js";
 import { Guests } from "./doors/guests.js";
+import { SocketIoDoor } from "./doors/socketio/door.js";
+import { socketIoSettings } from "./doors/socketio/options.js";
 import { SseDoor } from "./doors/sse/door.js";
 import { TimingWheel } from "./doors/timing-wheel.js";
 import { WebSocketDoor } from "./doors/websocket/door.js";
@@ -25,7 +27,9 @@ import { DividedEngine } from "./engine/divided-engine.js";
 import type { Engine } from "./engine/engine.js";
 import { MemoryEngine } from "./engine/memory-engine.js";
 import { engineLimits } from "./engine-limits.js";
+import { Services } from "./feathers/services.js";
 import { createApp } from "./http/app.js";
+import { feathersPlaces } from "./http/feathers.js";
 import { createListener } from "./http/listener.js";
 import { checkHistoryLimit, DEFAULT_HISTORY, toPublic } from "./http/messages.js";
 import { answerNothingHere, type Mounted, mount, nothingServedAt } from "./http/mount.js";
@@ -217,6 +221,7 @@ export function createFanfare<Channels extends ChannelDefinitions>(
 export function createFanfare(options?: FanfareOptions): Fanfare;
 export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const path = checkPath(options.path ?? "/push", options.reservedPaths);
+  const socketio = options.socketio && socketIoSettings(options.socketio, path, options.reservedPaths);
   const { clock = systemClock, random = systemRandom, logger: log = silentLog } = options;
   const limits = checkLimits(options.limits);
   const rules = new Rules(options.rules);
@@ -235,7 +240,12 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const host: DoorHost = { hub, sessions, access, entrance, log, wheel, guests };
   const webSocket = new WebSocketDoor(host);
   const sse = new SseDoor(host);
-  const doors: readonly Door[] = [webSocket, sse];
+  const services = new Services(socketio?.services ?? [], hub);
+  const doors: readonly Door[] = [
+    webSocket,
+    sse,
+    ...(socketio ? [new SocketIoDoor(socketio, services, host)] : []),
+  ];
   const unmounts: (() => void)[] = [];
   let closing: Promise<void> | null = null;
   const app = createApp({
@@ -259,7 +269,10 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     },
   };
 
-  const places = doors.flatMap((door) => door.places ?? []);
+  const places = [
+    ...doors.flatMap((door) => door.places ?? []),
+    ...feathersPlaces(services, { access, entrance, log, maxBytes: limits.stateBytes }),
+  ];
 
   async function change(
     name: string,

@@ -29,6 +29,7 @@ export type {
 export { type SignedToken, type SignOptions, signToken, type TokenRequest } from "./access/sign.js";
 export type { TokenOptions } from "./access/token-options.js";
 export type { Clock, Random, Timer } from "./clock.js";
+export type { SocketIoOptions } from "./doors/socketio/options.js";
 export { DiskEngine } from "./engine/disk/disk-engine.js";
 export type { DiskEngineLimits, DiskEngineOptions } from "./engine/disk/disk-options.js";
 export { DataDirError, type DataDirProblem } from "./engine/disk/errors.js";
@@ -36,6 +37,7 @@ export type * from "./engine/engine.js";
 export { MemoryEngine, type MemoryEngineOptions } from "./engine/memory-engine.js";
 export { SingleNodeEngineError } from "./engine/single-node.js";
 export * from "./fanfare.js";
+export type { ServiceOptions } from "./feathers/service-options.js";
 export { ReservedPathError, type ReservedPaths } from "./http/path.js";
 export type { Limits } from "./hub/limits.js";
 export { LockRefusedError } from "./hub/lock-record.js";

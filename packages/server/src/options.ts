@@ -4,6 +4,7 @@ import { quote } from "@fanfare/protocol";
 import type { EntranceOptions } from "./access/entrance.js";
 import type { AccessOptions } from "./access/settings.js";
 import type { Clock, Random } from "./clock.js";
+import type { SocketIoOptions } from "./doors/socketio/options.js";
 import type { Engine } from "./engine/engine.js";
 import type { ReservedPaths } from "./http/path.js";
 import { DEFAULT_LIMITS, type Limits } from "./hub/limits.js";
@@ -21,6 +22,8 @@ export interface FanfareOptions extends ReloadOptions {
   readonly path?: string;
   /** First path segments that the host application keeps for itself. @default those of every Mendix app */
   readonly reservedPaths?: ReservedPaths;
+  /** Opens the door for Socket.IO and Feathers; it is served where the Fanfare is attached to a server. @default closed */
+  readonly socketio?: SocketIoOptions;
   /**
    * Folder for what has to outlive the process: API keys that were made while running, and what was revoked.
    *

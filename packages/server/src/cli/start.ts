@@ -33,7 +33,7 @@ export const start = defineCommand({
 
 /** @param again reads the configuration anew */
 async function serve(inForce: InForce, again: () => Promise<InForce>): Promise<void> {
-  const { host, port, logLevel, shutdownSeconds, engine: kind, ...options } = inForce.config;
+  const { host, port, logLevel, shutdownSeconds, engine: kind, socketio, ...options } = inForce.config;
   if (!isGuarded(inForce.config)) throw keyMissing();
   const logger = createLogger(logLevel);
   const engine =
@@ -41,7 +41,12 @@ async function serve(inForce: InForce, again: () => Promise<InForce>): Promise<v
       ? await DiskEngine.open({ dataDir: options.dataDir, ...engineLimits(options.limits) })
       : undefined;
   await rehearse();
-  const fanfare = createFanfare({ ...options, logger, ...(engine && { engine }) });
+  const fanfare = createFanfare({
+    ...options,
+    logger,
+    ...(engine && { engine }),
+    ...(socketio.path !== "" && { socketio }),
+  });
   const server = await listen(port, host, nothingHere(`Fanfare is at ${fanfare.path}`)).catch(
     (error: unknown) => {
       // `fanfare dev` tries an address that may not be there; here it was asked for.
@@ -75,12 +80,13 @@ async function reload(fanfare: Fanfare, again: () => Promise<InForce>): Promise<
 }
 
 function banner(site: string, { config, file }: InForce): string {
-  const { path } = config;
+  const { path, socketio } = config;
+  const other = socketio.path === "" ? "" : `  Socket.IO  ${site}${socketio.path}\n`;
   return `
 Fanfare is running. Stop it with SIGTERM or Ctrl-C.
 
   WebSocket  ${site.replace("http", "ws")}${path}
-  Health     ${site}${path}/health
+${other}  Health     ${site}${path}/health
   In force   ${summaryOf(config)}
   From       ${file ?? "no configuration file"}; fanfare config shows every option
 

@@ -198,6 +198,27 @@ describe("what is wrong", () => {
     ]);
   });
 
+  test("in the door for Socket.IO is named with what it clashes with", async () => {
+    const socketio = (options: object) =>
+      problemsOf({ "fanfare.config.json": JSON.stringify({ socketio: options }) });
+    expect(await socketio({ services: ["orders"] })).toEqual([
+      "socketio.services has 1 (fanfare.config.json), and the door is closed. Set socketio.path to /socket.io.",
+    ]);
+    expect(await socketio({ path: "/push" })).toEqual([
+      "socketio: its path is /push, as that of everything else. Choose another (fanfare.config.json, default).",
+    ]);
+    expect(await socketio({ path: "/socket.io", services: [{ name: "orders", jion: "all" }] })).toEqual([
+      "socketio.services[0].jion is not known (fanfare.config.json). Did you mean join?",
+    ]);
+    expect(await socketio({ path: "/socket.io", services: ["a:b"] })).toEqual([
+      expect.stringContaining('"a:b" is no name of a service'),
+    ]);
+    const environment = { FANFARE_SOCKETIO_PATH: "/socket.io", FANFARE_SOCKETIO_SERVICES: "orders, a:b" };
+    expect(await problemsOf({}, { environment })).toEqual([
+      expect.stringContaining('"a:b" is no name of a service'),
+    ]);
+  });
+
   test("in the environment is named by its variable, also where Kubernetes made it", async () => {
     expect(await problemsOf({}, { environment: { FANFARE_RULES: "[{" } })).toEqual([
       "rules is no JSON (FANFARE_RULES). Give a list of rules as JSON.",

@@ -1,5 +1,6 @@
 /** The configuration: put together from flags, environment, file and defaults, and checked as a whole. */
-import { checkPath, type ReservedPaths } from "../http/path.js";
+import { socketIoSettings } from "../doors/socketio/options.js";
+import { checkPath } from "../http/path.js";
 import { ConfigError } from "./errors.js";
 import { type ConfigFile, readConfigFile } from "./file.js";
 import { nearest } from "./nearest.js";
@@ -74,18 +75,29 @@ export async function loadConfig(sources: Sources): Promise<InForce> {
 }
 
 /** What no option can say of itself alone. */
-function checkTogether(
-  config: { readonly path: string; readonly reservedPaths: ReservedPaths },
-  origins: ReadonlyMap<string, Origin>,
-): string[] {
-  try {
-    checkPath(config.path, config.reservedPaths);
-    return [];
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    const from = (origins.get("path") ?? DEFAULT).name;
-    return [`${error.message} (${from}, and reservedPaths). Choose another path, such as /push.`];
+function checkTogether(config: Config, origins: ReadonlyMap<string, Origin>): string[] {
+  const { path, reservedPaths, socketio } = config;
+  const from = (key: string) => (origins.get(key) ?? DEFAULT).name;
+  const problems: string[] = [];
+  const check = (work: () => unknown, where: string) => {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      const remedy = "remedy" in error ? ` ${String(error.remedy)}` : "";
+      problems.push(`${error.message.replace(/\.?$/, "")} (${where}).${remedy}`);
+    }
+  };
+  check(() => checkPath(path, reservedPaths), `${from("path")}, and reservedPaths`);
+  if (socketio.path !== "") {
+    const where = `${from("socketio.path")}, ${from("socketio.services")}`;
+    check(() => socketIoSettings(socketio, path, reservedPaths), where);
+  } else if (socketio.services.length > 0) {
+    problems.push(
+      `socketio.services has ${socketio.services.length} (${from("socketio.services")}), and the door is closed. Set socketio.path to /socket.io.`,
+    );
   }
+  return problems;
 }
 
 function unknownVariables(environment: Sources["environment"]): string[] {

@@ -72,12 +72,17 @@ function parserOf(schema: z.core.$ZodType, { fromText }: Description): Option["p
 }
 
 function membersOf(schema: z.core.$ZodType): Option["members"] {
-  const item = schema instanceof z.ZodArray ? bare(schema.element) : undefined;
-  if (!(item instanceof z.ZodObject)) return [];
+  const element = schema instanceof z.ZodArray ? bare(schema.element) : undefined;
+  const item = element instanceof z.ZodUnion ? element.options.find(isObject) : element;
+  if (!isObject(item)) return [];
   return Object.entries(item.shape).flatMap(([name, field]) => {
     const description = descriptionOf(field);
     return description ? [{ name, description }] : [];
   });
+}
+
+function isObject(schema: z.core.$ZodType | undefined): schema is z.ZodObject {
+  return schema instanceof z.ZodObject;
 }
 
 function snake(name: string): string {

@@ -12,7 +12,7 @@ export function problemOf(
   originOf: (key: string) => Origin,
 ): string[] {
   const { path } = issue;
-  const option = OPTIONS.find((candidate) => candidate.path.every((step, index) => path[index] === step));
+  const option = OPTIONS.find((candidate) => isIn(path, candidate.path));
   const from = originOf(option?.key ?? spelled(path)).name;
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => unknownKey([...path, key], from));
@@ -29,7 +29,7 @@ export function problemOf(
 function unknownKey(path: readonly PropertyKey[], from: string): string {
   const key = spelled(path);
   const name = String(path.at(-1));
-  const list = OPTIONS.find(({ key: known, members }) => known === path[0] && members.length > 0);
+  const list = OPTIONS.find((option) => option.members.length > 0 && isIn(path, option.path));
   const close = list
     ? nearest(
         name,
@@ -37,6 +37,10 @@ function unknownKey(path: readonly PropertyKey[], from: string): string {
       )
     : nearest(key, [...OPTIONS.map((option) => option.key), ...GROUPS]);
   return `${key} is not known (${from}). ${close ? `Did you mean ${close}?` : "Remove it."}`;
+}
+
+function isIn(path: readonly PropertyKey[], above: readonly PropertyKey[]): boolean {
+  return above.every((step, index) => path[index] === step);
 }
 
 /** Most lists say of their items what is allowed. */

@@ -12,6 +12,7 @@ import { silentLog } from "../log.js";
 import { accessOptions } from "./access-schema.js";
 import { described } from "./description.js";
 import { explain } from "./explain.js";
+import { socketIoOptions } from "./socketio-schema.js";
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
@@ -176,6 +177,7 @@ export const configSchema = z.strictObject({
     },
   ),
   ...accessOptions,
+  ...socketIoOptions,
   dataDir: described(z.string().min(1).default(DEFAULT_DATA_DIR), {
     text: "Folder for what has to outlive the process: the channels of the disk engine, keys that are made while it runs, and what was revoked. It is made when it is needed, belongs to one process, and has to be on a local disk.",
     allowed: "a folder that the server may write to",

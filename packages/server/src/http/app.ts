@@ -3,10 +3,7 @@ import { type ErrorCode, FanfareError, quote } from "@fanfare/protocol";
 import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Access } from "../access/access.js";
-import type { Action } from "../access/actions.js";
-import type { Caller } from "../access/addresses.js";
 import type { Entrance } from "../access/entrance.js";
-import * as policy from "../access/policy.js";
 import { Tickets } from "../access/tickets.js";
 import type { SseDoor } from "../doors/sse/door.js";
 import type { Disconnects } from "../hub/disconnects.js";
@@ -16,7 +13,7 @@ import { VersionMismatchError } from "../hub/state-changes.js";
 import type { Log } from "../log.js";
 import { PROBLEM_TYPE, problemOf } from "../problem.js";
 import { accessRoutes } from "./access.js";
-import { setHeader } from "./answer.js";
+import { admission, checks } from "./admission.js";
 import { batchRoutes } from "./batch.js";
 import { channelRoutes } from "./channels.js";
 import { clientScript } from "./client-script.js";
@@ -50,36 +47,16 @@ export interface AppOptions {
   readonly stopping: () => boolean;
 }
 
-/** What is appended to a log counts as published; a change of a state, a lock and a number are. */
-const APPENDING: ReadonlySet<Action> = new Set(["publish", "patch", "lock", "sequence"] as const);
 /** Refusals that an operator wants to know of. Their messages carry no secrets. */
 const LOGGED = new Set<ErrorCode>(["host_not_allowed", "origin_not_allowed", "not_logged_in"]);
 
 export function createApp(options: AppOptions): Hono<HttpEnv> {
   const { path, version, hub, disconnects, access, entrance, sse, log, stopping } = options;
   const { rates } = entrance;
-  const allow: HttpContext["allow"] = (c, action, channel) => {
-    policy.allow(c.get("principal"), action, channel, access.canLogIn);
-    if (APPENDING.has(action)) count(c, "publishes");
-  };
-  const count: HttpContext["count"] = (c, what) => {
-    const party = c.get("party");
-    const refusal = party && rates.take(what, party);
-    if (refusal) throw refusal;
-  };
+  const { allow, count } = checks(access, rates);
   const app = new Hono<HttpEnv>({ strict: false }).basePath(path);
 
-  app.use(async (c, next) => {
-    const caller = callerOf(c, entrance);
-    const origin = c.req.header("origin");
-    if (origin !== undefined) {
-      allowPage(c, origin);
-      if (c.req.method === "OPTIONS") return c.body(null, 204);
-    }
-    c.set("caller", caller);
-    await next();
-    return;
-  });
+  app.use(admission(entrance));
 
   const context: HttpContext = {
     hub,
@@ -177,31 +154,6 @@ function methodsOf(routes: readonly Route[]): Map<string, string> {
 function byCustom(a: string, b: string): number {
   const order = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"];
   return order.indexOf(a) - order.indexOf(b);
-}
-
-/** @throws FanfareError `host_not_allowed`, `origin_not_allowed` */
-function callerOf(c: Context<HttpEnv>, entrance: Entrance): Caller {
-  const incoming = c.env?.incoming;
-  if (incoming) {
-    return entrance.admit(incoming.socket.remoteAddress, incoming.headers, c.req.header("host"));
-  }
-  // A `Request` that did not come over the wire names its host in the URL only, and nobody's address.
-  const { host = new URL(c.req.url).host, origin, cookie } = c.req.header();
-  return entrance.admit(undefined, { host, ...(origin && { origin }), ...(cookie && { cookie }) });
-}
-
-const ALLOWED_HEADERS =
-  "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Csrf-Token";
-
-/** Lets the page read the answer; whether it may call at all has been decided. */
-function allowPage(c: Context, origin: string): void {
-  setHeader(c, "Access-Control-Allow-Origin", origin);
-  setHeader(c, "Access-Control-Expose-Headers", "ETag");
-  setHeader(c, "Vary", "Origin");
-  if (c.req.method !== "OPTIONS") return;
-  c.header("Access-Control-Allow-Methods", "GET, POST, PATCH, PUT, DELETE");
-  c.header("Access-Control-Allow-Headers", ALLOWED_HEADERS);
-  c.header("Access-Control-Max-Age", "600");
 }
 
 function answerProblem(c: Context, error: FanfareError): Response {

@@ -24,7 +24,9 @@ const querySchema = z.object({
 const connectionSchema = z
   .object({
     connection: connectionName,
-    door: z.string().meta({ description: "The door that it came through.", examples: ["websocket", "sse"] }),
+    door: z
+      .string()
+      .meta({ description: "The door that it came through.", examples: ["websocket", "sse", "socketio"] }),
     since: part.milliseconds,
     subscriptions: part.count,
     lagging: part.count.meta({ description: "How many subscriptions are behind." }),

@@ -53,11 +53,13 @@ export const DEFAULT_RULE: Rule = {
 
 /**
  * What is kept of Fanfare's own channels. Never in memory only, since `**` in a rule is not meant for them. The log of a sequence
- * tells what was answered, for as long as an idempotency key is remembered; nobody needs that of a lock.
+ * tells what was answered, for as long as an idempotency key is remembered; nobody needs that of a lock or
+ * of the index of a service.
  */
 const OWN_RETENTION: Readonly<Record<OwnKind, Retention>> = {
   lock: { messages: 10, ageMs: 60_000 },
   sequence: { messages: 10_000, ageMs: 300_000 },
+  index: { messages: 10, ageMs: 60_000 },
 };
 
 /** A set of rules that contradicts itself, or a rule with a value that is not allowed. */

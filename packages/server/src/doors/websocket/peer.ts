@@ -28,7 +28,7 @@ const CLIENT_PING_SECONDS = 15;
 const CLEAN = new Set([1000, 1001, 1005]);
 
 export class WebSocketPeer
-  implements Subscriber, Guest, ClientSocketEvents, Mortal, Reader, Requester, Visited
+  implements Subscriber, Guest, ClientSocketEvents, Mortal, Reader<Buffer>, Requester, Visited
 {
   readonly encoding = webSocketEncoding;
   readonly #socket: ClientSocket;
@@ -36,7 +36,7 @@ export class WebSocketPeer
   readonly #caller: Caller;
   readonly #request: (() => AccessRequest) | undefined;
   readonly #lifetime: Lifetime;
-  readonly #reading: Reading;
+  readonly #reading: Reading<Buffer>;
   #connection: Connection | null = null;
   #identity: Identity | null = null;
   #requests: Requests | null = null;

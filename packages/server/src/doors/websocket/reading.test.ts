@@ -4,7 +4,7 @@ import { type Reader, Reading } from "./reading.js";
 /** A reader that notes what it is told. */
 function noting(handle: (frame: string) => void = () => {}) {
   const told: string[] = [];
-  const reader: Reader & { isClosing: boolean } = {
+  const reader: Reader<Buffer> & { isClosing: boolean } = {
     isClosing: false,
     handle(frame) {
       told.push(frame.toString());

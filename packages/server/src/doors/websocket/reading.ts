@@ -1,5 +1,5 @@
 /**
- * Whether anything is read from one client. There may be several reasons not to; what had been read already when reading
+ * Whether anything is read from one client, whatever it sends. There may be several reasons not to; what had been read already when reading
  * stopped is kept, and comes first when it goes on.
  */
 
@@ -7,25 +7,25 @@
 const MAX_UNACKNOWLEDGED = 256 * 1024;
 
 /** Who reads. */
-export interface Reader {
+export interface Reader<Frame> {
   /** It closes: frames are of no interest any more, and only the closing handshake is read. */
   readonly isClosing: boolean;
-  handle(frame: Buffer): void;
+  handle(frame: Frame): void;
   /** Nothing is to be read from the socket. */
   stopReading(): void;
   /** The socket is to be read again. */
   readAgain(): void;
 }
 
-export class Reading {
-  readonly #reader: Reader;
+export class Reading<Frame> {
+  readonly #reader: Reader<Frame>;
   /** What is left of one read of the socket; most connections never have any. */
-  #held: Buffer[] | null = null;
+  #held: Frame[] | null = null;
   #asking = false;
   #answersWait = false;
   #unacknowledged = 0;
 
-  constructor(reader: Reader) {
+  constructor(reader: Reader<Frame>) {
     this.#reader = reader;
   }
 
@@ -59,7 +59,7 @@ export class Reading {
   }
 
   /** A frame was read. */
-  take(frame: Buffer): void {
+  take(frame: Frame): void {
     if (this.#reader.isClosing) return;
     if (!this.isStopped) {
       this.#reader.handle(frame);

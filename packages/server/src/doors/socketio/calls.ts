@@ -1,0 +1,90 @@
+/** What clients may call, and the forms of it: channels by the server's own words, services by those of Feathers. */
+import { FanfareError, type Position, parsePosition, quote } from "@fanfare/protocol";
+import { z } from "zod";
+import { isServiceMethod, type ServiceMethod } from "../../feathers/services.js";
+import { check } from "../../http/check.js";
+
+const since = z
+  .union([z.string(), z.object({ epoch: z.string(), offset: z.number() })])
+  .transform((given) => parsePosition(typeof given === "string" ? given : `${given.epoch}:${given.offset}`));
+
+const subscribe = z.object({
+  channel: z.string(),
+  since: since.optional(),
+  state: z.boolean().optional(),
+});
+
+const changing = { channel: z.string(), key: z.string().optional() };
+
+const SCHEMAS = {
+  subscribe: z.union([z.string().transform((channel) => ({ channel })), subscribe]),
+  unsubscribe: z.union([z.string().transform((channel) => ({ channel })), z.object({ channel: z.string() })]),
+  publish: z.object({ ...changing, event: z.string().optional(), data: z.unknown() }),
+  patch: z.object({ ...changing, patch: z.unknown(), ifVersion: since.nullable().optional() }),
+  token: z.string().transform((token) => ({ token })),
+};
+
+type Name = keyof typeof SCHEMAS;
+/** What comes with an event, checked. */
+export type Input<N extends Name> = z.output<(typeof SCHEMAS)[N]>;
+
+/** What a client asks for, checked. */
+export type Call =
+  | { [N in Name]: { readonly kind: N; readonly input: Input<N> } }[Name]
+  | {
+      readonly kind: "service";
+      readonly method: ServiceMethod;
+      readonly service: string;
+      readonly args: readonly unknown[];
+    };
+
+/** A channel that is named when connecting. */
+export interface Wanted {
+  readonly channel: string;
+  readonly since?: Position | undefined;
+  readonly state?: boolean | undefined;
+}
+
+/** @throws FanfareError `invalid_request`, `invalid_position` */
+export function parseCall(event: string, args: readonly unknown[]): Call {
+  const [first, ...rest] = args;
+  if (isServiceMethod(event) && (event !== "patch" || typeof first === "string")) {
+    if (typeof first === "string") return { kind: "service", method: event, service: first, args: rest };
+    throw new FanfareError("invalid_request", `${event} without the name of a service`);
+  }
+  switch (event) {
+    case "subscribe":
+      return { kind: event, input: check(SCHEMAS.subscribe, first, event) };
+    case "unsubscribe":
+      return { kind: event, input: check(SCHEMAS.unsubscribe, first, event) };
+    case "publish":
+      return { kind: event, input: check(SCHEMAS.publish, first, event) };
+    case "patch":
+      return { kind: event, input: check(SCHEMAS.patch, first, event) };
+    case "token":
+      return { kind: event, input: check(SCHEMAS.token, first, event) };
+    default:
+      throw new FanfareError("invalid_request", `the event ${quote(event)} is not known`, {
+        remedy: `Emit ${Object.keys(SCHEMAS).join(", ")}, or a method of a service: find, get, create, update, patch, remove.`,
+      });
+  }
+}
+
+const authSchema = z.object({
+  token: z.string().optional(),
+  csrf: z.string().optional(),
+  channels: z.array(SCHEMAS.subscribe).max(1000).optional(),
+});
+
+/** What a client gives as `auth` when it connects. */
+export interface Auth {
+  readonly token?: string | undefined;
+  readonly csrf?: string | undefined;
+  /** What it wants to hear, instead of what it would hear by itself. */
+  readonly channels?: readonly Wanted[] | undefined;
+}
+
+/** @throws FanfareError `invalid_request`, `invalid_position` */
+export function parseAuth(auth: unknown): Auth {
+  return check(authSchema, auth ?? {}, "auth");
+}

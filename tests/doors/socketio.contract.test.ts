@@ -1,0 +1,116 @@
+import type { GapReason, Position } from "@fanfare/protocol";
+import {
+  type Delivered,
+  type DoorClient,
+  doorContract,
+  type Ended,
+} from "../../packages/server/src/doors/door.contract.js";
+import { SOCKETIO_CAN } from "../../packages/server/src/doors/socketio/door.js";
+import { serve } from "./serving.js";
+import { ask, connect, type ShownError, type SocketIoClient } from "./socketio-client.js";
+import { Inbox } from "./waiting.js";
+
+interface Answer extends Position {
+  readonly recovered: boolean;
+  readonly reason?: GapReason;
+  readonly error?: ShownError;
+}
+
+interface Message extends Position {
+  readonly channel: string;
+  readonly data: unknown;
+}
+
+interface Gap extends Position {
+  readonly channel: string;
+  readonly from: number;
+  readonly to: number;
+  readonly reason: GapReason;
+}
+
+doorContract("Socket.IO", SOCKETIO_CAN, async (options) => {
+  const { fanfare, port } = await serve({ ...options, socketio: {} });
+  return { fanfare, open: (token) => open(`http://localhost:${port}`, token) };
+});
+
+async function open(site: string, token?: string): Promise<DoorClient> {
+  const positions = new Map<string, Position>();
+  const deliveries = new Inbox<Delivered>("deliveries");
+  let ended: Promise<Ended>;
+  const begin = async (): Promise<SocketIoClient> => {
+    const client = await connect(site, token === undefined ? {} : { auth: { token } }).catch(refused);
+    const { socket } = client;
+    socket.on("message", ({ channel, offset, data }: Message, position: string) => {
+      positions.set(channel, { epoch: position.split(":")[0] as Position["epoch"], offset });
+      deliveries.put({ kind: "message", channel, offset, data });
+    });
+    socket.on("gap", ({ channel, epoch, from, to, reason }: Gap) => {
+      positions.set(channel, { epoch, offset: to });
+      deliveries.put({ kind: "gap", channel, from, to, reason });
+    });
+    let goodbye: Ended = {};
+    socket.on("goodbye", (said: Ended) => {
+      goodbye = said;
+    });
+    ended = new Promise((done) => socket.once("disconnect", () => done(goodbye)));
+    return client;
+  };
+  let client = await begin();
+  const subscribe: DoorClient["subscribe"] = async (channel, since) => {
+    const { error, epoch, offset, recovered, reason } = await ask<Answer>(client, "subscribe", {
+      channel,
+      ...(since && { since }),
+    });
+    if (error) throw new Error(error.data.code);
+    positions.set(channel, { epoch, offset });
+    return { position: { epoch, offset }, recovered, ...(reason && { reason }) };
+  };
+  const rawSocket = () => socketBelow(client);
+  return {
+    subscribe,
+    async unsubscribe(channel) {
+      const { error } = await ask<Partial<Answer>>(client, "unsubscribe", { channel });
+      if (error) throw new Error(error.data.code);
+    },
+    async publish(channel, data) {
+      const { error } = await ask<Partial<Answer>>(client, "publish", { channel, data });
+      if (error) throw new Error(error.data.code);
+    },
+    next: () => deliveries.next(),
+    get waiting() {
+      return deliveries.size;
+    },
+    stopReading: () => rawSocket().pause(),
+    readAgain: () => rawSocket().resume(),
+    async leave() {
+      client.socket.disconnect();
+      await ended;
+    },
+    vanish: () => rawSocket().terminate(),
+    async comeBack() {
+      client = await begin();
+      let recovered = true;
+      for (const [channel, since] of positions)
+        recovered &&= (await subscribe(channel, since)).recovered === true;
+      return recovered;
+    },
+    get ended() {
+      return ended;
+    },
+  };
+}
+
+/** The `WebSocket` of `ws` that the library uses in Node. */
+function socketBelow({ socket }: SocketIoClient): { pause(): void; resume(): void; terminate(): void } {
+  const { transport } = socket.io.engine as unknown as {
+    transport: { ws: { pause(): void; resume(): void; terminate(): void } };
+  };
+  return transport.ws;
+}
+
+function refused(error: {
+  data?: ShownError["data"] & ShownError;
+  description?: { message?: string };
+}): never {
+  throw new Error(error.data?.data.code ?? error.description?.message);
+}
