@@ -4,7 +4,12 @@ import { serve } from "../doors/serving.js";
 import { post } from "../library/serve.js";
 import { ANONYMOUS, CHANNELS, granted, KEYS, PRINCIPALS, SECRET, WAYS } from "./tables.js";
 
-const options = { access: ANONYMOUS, apiKeys: KEYS, tokens: { secrets: [SECRET] } } as const;
+const options = {
+  access: ANONYMOUS,
+  apiKeys: KEYS,
+  tokens: { secrets: [SECRET] },
+  rules: [{ channels: "**", presence: true }],
+} as const;
 const serving = () => serve(options);
 
 describe.each(PRINCIPALS)("$name", ({ name, grants, credential }) => {

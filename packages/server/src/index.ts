@@ -37,9 +37,11 @@ export { MemoryEngine, type MemoryEngineOptions } from "./engine/memory-engine.j
 export { SingleNodeEngineError } from "./engine/single-node.js";
 export * from "./fanfare.js";
 export { ReservedPathError, type ReservedPaths } from "./http/path.js";
+export type { ChannelEvent, ConnectionEvent, LifecycleEvents, LifecycleListener } from "./hub/lifecycle.js";
 export type { Limits } from "./hub/limits.js";
 export { LockRefusedError } from "./hub/lock-record.js";
-export { RuleError, type RuleOptions } from "./hub/rules.js";
+export type { Member } from "./hub/presence/member.js";
+export { type PresenceOptions, RuleError, type RuleOptions } from "./hub/rules.js";
 export type { Lock, LockOptions, LocksAndSequences, NextOptions } from "./locks-and-sequences.js";
 export type { Log } from "./log.js";
 export type { FanfareOptions, ReloadOptions } from "./options.js";

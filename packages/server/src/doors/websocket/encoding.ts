@@ -62,10 +62,20 @@ export const webSocketEncoding: Encoding = {
     textFrame(
       `{"type":"state","channel":"${channel}","from":${from},"offset":${offset},"${change}":${json}}`,
     ),
-  subscribed({ request, state, ...answer }) {
+  presence({ channel, count, joined, left, members, page, more }) {
+    const joinedText = joined === undefined ? "" : `,"joined":${joined}`;
+    const leftText = left === undefined ? "" : `,"left":${left}`;
+    const pageText = members === undefined ? "" : `,"members":${members},"page":${page},"more":${more}`;
+    return textFrame(
+      `{"type":"presence","channel":"${channel}","count":${count}${joinedText}${leftText}${pageText}}`,
+    );
+  },
+  subscribed({ request, state, presence, ...answer }) {
     const id = request !== undefined && { id: request };
-    const text = JSON.stringify({ type: "subscribed", ...id, ...answer });
-    return textFrame(state === undefined ? text : `${text.slice(0, -1)},"state":${state}}`);
+    const text = JSON.stringify({ type: "subscribed", ...id, ...answer }).slice(0, -1);
+    const stateText = state === undefined ? "" : `,"state":${state}`;
+    const presenceText = presence === undefined ? "" : `,"presence":${presence}`;
+    return textFrame(`${text}${stateText}${presenceText}}`);
   },
   refused: (request, channel, error) => encodeFrame(errorFrame(error, request, channel)),
   done: (request) => encodeFrame({ type: "ok", id: request }),
