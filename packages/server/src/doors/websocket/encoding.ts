@@ -13,6 +13,7 @@ import type {
 import type { Message } from "../../engine/engine.js";
 import { LockRefusedError } from "../../hub/lock-record.js";
 import type { Encoding } from "../../hub/subscriber.js";
+import { presenceFields } from "../presence-fields.js";
 import { textFrame } from "./frame.js";
 
 type AnswerFrame =
@@ -62,14 +63,7 @@ export const webSocketEncoding: Encoding = {
     textFrame(
       `{"type":"state","channel":"${channel}","from":${from},"offset":${offset},"${change}":${json}}`,
     ),
-  presence({ channel, count, joined, left, members, page, more }) {
-    const joinedText = joined === undefined ? "" : `,"joined":${joined}`;
-    const leftText = left === undefined ? "" : `,"left":${left}`;
-    const pageText = members === undefined ? "" : `,"members":${members},"page":${page},"more":${more}`;
-    return textFrame(
-      `{"type":"presence","channel":"${channel}","count":${count}${joinedText}${leftText}${pageText}}`,
-    );
-  },
+  presence: (news) => textFrame(`{"type":"presence",${presenceFields(news)}}`),
   subscribed({ request, state, presence, ...answer }) {
     const id = request !== undefined && { id: request };
     const text = JSON.stringify({ type: "subscribed", ...id, ...answer }).slice(0, -1);
