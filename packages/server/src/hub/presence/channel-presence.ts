@@ -244,7 +244,7 @@ export class ChannelPresence implements Watched {
       });
     } else if (this.#named) {
       this.announcements++;
-      this.#watchers.oweAll();
+      this.#watchers.oweAll({ channel, count });
     } else {
       if (countIsNews || wasNamed) {
         this.announcements++;

@@ -25,7 +25,7 @@ class Watcher implements ListReader {
   due = false;
   ended = false;
   /** It is on its way. */
-  #reading = false;
+  reading = false;
   readonly #connection: Connection;
   readonly #owner: Watchers;
 
@@ -44,8 +44,8 @@ class Watcher implements ListReader {
 
   /** The list is written page by page, in turn with everything else that waits for the connection. */
   read(): void {
-    if (this.ended || this.#reading) return;
-    this.#reading = true;
+    if (this.ended || this.reading) return;
+    this.reading = true;
     this.#connection.offer((encoding) => this.#page(this.#owner.pages(encoding), 0, encoding));
   }
 
@@ -57,7 +57,7 @@ class Watcher implements ListReader {
       this.#connection.offer(() => this.#page(list, index + 1, encoding));
     } else {
       this.due = false;
-      this.#reading = false;
+      this.reading = false;
       if (list.announcements !== this.#owner.watched.announcements) this.#owner.owe(this);
     }
     return bytes;
@@ -69,6 +69,25 @@ interface PreparedList {
   readonly encoding: Encoding;
   readonly pages: readonly Uint8Array[];
   readonly announcements: number;
+}
+
+/** News as bytes: made when somebody takes them, and shared by all with the same encoding. */
+class Frame {
+  readonly #news: PresenceNews;
+  #encoding: Encoding | null = null;
+  #bytes: Uint8Array = NOTHING;
+
+  constructor(news: PresenceNews) {
+    this.#news = news;
+  }
+
+  bytes(encoding: Encoding): Uint8Array {
+    if (this.#encoding !== encoding) {
+      this.#encoding = encoding;
+      this.#bytes = encoding.presence?.(this.#news) ?? NOTHING;
+    }
+    return this.#bytes;
+  }
 }
 
 export class Watchers {
@@ -112,33 +131,30 @@ export class Watchers {
     for (const subscription of [...this.#watchers.keys()]) this.delete(subscription);
   }
 
-  /** Writes news to all who have had the list. */
+  /** Writes news to all who have had the list; to those who wait for it, the count. */
   write(news: PresenceNews): void {
     this.#prepared = null;
-    let encoding: Encoding | null = null;
-    let bytes = NOTHING;
+    const { channel, count } = news;
+    const whole = new Frame(news);
+    const counted = new Frame({ channel, count });
     let written = 0;
     for (const watcher of this.#watchers.values()) {
-      if (watcher.due) continue;
-      const { connection } = watcher;
+      const { connection, due, reading } = watcher;
       if (connection.full) {
-        this.owe(watcher);
+        if (!due) this.owe(watcher);
         continue;
       }
-      if (encoding !== connection.subscriber.encoding) {
-        encoding = connection.subscriber.encoding;
-        bytes = encoding.presence?.(news) ?? NOTHING;
-      }
-      connection.write(bytes);
+      if (reading) continue;
+      connection.write((due ? counted : whole).bytes(connection.subscriber.encoding));
       written++;
     }
     this.wrote(written);
   }
 
-  /** All of them lack something. */
-  oweAll(): void {
-    this.#prepared = null;
+  /** All of them lack something; they are told the count until they get it. */
+  oweAll(news: Pick<PresenceNews, "channel" | "count">): void {
     for (const watcher of this.#watchers.values()) this.owe(watcher);
+    this.write(news);
   }
 
   // ---- what a watcher asks
