@@ -1,6 +1,4 @@
-/**
- * Every frame of the WebSocket protocol, as PROTOCOL.md describes them.
- */
+/** Every frame of the WebSocket protocol, as PROTOCOL.md describes them. */
 import type { ChannelName } from "./channel.js";
 import type { ErrorCode } from "./codes.js";
 import type { JsonObject } from "./merge-patch.js";

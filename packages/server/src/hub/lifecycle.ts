@@ -110,6 +110,8 @@ export class Lifecycle {
 
   /** The channel has its first subscription. */
   populated({ name }: Channel): void {
+    // Those of locks and sequences are nobody's business but ours.
+    if (name.startsWith("$")) return;
     this.#vacating.delete(name);
     if (!this.#occupied || this.#occupied.has(name)) return;
     this.#occupied.add(name);
@@ -118,7 +120,7 @@ export class Lifecycle {
 
   /** The last subscription is gone. */
   deserted({ name }: Channel): void {
-    if (this.#occupied) this.#vacating.set(name, this.#clock.monotonic() + VACATED_AFTER_MS);
+    if (this.#occupied?.has(name)) this.#vacating.set(name, this.#clock.monotonic() + VACATED_AFTER_MS);
   }
 
   /** To be called every second or so. */
@@ -133,7 +135,8 @@ export class Lifecycle {
 
   #populated(): Set<ChannelName> {
     const populated = new Set<ChannelName>();
-    for (const { name, subscribers } of this.#channels()) if (subscribers > 0) populated.add(name);
+    for (const { name, subscribers } of this.#channels())
+      if (subscribers > 0 && !name.startsWith("$")) populated.add(name);
     return populated;
   }
 
