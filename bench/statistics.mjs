@@ -8,6 +8,11 @@ export function median(values) {
   return Number.isInteger(middle) ? (upper + (sorted[middle - 1] ?? Number.NaN)) / 2 : upper;
 }
 
+/** The value that this share of them is at or below. @param {readonly number[]} sorted @param {number} share */
+export function quantile(sorted, share) {
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}
+
 /** How far values lie from each other: ± this share of their median. @param {readonly number[]} values */
 export function spread(values) {
   const range = Math.max(...values) - Math.min(...values);

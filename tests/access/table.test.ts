@@ -10,6 +10,7 @@ const options = {
   apiKeys: KEYS,
   tokens: { secrets: [SECRET] },
   socketio: { services: SERVICES },
+  rules: [{ channels: "**", presence: true }],
 } as const;
 const serving = () => serve(options);
 

@@ -228,6 +228,17 @@ export const WAYS: readonly Way[] = [
   },
   http("history", "GET", "/channels/:channel/messages"),
   http("history", "GET", "/channels/:channel/state"),
+  {
+    name: "WebSocket subscribed, with who is present",
+    action: "presence",
+    async allowed(served, credential, channel) {
+      const client = await connected(served, credential);
+      const answer = await client.ask({ type: "subscribe", channel });
+      await client.leave();
+      return "presence" in answer;
+    },
+  },
+  http("presence", "GET", "/channels/:channel/presence"),
   http("patch", "PATCH", "/channels/:channel/state", () => ({ n: 1 })),
   http("patch", "PUT", "/channels/:channel/state", () => ({ n: 1 })),
   http("patch", "DELETE", "/channels/:channel/state"),

@@ -56,6 +56,19 @@ describe("a stream", () => {
     expect(stream.retry).toBeLessThanOrEqual(3000);
   });
 
+  test("tells who is present, where that is followed", async () => {
+    const clock = new FakeClock(Date.now());
+    const { http } = await serve({ ...open, clock, rules: [{ channels: "room", presence: true }] });
+    const stream = await EventStream.open(`${http}/sse?channel=room`);
+    const connected = await stream.next("connected");
+    const id = `session:${connected.connection}`;
+    const { presence } = await stream.next("subscribed");
+    expect(presence).toEqual({ count: 1, members: [{ id, since: clock.now() }] });
+    await EventStream.open(`${http}/sse?channel=room`).then((other) => other.next("subscribed"));
+    clock.advance(1000);
+    expect(await stream.next("presence")).toMatchObject({ channel: "room", count: 2, joined: [{ id }, {}] });
+  });
+
   test("tells messages of several channels by their names, and its cursor after what it wrote", async () => {
     const { http, fanfare } = await serve(open);
     const stream = await listening(http, "channel=a&channel=b");

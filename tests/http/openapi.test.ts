@@ -63,6 +63,7 @@ describe("the OpenAPI document", () => {
       "/access/explain",
       "/channels",
       "/channels/{channel}/messages",
+      "/channels/{channel}/presence",
       "/channels/{channel}/state",
       "/client.js",
       "/connections",

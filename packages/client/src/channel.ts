@@ -4,7 +4,8 @@
  */
 import { applyMergePatch, type StateFrame } from "@fanfare/protocol";
 import type { Delivery, Listener } from "./listener.js";
-import type { GapReason, JsonObject, Position } from "./types.js";
+import { Follower, type PresenceNews } from "./presence.js";
+import type { GapReason, JsonObject, Position, Presence } from "./types.js";
 
 /**
  * `wanted`: to be subscribed as soon as there is a connection. `asked`: the request `id` is on its way. `live`: the server
@@ -25,6 +26,7 @@ export interface SubscribedFrame extends Position {
   readonly reason?: GapReason;
   readonly state?: JsonObject | null;
   readonly stateOffset?: number;
+  readonly presence?: PresenceNews;
 }
 
 export class Channel {
@@ -40,6 +42,8 @@ export class Channel {
   #state: JsonObject | null = null;
   /** The offset of the change that made the state; -1 while a change of it may have been missed. */
   #stateOffset = -1;
+  #follower: Follower | null = null;
+  #presence: Presence | null = null;
   /** Why an earlier answer to the same question could not go on. */
   #reason: GapReason | null = null;
 
@@ -73,6 +77,11 @@ export class Channel {
   get stateVersion(): Position | null {
     if (!this.#state || !this.#position || this.#stateOffset < 0) return null;
     return { epoch: this.#position.epoch, offset: this.#stateOffset };
+  }
+
+  /** Who is there, as far as the server tells it. */
+  get presence(): Presence | null {
+    return this.#presence;
   }
 
   /** Must the server tell the state to who goes on from here? What it holds may be older than that. */
@@ -117,6 +126,7 @@ export class Channel {
     for (const listener of joined) {
       listener.subscribed(here, head, listener.position !== null, null);
       listener.state(this.#state);
+      listener.presence(this.#presence);
     }
     return true;
   }
@@ -128,7 +138,7 @@ export class Channel {
    */
   subscribed({ id, epoch, offset, head, recovered, reason, ...rest }: SubscribedFrame): boolean {
     const asked = this.#status.kind === "asked" && this.#status.id === id ? this.#status.since : null;
-    const { state, stateOffset = 0 } = rest;
+    const { state, stateOffset = 0, presence } = rest;
     if (state !== undefined || !recovered || this.lacksState({ epoch, offset })) {
       this.#state = state ?? null;
       this.#stateOffset = stateOffset;
@@ -147,12 +157,25 @@ export class Channel {
     }
     this.#reason = null;
     this.#hearing = true;
+    this.#follower = presence ? new Follower() : null;
+    this.#presence = presence && this.#follower ? this.#follower.hear(presence) : null;
     this.#become({ kind: "live" });
     for (const listener of [...this.listeners]) {
       listener.subscribed({ epoch, offset }, head, recovered, why);
       listener.state(this.#state);
+      listener.presence(this.#presence);
     }
     return true;
+  }
+
+  /** Others have come or gone. Told while the subscription lives, too, when the page may see it from now on. */
+  present(news: PresenceNews): void {
+    if (!this.#hearing) return;
+    this.#follower ??= new Follower();
+    const presence = this.#follower.hear(news);
+    if (!presence) return;
+    this.#presence = presence;
+    for (const listener of [...this.listeners]) if (listener.begun) listener.presence(presence);
   }
 
   deliver(delivery: Delivery): void {

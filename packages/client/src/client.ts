@@ -115,6 +115,9 @@ class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
       get stateVersion() {
         return joined.stateVersion;
       },
+      get presence() {
+        return joined.presence;
+      },
       unsubscribe: () => {
         listener.end();
         joined.listeners.delete(listener);
@@ -226,6 +229,9 @@ class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
       case "message":
       case "gap":
         this.#channels.get(frame.channel)?.deliver(frame);
+        return;
+      case "presence":
+        this.#channels.get(frame.channel)?.present(frame);
         return;
       case "state": {
         const channel = this.#channels.get(frame.channel);

@@ -2,7 +2,8 @@
  * One handler of a channel: its position, and its snapshot. Drops what it has been given before, and says what it will not
  * get. While a snapshot loads, what arrives waits.
  */
-import type { Gap, GapReason, JsonObject, Message, Position, SubscribeOptions } from "./types.js";
+import { Told } from "./presence.js";
+import type { Gap, GapReason, JsonObject, Message, Position, Presence, SubscribeOptions } from "./types.js";
 
 /** A gap as the server says it: with the epoch that holds from then on. */
 export interface GapDelivery {
@@ -26,6 +27,8 @@ export interface ListenerHost {
 /** While a snapshot loads, at most so many messages wait; what is beyond makes the snapshot load again. */
 const MAX_WAITING = 10_000;
 
+const NOBODY: Presence = { count: 0, members: [] };
+
 /** A call of the page's code that waits for the snapshot, and the position after it. */
 interface Waiting {
   readonly position: Position;
@@ -47,6 +50,9 @@ export class Listener {
   #newAfter: Position | null = null;
   /** The state that it was given last. */
   #state: JsonObject | null = null;
+  /** Who is there, as it was told last. */
+  #presence: Presence | null = null;
+  #told: Told | null = null;
   /** What arrived while the snapshot loads; `null` when none does. */
   #waiting: Waiting[] | null = null;
   #loading = false;
@@ -145,6 +151,18 @@ export class Listener {
     if (this.position?.epoch === epoch && this.position.offset >= offset) return;
     this.position = position;
     if (!this.#waiting) this.given = position;
+  }
+
+  /** This is who is on the channel; `null` when that is not to be had. */
+  presence(presence: Presence | null): void {
+    if (presence === this.#presence) return;
+    this.#presence = presence;
+    const { onPresence } = this.#options;
+    if (!onPresence) return;
+    const { count, members } = presence ?? NOBODY;
+    this.#told ??= new Told();
+    const change = { channel: this.channel, count, members, ...this.#told.changes(members) };
+    this.#call(() => onPresence(change));
   }
 
   failed(error: Error): void {

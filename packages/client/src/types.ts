@@ -36,6 +36,34 @@ export interface StateChange<State = JsonObject> {
   readonly patch: JsonObject | null;
 }
 
+/** Somebody who is on a channel: a user with all connections, or a session that has no user. */
+export interface Member {
+  /** The same as long as it is there; no secret. */
+  readonly id: string;
+  /** The id of the user, where there is one. */
+  readonly user?: string;
+  /** What the application says about the user, such as a name. */
+  readonly info?: unknown;
+  /** Since when: milliseconds since 1970, by the server's clock. */
+  readonly since: number;
+}
+
+/** Who is on a channel. */
+export interface Presence {
+  readonly count: number;
+  /** All of them; `null` while only the count is known, as when there are too many. */
+  readonly members: readonly Member[] | null;
+}
+
+/** Who is on a channel, and what has just changed. */
+export interface PresenceChange extends Presence {
+  readonly channel: string;
+  /** Those who were not there the last time; at first, all. */
+  readonly joined: readonly Member[];
+  /** Those who were there the last time. */
+  readonly left: readonly Member[];
+}
+
 /** Why messages are missing. */
 export type GapReason =
   | "evicted"
@@ -132,6 +160,11 @@ export interface SubscribeOptions<State = JsonObject> {
    * gets the last, and may miss the steps to it. It does not wait for `snapshot`.
    */
   readonly onState?: (change: StateChange<State>) => void;
+  /**
+   * Who is on the channel, where the server follows it and the page may see it: as it is when the subscription stands, and after each
+   * change. After a lost connection `joined` and `left` say what has changed meanwhile.
+   */
+  readonly onPresence?: (change: PresenceChange) => void;
   /** The subscription stands: at first, after every reconnect, and when the server was asked for earlier messages. */
   readonly onSubscribed?: (subscribed: Subscribed) => void;
   /** The server refused, or the snapshot failed. @default the client's `error` listeners */
@@ -146,6 +179,8 @@ export interface Subscription<State = JsonObject> {
   readonly state: State | null;
   /** Which version of the state that is, for `ifVersion` of `patch`; `null` when there is none, or it is not known. */
   readonly stateVersion: Position | null;
+  /** Who is on the channel; `null` when that is not followed, may not be seen, or is not known yet. */
+  readonly presence: Presence | null;
   /** Ends it. The last one of a channel to leave ends the channel's subscription on the server. */
   unsubscribe(): void;
 }

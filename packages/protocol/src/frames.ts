@@ -1,7 +1,4 @@
-/**
- * Every frame of the WebSocket protocol, as PROTOCOL.md describes them. Fields of `presence` are reserved: they have their
- * place here and come to life with their feature.
- */
+/** Every frame of the WebSocket protocol, as PROTOCOL.md describes them. */
 import type { ChannelName } from "./channel.js";
 import type { ErrorCode } from "./codes.js";
 import type { JsonObject } from "./merge-patch.js";
@@ -173,7 +170,37 @@ export interface SubscribedFrame extends Position {
   readonly state?: JsonObject | null;
   /** The offset of the change that made the state. */
   readonly stateOffset?: number;
-  readonly presence?: unknown;
+  /** Who is there, for whoever may see it. Without `members` they are not known: a list follows, or there are too many. */
+  readonly presence?: { readonly count: number; readonly members?: readonly PresentMember[] };
+}
+/** Somebody who is present: a user with all of his connections, or a session that has no user. */
+export interface PresentMember {
+  /** Names the member; no secret. */
+  readonly id: string;
+  /** The id of the user, where there is one. */
+  readonly user?: string;
+  /** What the application says about the user. */
+  readonly info?: unknown;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+/**
+ * Who is present has changed (`joined`, `left`), or is told as a whole (`members`, page by page). With neither, only the count is
+ * known from now on.
+ */
+export interface PresenceFrame {
+  readonly type: "presence";
+  readonly channel: ChannelName;
+  readonly count: number;
+  /** Who is there now and was not, or whose `info` has changed. */
+  readonly joined?: readonly PresentMember[];
+  /** The ids of those who are there no more. */
+  readonly left?: readonly string[];
+  readonly members?: readonly PresentMember[];
+  /** The number of the page, from 0. */
+  readonly page?: number;
+  /** Another page follows. */
+  readonly more?: boolean;
 }
 export interface UnsubscribedFrame {
   readonly type: "unsubscribed";
@@ -267,6 +294,7 @@ export type ServerFrame =
   | UnsubscribedFrame
   | MessageFrame
   | StateFrame
+  | PresenceFrame
   | GapFrame
   | PongFrame
   | OkFrame

@@ -29,6 +29,7 @@ import { MemoryEngine } from "./engine/memory-engine.js";
 import { engineLimits } from "./engine-limits.js";
 import { Services } from "./feathers/services.js";
 import { createApp } from "./http/app.js";
+import { DEFAULT_PAGE } from "./http/check.js";
 import { feathersPlaces } from "./http/feathers.js";
 import { createListener } from "./http/listener.js";
 import { checkHistoryLimit, DEFAULT_HISTORY, toPublic } from "./http/messages.js";
@@ -37,7 +38,9 @@ import { checkPath, isAt, isUnder } from "./http/path.js";
 import { Disconnects } from "./hub/disconnects.js";
 import type { StateInput } from "./hub/draft.js";
 import { Hub } from "./hub/hub.js";
+import type { LifecycleEvents, LifecycleListener } from "./hub/lifecycle.js";
 import type { Limits } from "./hub/limits.js";
+import type { Member } from "./hub/presence/member.js";
 import { Rules } from "./hub/rules.js";
 import { Sessions } from "./hub/sessions.js";
 import { type LocksAndSequences, locksAndSequences } from "./locks-and-sequences.js";
@@ -109,6 +112,23 @@ export interface HistoryOptions {
   readonly after?: Position | string;
   /** 1 to 1,000. @default 100 */
   readonly limit?: number;
+}
+
+export interface PresenceListOptions {
+  /** Only those with an id after this one. */
+  readonly after?: string;
+  /** 1 to 1,000. @default 100 */
+  readonly limit?: number;
+}
+
+/** Who is on a channel. */
+export interface Present {
+  readonly channel: string;
+  /** How many there are in all. */
+  readonly count: number;
+  readonly members: readonly Member[];
+  /** Give it as `after` for the next page; `null` when this is the last. */
+  readonly next: string | null;
 }
 
 export interface CloseOptions {
@@ -200,6 +220,24 @@ export interface Fanfare extends LocksAndSequences {
   setState(channel: string, state: JsonObject, options?: ChangeOptions): Promise<Published>;
   /** Removes the state. @throws FanfareError as {@link patch} */
   removeState(channel: string, options?: ChangeOptions): Promise<Published>;
+  /**
+   * Who is on a channel, on all nodes, in the order of their ids. The rule of the channel has to have `presence`.
+   *
+   * @throws FanfareError `invalid_channel`, `invalid_request`, `not_configured`
+   */
+  presence(channel: string, options?: PresenceListOptions): Promise<Present>;
+  /**
+   * Listens to what happens to clients and channels of this node. Listeners are called one after the other, after what caused the event;
+   * one that throws, or rejects, is logged and harms nobody.
+   *
+   * `connected` and `disconnected`: a client came in, or is gone; their `version` grows within a session, so that a `disconnected` which
+   * comes after the session went on elsewhere can be dropped. `occupied` and `vacated`: a channel has its first subscription on this
+   * node, or has had none for 10 seconds; their `version` grows within the node. A node that crashes says nothing.
+   *
+   * @returns what ends it
+   * @example fanfare.on("connected", ({ user, session, version }) => seen(session, user, version));
+   */
+  on<Name extends keyof LifecycleEvents>(event: Name, listener: LifecycleListener<Name>): () => void;
   /** Figures for people and metrics. */
   stats(): ReturnType<Hub["stats"]>;
   /** Says goodbye to all clients, each with another time to come back, and resolves when they are gone. */
@@ -233,6 +271,7 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const checks = options.channels && new TypedChannels(options.channels);
   const hub = new Hub({ engine, rules, limits, clock, random, checks });
   hub.locks.startUpkeep();
+  hub.lifecycle.onFailure((error) => log.error({ err: error }, "a listener of the application failed"));
   const sessions = new Sessions(hub);
   const disconnects = new Disconnects(hub);
   const guests = new Guests({ hub, access, entrance, log });
@@ -354,6 +393,11 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     setState: (name, state, options) => change(name, { value: state ?? undefined }, options),
     removeState: (name, options) => change(name, { value: null }, options),
     ...locksAndSequences(hub),
+    async presence(name, { after = null, limit = DEFAULT_PAGE } = {}) {
+      const channel = parseChannelName(name);
+      return { channel, ...hub.presence.page(channel, after, checkHistoryLimit(limit)) };
+    },
+    on: (event, listener) => hub.lifecycle.on(event, listener),
     stats: () => hub.stats(),
     close({ withinMs = 10_000 } = {}) {
       closing ??= stop(withinMs);

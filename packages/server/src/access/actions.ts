@@ -16,6 +16,7 @@ export const ACTIONS = {
   history: { on: "channel", meaning: "read what the log holds, and the state" },
   lock: { on: "channel", meaning: "take locks, and let go of them" },
   sequence: { on: "channel", meaning: "take numbers of a sequence" },
+  presence: { on: "channel", meaning: "see who is there" },
   token: { on: "channel", meaning: "make tokens for users, with grants that lie within one's own" },
   admin: {
     on: "server",

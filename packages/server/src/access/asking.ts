@@ -9,6 +9,7 @@ import { type AccessRequest, type Credentials, notLoggedIn } from "./credentials
 import { ForwardedSession } from "./forwarded-session.js";
 import { DEFAULT_FORWARDED_SESSION } from "./forwarded-session-options.js";
 import { type Grant, Grants, grantsOf, userProblem } from "./grants.js";
+import { infoOf } from "./info.js";
 import type { User } from "./principal.js";
 import type { AccessSettings, Authorized, AuthorizeHook, AuthorizeRequest } from "./settings.js";
 
@@ -90,8 +91,8 @@ export class Asking {
     return { ...this.#userOf(known, known.since), askAgainAt: Math.min(againAt, known.expires ?? againAt) };
   }
 
-  /** What is said is checked like anything else. @throws TypeError, FanfareError `invalid_grants` */
-  #userOf({ user, grants, expires }: Authorized, issued: number): User {
+  /** What is said is checked like anything else. @throws TypeError, FanfareError `invalid_grants`, `invalid_request` */
+  #userOf({ user, grants, expires, info }: Authorized, issued: number): User {
     const problem = userProblem(user);
     if (problem !== null) throw new TypeError(`authorize: user ${problem}: ${quote(String(user))}`);
     const own = new Grants(grants, user);
@@ -99,6 +100,7 @@ export class Asking {
       kind: "user",
       user,
       grants: grantsOf(user, this.#userGrants, own.list),
+      ...infoOf(info),
       token: null,
       issued,
       expires: expires ?? null,

@@ -3,7 +3,7 @@
  * says who it is. The answer is kept for a short time; those who ask the same at once share one question.
  */
 import { createHmac } from "node:crypto";
-import { FanfareError, quote } from "@fanfare/protocol";
+import { type ErrorCode, FanfareError, quote } from "@fanfare/protocol";
 import { z } from "zod";
 import type { Clock, Random } from "../clock.js";
 import type { Log } from "../log.js";
@@ -11,6 +11,7 @@ import { VERSION } from "../version.js";
 import { type AccessRequest, notLoggedIn } from "./credentials.js";
 import type { ForwardedSessionSettings } from "./forwarded-session-options.js";
 import { Grants, userProblem } from "./grants.js";
+import { infoOf } from "./info.js";
 import type { Authorized } from "./settings.js";
 
 const KNOWN_FOR_MS = 15_000;
@@ -27,10 +28,14 @@ const CSRF_TOKEN = /^[\x21-\x7e]{1,4096}$/;
 /** What applications answer with when nobody is logged in; many send to the page where one logs in. */
 const NOT_KNOWN = new Set([301, 302, 303, 307, 308, 401, 403]);
 
+/** What is wrong with its answer, rather than with the session. */
+const ITS_FAULT = new Set<ErrorCode>(["invalid_grants", "invalid_request"]);
+
 const answerSchema = z.object({
   user: z.string().nullable(),
   grants: z.unknown().optional(),
   expires: z.number().nullish(),
+  info: z.unknown().optional(),
 });
 
 /** Somebody whom the application knows, and since when that is known: milliseconds since 1970. */
@@ -142,7 +147,7 @@ export class ForwardedSession {
       return this.#read(await boundedText(response), since);
     } catch (error) {
       // What the application granted wrongly is no fault of the caller.
-      if (error instanceof FanfareError && error.code !== "invalid_grants") throw error;
+      if (error instanceof FanfareError && !ITS_FAULT.has(error.code)) throw error;
       this.#log.error(
         { err: error, remedy: "Look whether forwardedSession.url is right, and what the application logs." },
         "the application could not say whose session it is",
@@ -158,13 +163,14 @@ export class ForwardedSession {
 
   /** @throws Error where it is no answer */
   #read(text: string, since: number): Known | null {
-    const { user, grants = [], expires } = answerSchema.parse(JSON.parse(text));
+    const { user, grants = [], expires, info } = answerSchema.parse(JSON.parse(text));
     if (user === null) return null;
     const problem = userProblem(user);
     if (problem !== null) throw new Error(`user ${problem}: ${quote(user)}`);
     if (typeof expires === "number" && expires <= since) throw notLoggedIn("the session has expired");
     const { list } = new Grants(grants, user);
-    return { user, grants: list, since, ...(typeof expires === "number" && { expires }) };
+    infoOf(info);
+    return { user, grants: list, since, info, ...(typeof expires === "number" && { expires }) };
   }
 }
 

@@ -21,6 +21,8 @@ export interface User {
   readonly kind: "user";
   readonly user: string;
   readonly grants: Grants;
+  /** What is said about him to those who see that he is present, as JSON text. */
+  readonly info?: string;
   /** The token's id (`jti`), where it came with a token that has one. */
   readonly token: string | null;
   /** Milliseconds since 1970. */

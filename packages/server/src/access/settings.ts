@@ -24,6 +24,8 @@ export interface Authorized {
   readonly grants: readonly Grant[];
   /** When this ends: milliseconds since 1970. Then it is asked again for those who are connected. @default never */
   readonly expires?: number;
+  /** What those see who see that the user is present, such as `{ name: "Alice" }`: any JSON value of at most 1 KiB. */
+  readonly info?: unknown;
 }
 
 /** What your own code is asked about. */

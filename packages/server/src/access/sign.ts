@@ -3,6 +3,7 @@ import { FanfareError } from "@fanfare/protocol";
 import { SignJWT } from "jose";
 import { systemClock, systemRandom } from "../clock.js";
 import { type Grant, Grants, userProblem } from "./grants.js";
+import { infoOf } from "./info.js";
 import { checkSecret } from "./token-options.js";
 
 export interface TokenRequest {
@@ -12,6 +13,8 @@ export interface TokenRequest {
   readonly grants: readonly Grant[];
   /** How long it is good for. @default 3,600: an hour */
   readonly expiresInSeconds?: number;
+  /** What those see who see that the user is present, such as `{ name: "Alice" }`: any JSON value of at most 1 KiB. @default nothing */
+  readonly info?: unknown;
 }
 
 export interface SignOptions extends TokenRequest {
@@ -45,7 +48,7 @@ export const DEFAULT_TOKEN_SECONDS = 3600;
  * const { token } = await signToken({ secret, user: "alice", grants: [{ channels: "order:*", actions: ["subscribe"] }] });
  */
 export async function signToken(options: SignOptions): Promise<SignedToken> {
-  const { secret, user, grants, issuer, audience, now = systemClock.now() } = options;
+  const { secret, user, grants, info, issuer, audience, now = systemClock.now() } = options;
   const { expiresInSeconds = DEFAULT_TOKEN_SECONDS, id = newId() } = options;
   checkSecret(secret, "secret");
   const problem = userProblem(user);
@@ -54,6 +57,7 @@ export async function signToken(options: SignOptions): Promise<SignedToken> {
     throw new FanfareError("invalid_request", `expiresInSeconds is ${String(expiresInSeconds)}`);
   }
   const { list } = new Grants(grants, user);
+  infoOf(info);
   const exp = Math.floor(now / 1000 + expiresInSeconds);
   const token = await new SignJWT({
     sub: user,
@@ -62,6 +66,7 @@ export async function signToken(options: SignOptions): Promise<SignedToken> {
     iat: now / 1000,
     exp,
     jti: id,
+    ...(info !== undefined && { info }),
     ...(issuer !== undefined && { iss: issuer }),
     ...(audience !== undefined && { aud: audience }),
   })

@@ -4,6 +4,7 @@ import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions, 
 import type { Clock } from "../clock.js";
 import { notLoggedIn } from "./credentials.js";
 import { type Grant, Grants, grantsOf, userProblem } from "./grants.js";
+import { infoOf } from "./info.js";
 import type { User } from "./principal.js";
 import { TokenKeys } from "./token-keys.js";
 import type { TokenSettings } from "./token-options.js";
@@ -104,11 +105,21 @@ export class TokenVerifier {
       kind: "user",
       user: sub,
       grants: this.#grantsOf(sub, payload.grants),
+      ...this.#infoOf(payload.info),
       token: jti ?? null,
       // One that does not say is as old as it can be, so that revoking its user is sure to cover it.
       issued: (iat ?? exp - maxSeconds) * 1000,
       expires: exp * 1000,
     };
+  }
+
+  #infoOf(claim: unknown): Pick<User, "info"> {
+    try {
+      return infoOf(claim);
+    } catch (error) {
+      if (error instanceof FanfareError) throw notLoggedIn(`in the token, ${error.message}`, error.remedy);
+      throw error;
+    }
   }
 
   #grantsOf(user: string, claim: unknown): Grants {

@@ -7,7 +7,7 @@ import { DEFAULT_RATES, RATE_WINDOW_SECONDS, type RateOptions } from "../access/
 import { DEFAULT_DATA_DIR } from "../engine/disk/disk-options.js";
 import { checkPath } from "../http/path.js";
 import { DEFAULT_LIMITS, type Limits } from "../hub/limits.js";
-import { DEFAULT_RULE, Rules } from "../hub/rules.js";
+import { DEFAULT_PRESENCE, DEFAULT_RULE, Rules } from "../hub/rules.js";
 import { silentLog } from "../log.js";
 import { accessOptions } from "./access-schema.js";
 import { described } from "./description.js";
@@ -47,6 +47,21 @@ const rule = z.strictObject({
     text: "Subscribes every connection without being asked; only for a pattern that names one channel. Default `false`.",
     allowed: "true or false",
   }),
+  presence: described(
+    z
+      .union([
+        z.boolean(),
+        z.strictObject({
+          maxListed: z.number().exactOptional(),
+          intervalMs: z.number().exactOptional(),
+        }),
+      ])
+      .exactOptional(),
+    {
+      text: `Follows who is subscribed, and tells those who have the action \`presence\`. \`maxListed\`: with more members, only their count is told (default ${DEFAULT_PRESENCE.maxListed}). \`intervalMs\`: what changes within so many milliseconds travels as one frame (default ${DEFAULT_PRESENCE.intervalMs}). Default \`false\`.`,
+      allowed: "true, false, or an object with maxListed (0 to 100000) and intervalMs (100 to 60000)",
+    },
+  ),
 });
 
 /** Every bound that there is has to be here, or this does not compile. */
@@ -86,6 +101,11 @@ const limits = {
     0,
     "For how long a client that was cut off can resume its session.",
     "seconds",
+  ),
+  presenceMembers: limit(
+    "presenceMembers",
+    0,
+    "Members that are present on all channels together, of all nodes; who comes when there are so many is not shown.",
   ),
 } satisfies Record<keyof Limits, z.ZodType<number>>;
 

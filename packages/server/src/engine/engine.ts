@@ -230,7 +230,10 @@ export interface Engine {
    */
   startOver?(channel: ChannelName): Promise<Position>;
 
-  /** Tells all nodes, this one included, something that is not kept. `json` is any JSON text. */
+  /**
+   * Tells all nodes, this one included, something that is not kept. `json` is any JSON text. Where announcements can be late, double,
+   * out of order or missing, signals can, too.
+   */
   signal(topic: string, json: string): Promise<void>;
   /** Hears signals on a topic, until the answer is called. */
   onSignal(topic: string, listener: (json: string) => void): () => void;

@@ -21,11 +21,11 @@ export interface HostileEngineOptions {
   readonly clock: Clock;
   /** A number from 0 up to, not including, 1; decides everything, so that a seed can repeat a run. */
   readonly random: () => number;
-  /** The longest delay of an announcement, in milliseconds. Delays differ, so order gets lost as well. @default 0 */
+  /** The longest delay of an announcement or a signal, in milliseconds. Delays differ, so order gets lost as well. @default 0 */
   readonly delayMs?: number;
-  /** How probable it is that an announcement comes twice, 0 to 1. @default 0 */
+  /** How probable it is that an announcement or a signal comes twice, 0 to 1. @default 0 */
   readonly duplicate?: number;
-  /** How probable it is that an announcement does not come, 0 to 1. @default 0 */
+  /** How probable it is that an announcement or a signal does not come, 0 to 1. @default 0 */
   readonly drop?: number;
   /** How probable it is that append, state, read, heads, list or listen fails, 0 to 1. @default 0 */
   readonly fail?: number;
@@ -36,8 +36,13 @@ export interface RestartableEngine extends Engine {
   startOver(channel: ChannelName): Promise<Position>;
 }
 
-/** Someone who listens through the hostile engine. */
-interface Ear {
+/** Somebody who hears something, as long as he listens. */
+interface Hearing {
+  readonly listening: boolean;
+}
+
+/** Someone who listens to a channel through the hostile engine. */
+interface Ear extends Hearing {
   readonly listener: LogListener;
   /** What the engine behind is given in place of the listener. */
   readonly heard: LogListener;
@@ -156,9 +161,12 @@ export class HostileEngine implements RestartableEngine {
   }
 
   onSignal(topic: string, listener: (json: string) => void): () => void {
-    return this.#inner.onSignal(topic, (json) => {
-      if (this.#deafSince === null) listener(json);
-    });
+    const ear = { listening: true };
+    const stop = this.#inner.onSignal(topic, (json) => this.#announce(ear, () => listener(json)));
+    return () => {
+      ear.listening = false;
+      stop();
+    };
   }
 
   putSession(hash: string, json: string, ttlMs: number): Promise<void> {
@@ -200,13 +208,13 @@ export class HostileEngine implements RestartableEngine {
     return ear;
   }
 
-  #announce(ear: Ear, announcement: () => void): void {
+  #announce(ear: Hearing, announcement: () => void): void {
     if (this.#deafSince !== null || this.#happens(this.#drop)) return;
     const copies = this.#happens(this.#duplicate) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) this.#deliver(ear, announcement);
   }
 
-  #deliver(ear: Ear, announcement: () => void): void {
+  #deliver(ear: Hearing, announcement: () => void): void {
     const arrive = () => {
       this.#underWay.delete(arrive);
       if (ear.listening && this.#deafSince === null) announcement();

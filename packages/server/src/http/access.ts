@@ -31,6 +31,10 @@ const wantedSchema = z
       .positive()
       .optional()
       .meta({ description: `How long it is good for; ${DEFAULT_TOKEN_SECONDS} unless given.` }),
+    info: part.data.optional().meta({
+      description: "What those see who see that the user is present: any JSON value of at most 1 KiB.",
+      examples: [{ name: "Alice" }],
+    }),
   })
   .meta({ id: "NewToken" });
 
@@ -90,10 +94,11 @@ export function accessRoutes({ access, allow, count, log }: HttpContext): Route[
         if (principal.kind !== "key") throw keyWanted(principal.kind === "nobody" && access.canLogIn);
         const grants = checkedGrants(wanted.grants, checkedUser(wanted.user));
         checkHandsOut(principal, { user: wanted.user, grants });
-        const { expiresInSeconds } = wanted;
+        const { expiresInSeconds, info } = wanted;
         const made = await access.makeToken({
           user: wanted.user,
           grants,
+          info,
           ...(expiresInSeconds !== undefined && { expiresInSeconds }),
         });
         return c.json({ ...made }, 201, NO_STORE);

@@ -27,6 +27,7 @@ import { lockRoutes } from "./locks.js";
 import { messageRoutes } from "./messages.js";
 import { metricsRoutes } from "./metrics.js";
 import type { ApiInfo } from "./openapi.js";
+import { presenceRoutes } from "./presence.js";
 import type { Route } from "./route.js";
 import { sequenceRoutes } from "./sequences.js";
 import { sseRoutes } from "./sse.js";
@@ -108,6 +109,7 @@ export function routesOf(context: HttpContext, info: ApiInfo): readonly Route[] 
     ...lockRoutes(context),
     ...sequenceRoutes(context),
     ...channelRoutes(context),
+    ...presenceRoutes(context),
     ...connectionRoutes(context),
     ...keyRoutes(context),
     ...accessRoutes(context),

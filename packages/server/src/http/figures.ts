@@ -83,6 +83,11 @@ const BOUNDS: Readonly<Record<keyof Limits, Bound>> = {
     help: "Forgotten channels whose position is remembered",
     used: ({ engine }) => engine.stubs,
   },
+  presenceMembers: {
+    name: "presence_members",
+    help: "Members that are present on all channels together, of all nodes",
+    used: ({ hub }) => hub.presenceMembers,
+  },
   sessionSeconds: { name: "session_seconds", help: "Seconds for which a session can be resumed" },
 };
 
@@ -209,6 +214,11 @@ export class Metrics {
       () => counters.writes,
     );
     this.#counter("written_bytes_total", "Bytes of these writes.", () => counters.writtenBytes);
+    this.#counter(
+      "presence_frames_total",
+      "Frames about who is present handed to connections.",
+      () => counters.presenceFrames,
+    );
     const gaps = new Counter({
       name: "fanfare_gaps_total",
       help: "Holes in a channel that subscriptions were told of, by the reason; see the protocol, section 5.3.",

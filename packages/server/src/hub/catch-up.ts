@@ -114,6 +114,7 @@ function answer(subscription: Subscription, window: Window, start: Start): Step 
   }
   subscription.request = null;
   subscription.cursor = cursor;
+  const presence = request?.attendance && channel.attend(subscription, request.attendance);
   const bytes = connection.subscriber.encoding.subscribed({
     request: request?.request,
     channel: channel.name,
@@ -123,6 +124,7 @@ function answer(subscription: Subscription, window: Window, start: Start): Step 
     recovered,
     ...(reason && { reason }),
     ...(state?.everSet && { state: state.json ?? "null", stateOffset: state.offset }),
+    ...(presence !== undefined && { presence }),
   });
   if (request?.batch) connection.answered(request.batch);
   return { kind: "answer", bytes, reason };

@@ -10,6 +10,8 @@ import type { Counters } from "./counters.js";
 import type { Entry } from "./entry.js";
 import { type FallBehind, LiveSubscriptions } from "./live.js";
 import { overtakenIn } from "./page.js";
+import type { Attendance } from "./presence/member.js";
+import type { Presence } from "./presence/presence.js";
 import type { Rule } from "./rules.js";
 import { type FollowerOwner, StateFollower } from "./state-follower.js";
 import type { Subscription } from "./subscription.js";
@@ -27,10 +29,13 @@ export interface ChannelHost {
   readonly clock: Clock;
   readonly random: Random;
   readonly counters: Counters;
+  readonly presence: Presence;
   /** Flush the channel at the end of this turn, or as soon as its rule allows. */
   soon(channel: Channel): void;
   /** Call `settle` when this turn's pages have been written. */
   settleSoon(channel: Channel): void;
+  /** The first subscription came. */
+  populated(channel: Channel): void;
   /** The last subscription left. */
   deserted(channel: Channel): void;
 }
@@ -157,13 +162,14 @@ export class Channel implements TailOwner, LogListener, FollowerOwner {
   // ---- subscriptions
 
   add(subscription: Subscription): void {
-    this.subscribers++;
+    if (this.subscribers++ === 0) this.#host.populated(this);
     this.#joining.add(subscription);
     if (this.#tail) this.#admit(subscription);
   }
 
   remove(subscription: Subscription): void {
     if (subscription.state === "left") return;
+    this.#host.presence.end(subscription);
     if (subscription.state === "live") this.#live.remove(subscription);
     this.#joining.delete(subscription);
     this.#ahead.delete(subscription);
@@ -175,6 +181,11 @@ export class Channel implements TailOwner, LogListener, FollowerOwner {
   /** Those that wait for the channel to be listened to, for when that fails. */
   get joining(): ReadonlySet<Subscription> {
     return this.#joining;
+  }
+
+  /** Whoever has the subscription is present from now on. Answers with what it is told of others, as JSON text. */
+  attend(subscription: Subscription, attendance: Attendance): string | undefined {
+    return this.#host.presence.begin(subscription, attendance);
   }
 
   /** From here on the subscription gets what is flushed; its cursor must be `flushed`. */

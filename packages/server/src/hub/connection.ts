@@ -10,6 +10,8 @@ import type { Channel } from "./channel.js";
 import type { Counters } from "./counters.js";
 import { PAGE_BYTES } from "./page.js";
 import type { PageCache } from "./page-cache.js";
+import type { Attendance } from "./presence/member.js";
+import type { Presence } from "./presence/presence.js";
 import type { Encoding, Subscriber } from "./subscriber.js";
 import { type Batch, type SubscribeRequest, Subscription } from "./subscription.js";
 import { SubscriptionMap } from "./subscription-map.js";
@@ -29,6 +31,7 @@ export interface ConnectionHost {
   readonly random: Random;
   readonly pages: PageCache;
   readonly counters: Counters;
+  readonly presence: Presence;
   readonly maxSubscriptions: number;
   /** The channel, listened to or about to be. @throws FanfareError `too_many_channels` */
   channel(name: ChannelName): Channel;
@@ -106,7 +109,7 @@ export class Connection {
 
   /** Answers a subscribe with an error. */
   refuse(name: string, request: SubscribeRequest, error: FanfareError): void {
-    this.#answerLazily((encoding) => encoding.refused(request.request, name, error));
+    this.offer((encoding) => encoding.refused(request.request, name, error));
     if (request.batch) this.answered(request.batch);
   }
 
@@ -126,7 +129,7 @@ export class Connection {
       const message = `${name} was unsubscribed before the subscription began`;
       this.refuse(name, request, new FanfareError("not_subscribed", message));
     }
-    this.#answerLazily((encoding) => encoding.done(id));
+    this.offer((encoding) => encoding.done(id));
   }
 
   /**
@@ -150,6 +153,15 @@ export class Connection {
     if (subscription.request) this.refuse(subscription.channel.name, subscription.request, error);
   }
 
+  /** Who has the subscription is another to the application now, or may see other things. */
+  attend(name: ChannelName, attendance: Attendance): void {
+    const subscription = this.subscriptions.get(name);
+    if (!subscription) return;
+    const { request } = subscription;
+    if (request) subscription.request = { ...request, attendance };
+    else this.#host.presence.change(subscription, attendance);
+  }
+
   /** Writes an answer of the door: at the end of this turn, together with what else there is, or as soon as it is taken. */
   answer(bytes: Uint8Array): void {
     if (this.ended) return;
@@ -159,9 +171,17 @@ export class Connection {
     if (!this.full) this.#host.pumpSoon(this);
   }
 
+  /** Writes what is encoded only when its turn comes. */
+  offer(answer: LazyAnswer): void {
+    if (this.ended) return;
+    this.#queue(answer);
+    this.#wait(UNENCODED_ANSWER);
+    if (!this.full) this.#host.pumpSoon(this);
+  }
+
   /** One more channel of a batch is answered. */
   answered(batch: Batch): void {
-    if (--batch.unanswered === 0) this.#answerLazily((encoding) => encoding.done(batch.request));
+    if (--batch.unanswered === 0) this.offer((encoding) => encoding.done(batch.request));
   }
 
   // ---- writing
@@ -235,13 +255,6 @@ export class Connection {
   #drop(subscription: Subscription): void {
     subscription.channel.remove(subscription);
     this.subscriptions.delete(subscription.channel.name);
-  }
-
-  #answerLazily(answer: LazyAnswer): void {
-    if (this.ended) return;
-    this.#queue(answer);
-    this.#wait(UNENCODED_ANSWER);
-    if (!this.full) this.#host.pumpSoon(this);
   }
 
   #wait(bytes: number): void {

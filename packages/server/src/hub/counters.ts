@@ -30,6 +30,8 @@ export class Counters {
   /** Pages of messages and gaps handed to connections. */
   writes = 0;
   writtenBytes = 0;
+  /** Frames about who is present handed to connections. */
+  presenceFrames = 0;
   /** Holes that subscriptions were told of. */
   readonly gaps: Record<GapReason, number> = {
     evicted: 0,

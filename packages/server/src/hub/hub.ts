@@ -22,9 +22,11 @@ import { Connection, type ConnectionHost } from "./connection.js";
 import { Counters } from "./counters.js";
 import { type MessageInput, type StateInput, toChange, toDraft } from "./draft.js";
 import { HeadsComparison } from "./heads.js";
+import { Lifecycle } from "./lifecycle.js";
 import type { Limits } from "./limits.js";
 import { Locks } from "./locks.js";
 import { PageCache } from "./page-cache.js";
+import { Presence } from "./presence/presence.js";
 import type { Rules } from "./rules.js";
 import { Sequences } from "./sequences.js";
 import { existing, type Next, StateChanges } from "./state-changes.js";
@@ -68,6 +70,8 @@ export interface LiveChannel extends ListedChannel {
 }
 
 export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
+  /** The name of this node; another one for each process. */
+  readonly node: string;
   readonly engine: Engine;
   readonly clock: Clock;
   readonly random: Random;
@@ -75,6 +79,8 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   readonly rules: Rules;
   readonly pages = new PageCache();
   readonly counters = new Counters();
+  readonly presence: Presence;
+  readonly lifecycle: Lifecycle;
   readonly connections = new Map<string, Connection>();
   readonly locks: Locks;
   readonly sequences: Sequences;
@@ -96,6 +102,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     this.limits = options.limits;
     this.clock = options.clock;
     this.random = options.random;
+    this.node = Buffer.from(options.random.bytes(9)).toString("base64url");
     this.#windows = new WindowBudget(options.limits.windowBytes);
     this.#waiting = new WaitingBudget(options.limits.waitingBytes);
     this.#turn = new Turn(options.clock, this);
@@ -104,6 +111,9 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     this.#admission = options.checks ? new Admission(options.checks) : null;
     this.locks = new Locks(this);
     this.sequences = new Sequences(this);
+    const { presenceMembers: maxMembers } = options.limits;
+    this.presence = new Presence({ ...options, node: this.node, counters: this.counters, maxMembers });
+    this.lifecycle = new Lifecycle(options.clock, this.node, () => this.#channels.values());
     this.#ticking = options.clock.every(TICK_MS, () => this.#tick());
   }
 
@@ -259,6 +269,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   /** The rules are others now: channels that are listened to follow them from their next message on. */
   rulesChanged(): void {
     for (const channel of this.#channels.values()) channel.rule = this.rules.of(channel.name);
+    this.presence.rulesChanged();
     // A page is made as the rule says.
     this.pages.clear();
   }
@@ -276,6 +287,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     this.#closed = true;
     this.#ticking.cancel();
     this.locks.close();
+    this.presence.close();
     for (const channel of [...this.#channels.values()]) this.#drop(channel);
     this.pages.clear();
   }
@@ -288,6 +300,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
       channels: this.#channels.size,
       windowBytes: this.#windows.bytes,
       waitingBytes: this.#waiting.bytes,
+      presenceMembers: this.presence.room.used,
     };
   }
 
@@ -323,8 +336,13 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     this.#turn.settle(channel);
   }
 
+  populated(channel: Channel): void {
+    this.lifecycle.populated(channel);
+  }
+
   deserted(channel: Channel): void {
     if (this.#channels.get(channel.name) === channel) this.#lingering.set(channel, this.clock.monotonic());
+    this.lifecycle.deserted(channel);
   }
 
   pumpSoon(connection: Connection): void {
@@ -346,6 +364,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   left(connection: Connection): void {
     this.#waiting.delete(connection);
     this.connections.delete(connection.id);
+    this.lifecycle.left(connection);
   }
 
   // ---- the turn
@@ -374,6 +393,8 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     this.#windows.trim(this.clock.now(), 1000);
     this.#waiting.check(now);
     this.#heads.tick();
+    this.presence.tick(now);
+    this.lifecycle.tick(now);
   }
 
   /** Makes room for a channel that is wanted now. */

@@ -24,6 +24,8 @@ export interface Limits {
   readonly stubs: number;
   /** Seconds for which a session can be resumed. @default 60 */
   readonly sessionSeconds: number;
+  /** Members that are present on all channels together, of all nodes. @default 250,000 */
+  readonly presenceMembers: number;
 }
 
 const MiB = 1024 * 1024;
@@ -41,4 +43,5 @@ export const DEFAULT_LIMITS: Limits = {
   idempotencyKeys: 100_000,
   stubs: 100_000,
   sessionSeconds: 60,
+  presenceMembers: 250_000,
 };

@@ -45,6 +45,7 @@ test("the winner wins whole: what it leaves out is the default, not the next bes
     events: "latest",
     durability: "memory",
     auto: false,
+    presence: null,
   });
   expect(rules.of("order:42")).toEqual({ ...DEFAULT_RULE, retention: { messages: 3, ageMs: 300_000 } });
 });

@@ -23,6 +23,16 @@ export interface Rule {
   readonly durability: "engine" | "memory";
   /** Every connection is subscribed without asking. */
   readonly auto: boolean;
+  /** Who is subscribed is present; `null`: that is not followed. */
+  readonly presence: PresenceRule | null;
+}
+
+/** How presence is told. */
+export interface PresenceRule {
+  /** With more members than this, subscribers are told the count only. */
+  readonly maxListed: number;
+  /** What changes within so long is told at once. */
+  readonly intervalMs: number;
 }
 
 /** A rule as it is written in options and configuration. Members that are left out take the default. */
@@ -41,7 +51,18 @@ export interface RuleOptions {
   readonly durability?: "engine" | "memory";
   /** Subscribes every connection without being asked; only for a pattern that names one channel. @default false */
   readonly auto?: boolean;
+  /** Follows who is subscribed, and tells those who have the action `presence`. `true` takes the defaults. @default false */
+  readonly presence?: boolean | PresenceOptions;
 }
+
+export interface PresenceOptions {
+  /** With more members than this, subscribers are told the count only, 0 to 100,000. @default 10,000 */
+  readonly maxListed?: number;
+  /** What changes within so many milliseconds travels as one frame, 100 to 60,000. @default 1,000 */
+  readonly intervalMs?: number;
+}
+
+export const DEFAULT_PRESENCE: PresenceRule = { maxListed: 10_000, intervalMs: 1000 };
 
 export const DEFAULT_RULE: Rule = {
   retention: { messages: 100, ageMs: 300_000 },
@@ -49,6 +70,7 @@ export const DEFAULT_RULE: Rule = {
   events: "all",
   durability: "engine",
   auto: false,
+  presence: null,
 };
 
 /**
@@ -98,6 +120,11 @@ export class Rules {
   /** Is there a rule that takes channels out of a durable engine? */
   get someInMemory(): boolean {
     return this.#rules.some(({ rule }) => rule.durability === "memory");
+  }
+
+  /** Is there a rule with presence? */
+  get somePresence(): boolean {
+    return this.#rules.some(({ rule }) => rule.presence !== null);
   }
 
   /** One of Fanfare's own channels has a rule of its own, and only its rate from that of the name it belongs to. */
@@ -189,5 +216,25 @@ function toRule(options: RuleOptions): Rule {
     events: events ?? "all",
     durability: durability ?? "engine",
     auto: auto ?? false,
+    presence: toPresence(options.presence, refuse),
   };
+}
+
+function toPresence(
+  presence: RuleOptions["presence"],
+  refuse: (name: string, value: unknown, wanted: string) => RuleError,
+): PresenceRule | null {
+  if (presence === undefined || presence === false) return null;
+  if (presence === true) return DEFAULT_PRESENCE;
+  if (typeof presence !== "object" || presence === null) {
+    throw refuse("presence", presence, "true, false or { maxListed, intervalMs }");
+  }
+  const { maxListed = DEFAULT_PRESENCE.maxListed, intervalMs = DEFAULT_PRESENCE.intervalMs } = presence;
+  if (!(Number.isInteger(maxListed) && maxListed >= 0 && maxListed <= 100_000)) {
+    throw refuse("presence.maxListed", maxListed, "a whole number from 0 to 100000");
+  }
+  if (!(intervalMs >= 100 && intervalMs <= 60_000)) {
+    throw refuse("presence.intervalMs", intervalMs, "a number of milliseconds from 100 to 60000");
+  }
+  return { maxListed, intervalMs };
 }

@@ -16,14 +16,18 @@ export interface ResumedSession {
   readonly owner: string;
   /** Who publishes: idempotency keys stay its own. */
   readonly publisher: string;
+  /** How often it has been connected, at first and anew. */
+  readonly times: number;
 }
 
 /** What the engine keeps. */
-interface StoredSession extends Omit<ResumedSession, "publisher"> {
+interface StoredSession extends Omit<ResumedSession, "publisher" | "times"> {
   /** The connection that holds the session, or held it last. */
   readonly connection: string;
   /** Left out where it is that connection. */
   readonly publisher?: string;
+  /** Left out for the first time. */
+  readonly times?: number;
 }
 
 export class Sessions {
@@ -52,7 +56,14 @@ export class Sessions {
     connection.session = hash("sha256", secret, "base64url");
     connection.publisher = resumed?.publisher ?? connection.id;
     const { id, publisher } = connection;
-    const stored: StoredSession = { connection: id, owner, ...(publisher !== id && { publisher }) };
+    const times = (resumed?.times ?? 0) + 1;
+    const stored: StoredSession = {
+      connection: id,
+      owner,
+      ...(publisher !== id && { publisher }),
+      ...(times > 1 && { times }),
+    };
+    this.#hub.lifecycle.connected(connection, times);
     const ttlMs = this.#ttlMs + RENEWAL_MS;
     // A session that could not be kept cannot be resumed, which the client is told then; nothing else is lost.
     this.#hub.engine.putSession(connection.session, JSON.stringify(stored), ttlMs).catch(ignore);
@@ -93,8 +104,8 @@ export class Sessions {
     const here = this.#hub.connections.get(session.connection);
     if (here) here.subscriber.end("resumed_elsewhere");
     else await this.#hub.engine.signal(END_TOPIC, JSON.stringify(session.connection));
-    const { publisher = session.connection } = session;
-    return { owner, publisher };
+    const { publisher = session.connection, times = 1 } = session;
+    return { owner, publisher, times };
   }
 
   close(): void {

@@ -12,6 +12,8 @@ export interface Encoding {
   message(message: Message): Uint8Array;
   gap(gap: Gap): Uint8Array;
   state(change: StateNews): Uint8Array;
+  /** Left out by doors whose protocol cannot say who is present. */
+  presence?(news: PresenceNews): Uint8Array;
   subscribed(answer: Subscribed): Uint8Array;
   /** The answer to a subscribe that was refused. */
   refused(request: number | undefined, channel: string, error: FanfareError): Uint8Array;
@@ -21,6 +23,18 @@ export interface Encoding {
 
 /** A change of the state, or several that have become one; see the `state` frame. */
 export type StateNews = Pick<StateChange, "channel" | "from" | "offset" | "change" | "json">;
+
+/** Who is present, or what has changed in it; see the `presence` frame. Lists are texts of JSON arrays. */
+export interface PresenceNews {
+  readonly channel: ChannelName;
+  readonly count: number;
+  readonly joined?: string;
+  readonly left?: string;
+  /** A page of the whole list, its number, and whether another follows. */
+  readonly members?: string;
+  readonly page?: number;
+  readonly more?: boolean;
+}
 
 /** Messages that will not come; see the `gap` frame. */
 export interface Gap {
@@ -41,6 +55,8 @@ export interface Subscribed extends Position {
   /** The state as JSON text, and the offset of the change that made it. */
   readonly state?: string;
   readonly stateOffset?: number;
+  /** Who is present, as JSON text. */
+  readonly presence?: string;
 }
 
 /** One client's connection, as the hub sees it. None of its methods throws. */

@@ -3,6 +3,7 @@ import type { GapReason, Position } from "@fanfare/protocol";
 import type { Page } from "../engine/engine.js";
 import type { Channel } from "./channel.js";
 import type { Connection } from "./connection.js";
+import type { Attendance } from "./presence/member.js";
 
 /** What was asked for. */
 export interface SubscribeRequest {
@@ -13,6 +14,8 @@ export interface SubscribeRequest {
   readonly withheld?: boolean;
   /** The state is wanted even if nothing was missed since then. @default false */
   readonly state?: boolean | undefined;
+  /** What it is to those who are present, where the rule of the channel follows that. */
+  readonly attendance?: Attendance | undefined;
   /** The batch of subscribes that it belongs to. */
   readonly batch?: Batch;
 }

@@ -2,7 +2,16 @@
 import type { FanfareError, GapReason, JsonObject } from "@fanfare/protocol";
 import type { Message } from "../engine/engine.js";
 import type { Connection } from "../hub/connection.js";
-import type { Encoding, EndReason, Gap, StateNews, Subscribed, Subscriber } from "../hub/subscriber.js";
+import type { Member } from "../hub/presence/member.js";
+import type {
+  Encoding,
+  EndReason,
+  Gap,
+  PresenceNews,
+  StateNews,
+  Subscribed,
+  Subscriber,
+} from "../hub/subscriber.js";
 
 /** A frame as the client reads it; which members are there depends on `type`. */
 export type Frame =
@@ -17,6 +26,7 @@ export type Frame =
     }
   | { type: "gap"; channel: string; epoch: string; from: number; to: number; reason: GapReason }
   | StateFrame
+  | PresenceFrame
   | SubscribedFrame
   | { type: "error"; request?: number; channel: string; code: string }
   | { type: "ok"; request: number }
@@ -31,6 +41,17 @@ export interface StateFrame {
   value?: JsonObject | null;
 }
 
+export interface PresenceFrame {
+  type: "presence";
+  channel: string;
+  count: number;
+  joined?: Member[];
+  left?: string[];
+  members?: Member[];
+  page?: number;
+  more?: boolean;
+}
+
 export interface SubscribedFrame {
   type: "subscribed";
   request?: number;
@@ -42,6 +63,7 @@ export interface SubscribedFrame {
   reason?: GapReason;
   state?: JsonObject | null;
   stateOffset?: number;
+  presence?: { count: number; members?: Member[] };
 }
 
 const text = new TextEncoder();
@@ -52,6 +74,7 @@ export class LineEncoding implements Encoding {
   messages = 0;
   states = 0;
   gaps = 0;
+  presences = 0;
 
   message({ channel, offset, time, event, json, id }: Message): Uint8Array {
     this.messages++;
@@ -66,8 +89,23 @@ export class LineEncoding implements Encoding {
     this.states++;
     return line({ type: "state", channel, from, offset, [change]: JSON.parse(json) });
   }
-  subscribed({ state, ...answer }: Subscribed): Uint8Array {
-    return line({ type: "subscribed", ...answer, ...(state !== undefined && { state: JSON.parse(state) }) });
+  presence({ joined, left, members, ...news }: PresenceNews): Uint8Array {
+    this.presences++;
+    return line({
+      type: "presence",
+      ...news,
+      ...(joined !== undefined && { joined: JSON.parse(joined) }),
+      ...(left !== undefined && { left: JSON.parse(left) }),
+      ...(members !== undefined && { members: JSON.parse(members) }),
+    });
+  }
+  subscribed({ state, presence, ...answer }: Subscribed): Uint8Array {
+    return line({
+      type: "subscribed",
+      ...answer,
+      ...(state !== undefined && { state: JSON.parse(state) }),
+      ...(presence !== undefined && { presence: JSON.parse(presence) }),
+    });
   }
   refused(request: number | undefined, channel: string, { code }: FanfareError): Uint8Array {
     return line({ type: "error", request, channel, code });
@@ -235,6 +273,8 @@ function inFewWords(frame: Frame): string {
       return `gap ${frame.from}-${frame.to} ${frame.reason}`;
     case "state":
       return `state ${frame.from}-${frame.offset} ${JSON.stringify(frame.patch ?? { value: frame.value })}`;
+    case "presence":
+      return presenceInFewWords(frame);
     case "subscribed":
       return `subscribed ${frame.offset}${frame.recovered ? " recovered" : ""}${frame.reason ? ` ${frame.reason}` : ""}`;
     case "error":
@@ -244,4 +284,11 @@ function inFewWords(frame: Frame): string {
     case "answer":
       return frame.text;
   }
+}
+
+/** `presence 2 +user:a -user:b`: two are there, a has come and b has gone; `presence 2 =user:a,user:b`: the list. */
+function presenceInFewWords({ count, joined = [], left = [], members }: PresenceFrame): string {
+  const list = members ? [`=${members.map(({ id }) => id)}`] : [];
+  const changes = [...joined.map(({ id }) => `+${id}`), ...left.map((id) => `-${id}`)];
+  return ["presence", count, ...list, ...changes].join(" ");
 }

@@ -6,6 +6,7 @@ import { Meter } from "../../access/meter.js";
 import * as policy from "../../access/policy.js";
 import type { Principal } from "../../access/principal.js";
 import { Visit } from "../../access/visit.js";
+import { attendanceOf } from "../attendance.js";
 import type { Door, DoorCapabilities, DoorHost } from "../door.js";
 import type { Outlet } from "./outlet.js";
 import { SseStream } from "./stream.js";
@@ -122,11 +123,13 @@ export class SseDoor implements Door {
     state: boolean,
   ): void {
     const withheld = since !== undefined && !visit.may("history", channel);
+    const attendance = attendanceOf(this.#host.hub, connection, visit, channel);
     connection.subscribe(channel, {
       request: undefined,
       since: withheld ? undefined : since,
       state,
       ...(withheld && { withheld }),
+      ...(attendance && { attendance }),
     });
   }
 }

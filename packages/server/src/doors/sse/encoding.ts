@@ -1,6 +1,7 @@
 /** What the SSE door says, as blocks of an event stream (HTML Standard, section 9.2): see PROTOCOL.md, section 11. */
 import type { ChannelName, ErrorCode, FanfareError } from "@fanfare/protocol";
 import type { Encoding } from "../../hub/subscriber.js";
+import { presenceFields } from "../presence-fields.js";
 
 /** What is the server's own begins with this, and nothing else does. */
 const OWN = "fanfare.";
@@ -50,10 +51,12 @@ export const sseEncoding: Encoding = {
     block(
       `event: ${OWN}state\ndata: {"channel":"${channel}","from":${from},"offset":${offset},"${change}":${json}}\n\n`,
     ),
-  subscribed({ request: _, state, ...answer }) {
-    const text = JSON.stringify(answer);
-    const whole = state === undefined ? text : `${text.slice(0, -1)},"state":${state}}`;
-    return block(`event: ${OWN}subscribed\ndata: ${whole}\n\n`);
+  presence: (news) => block(`event: ${OWN}presence\ndata: {${presenceFields(news)}}\n\n`),
+  subscribed({ request: _, state, presence, ...answer }) {
+    const text = JSON.stringify(answer).slice(0, -1);
+    const stateText = state === undefined ? "" : `,"state":${state}`;
+    const presenceText = presence === undefined ? "" : `,"presence":${presence}`;
+    return block(`event: ${OWN}subscribed\ndata: ${text}${stateText}${presenceText}}\n\n`);
   },
   refused: (_, channel, error) => refusal(channel, error),
   // Nothing asks for several at once.

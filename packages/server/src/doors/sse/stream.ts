@@ -16,6 +16,7 @@ import { ownerOf } from "../../access/principal.js";
 import type { Visit, Visited } from "../../access/visit.js";
 import type { Connection } from "../../hub/connection.js";
 import type { EndReason, Subscriber } from "../../hub/subscriber.js";
+import { attendanceOf } from "../attendance.js";
 import type { DoorHost } from "../door.js";
 import type { Guest } from "../guests.js";
 import { HIGH_WATER_MARK } from "../high-water-mark.js";
@@ -192,7 +193,11 @@ export class SseStream implements Subscriber, Guest, Visited, Watched, OutletEve
       return;
     }
     for (const { channel } of [...connection.subscriptions.values()]) {
-      if (this.#visit.may("subscribe", channel.name)) continue;
+      if (this.#visit.may("subscribe", channel.name)) {
+        const attendance = attendanceOf(this.#host.hub, connection, this.#visit, channel.name);
+        if (attendance) connection.attend(channel.name, attendance);
+        continue;
+      }
       const error = new FanfareError("forbidden", `the grant for ${channel.name} was taken away`);
       connection.revoke(channel.name, error, unsubscribed(channel.name, error.code));
     }

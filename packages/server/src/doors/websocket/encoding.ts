@@ -13,6 +13,7 @@ import type {
 import type { Message } from "../../engine/engine.js";
 import { LockRefusedError } from "../../hub/lock-record.js";
 import type { Encoding } from "../../hub/subscriber.js";
+import { presenceFields } from "../presence-fields.js";
 import { textFrame } from "./frame.js";
 
 type AnswerFrame =
@@ -62,10 +63,13 @@ export const webSocketEncoding: Encoding = {
     textFrame(
       `{"type":"state","channel":"${channel}","from":${from},"offset":${offset},"${change}":${json}}`,
     ),
-  subscribed({ request, state, ...answer }) {
+  presence: (news) => textFrame(`{"type":"presence",${presenceFields(news)}}`),
+  subscribed({ request, state, presence, ...answer }) {
     const id = request !== undefined && { id: request };
-    const text = JSON.stringify({ type: "subscribed", ...id, ...answer });
-    return textFrame(state === undefined ? text : `${text.slice(0, -1)},"state":${state}}`);
+    const text = JSON.stringify({ type: "subscribed", ...id, ...answer }).slice(0, -1);
+    const stateText = state === undefined ? "" : `,"state":${state}`;
+    const presenceText = presence === undefined ? "" : `,"presence":${presence}`;
+    return textFrame(`${text}${stateText}${presenceText}}`);
   },
   refused: (request, channel, error) => encodeFrame(errorFrame(error, request, channel)),
   done: (request) => encodeFrame({ type: "ok", id: request }),

@@ -14,6 +14,7 @@ import type { Party } from "../../access/rates.js";
 import { Visit, type Visited } from "../../access/visit.js";
 import type { Connection } from "../../hub/connection.js";
 import type { ResumedSession } from "../../hub/sessions.js";
+import { attendanceOf } from "../attendance.js";
 import type { DoorContext } from "./context.js";
 import { encodeFrame } from "./encoding.js";
 
@@ -124,7 +125,11 @@ export class Identity {
     }
     for (const subscription of connection.subscriptions.values()) {
       const channel = subscription.channel.name;
-      if (visit.may("subscribe", channel)) continue;
+      if (visit.may("subscribe", channel)) {
+        const attendance = attendanceOf(this.#door.hub, connection, visit, channel);
+        if (attendance) connection.attend(channel, attendance);
+        continue;
+      }
       const error = new FanfareError("forbidden", `the grant for ${channel} was taken away`);
       connection.revoke(channel, error, encodeFrame({ type: "unsubscribed", channel, code: error.code }));
     }

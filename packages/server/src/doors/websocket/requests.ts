@@ -23,6 +23,7 @@ import { holderOf, publisherOf } from "../../access/principal.js";
 import type { Visit } from "../../access/visit.js";
 import type { Connection } from "../../hub/connection.js";
 import type { SubscribeRequest } from "../../hub/subscription.js";
+import { attendanceOf } from "../attendance.js";
 import { MalformedFrameError } from "./client-frame.js";
 import type { DoorContext } from "./context.js";
 import { encodeFrame, errorFrame, PONG_FRAME } from "./encoding.js";
@@ -120,7 +121,9 @@ export class Requests {
       const channel = parseAudibleName(text);
       this.#visit.allow("subscribe", channel);
       const withheld = request.since !== undefined && !this.#visit.may("history", channel);
-      connection.subscribe(channel, withheld ? { ...request, since: undefined, withheld } : request);
+      const attendance = attendanceOf(this.#door.hub, connection, this.#visit, channel);
+      const own = attendance ? { ...request, attendance } : request;
+      connection.subscribe(channel, withheld ? { ...own, since: undefined, withheld } : own);
     } catch (error) {
       if (!(error instanceof FanfareError)) throw error;
       if (error.code === "forbidden" && this.#visit.refused(this.#door.hub.clock)) {

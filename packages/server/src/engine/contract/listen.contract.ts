@@ -145,10 +145,11 @@ export function listenContract(open: Open): void {
   describe("a signal", () => {
     test("reaches every listener of its topic on every node, the sender's included, until they leave", async () => {
       const { engine, peer } = await open();
-      const heard: string[] = [];
+      // Where announcements may come twice, signals may, too.
+      const heard = new Set<string>();
       const arrived = new Heard();
       const hear = (name: string) => (json: string) => {
-        heard.push(`${name} ${json}`);
+        heard.add(`${name} ${json}`);
         arrived.deaf(0);
       };
       engine.onSignal("revoked", hear("a"));
@@ -156,16 +157,16 @@ export function listenContract(open: Open): void {
       const leave = engine.onSignal("revoked", hear("c"));
       engine.onSignal("reload", hear("d"));
       await engine.signal("revoked", '{"key":1}');
-      await arrived.until("three deliveries", () => heard.length >= 3);
-      expect(heard.sort()).toEqual(['a {"key":1}', 'b {"key":1}', 'c {"key":1}']);
+      await arrived.until("three deliveries", () => heard.size >= 3);
+      expect([...heard].sort()).toEqual(['a {"key":1}', 'b {"key":1}', 'c {"key":1}']);
 
       leave();
       leave();
       await peer.signal("revoked", "2");
-      await arrived.until("two more deliveries", () => heard.length >= 5);
+      await arrived.until("two more deliveries", () => heard.size >= 5);
       await engine.signal("reload", "3");
-      await arrived.until("the last delivery", () => heard.length >= 6);
-      expect(heard.slice(3).sort()).toEqual(["a 2", "b 2", "d 3"]);
+      await arrived.until("the last delivery", () => heard.size >= 6);
+      expect([...heard].slice(3).sort()).toEqual(["a 2", "b 2", "d 3"]);
     });
   });
 

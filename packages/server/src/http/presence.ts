@@ -1,0 +1,77 @@
+/** `{path}/channels/{channel}/presence`: who is there, page by page. */
+import { parseChannelName } from "@fanfare/protocol";
+import { z } from "zod";
+import { check, limitSchema } from "./check.js";
+import type { HttpContext } from "./context.js";
+import type { Route } from "./route.js";
+import * as part from "./schemas.js";
+
+/** A user's id, and what makes it a member's. */
+const MAX_ID_LENGTH = 210;
+
+const memberId = z.string().meta({
+  description:
+    "Names the member: `user:` and the id of the user; or `session:` and a name that is no secret.",
+  examples: ["user:alice"],
+});
+
+const addressSchema = z.object({ channel: part.channelName });
+
+const querySchema = z.object({
+  after: z
+    .string()
+    .min(1)
+    .max(MAX_ID_LENGTH)
+    .optional()
+    .meta({ description: "The id after which the page begins." }),
+  limit: limitSchema,
+});
+
+const memberSchema = z
+  .object({
+    id: memberId,
+    user: z.string().optional().meta({ description: "The id of the user; absent for who has none." }),
+    info: part.data.optional().meta({
+      description: "What the user's token, or your application, says about him.",
+      examples: [{ name: "Alice" }],
+    }),
+    since: part.milliseconds,
+  })
+  .meta({ id: "Member" });
+
+const presenceSchema = z
+  .object({
+    channel: part.channelName,
+    count: part.count.meta({ description: "How many members there are in all." }),
+    members: z.array(memberSchema),
+    next: part.next,
+  })
+  .meta({ id: "Presence" });
+
+export function presenceRoutes({ hub, allow }: HttpContext): Route[] {
+  return [
+    {
+      method: "GET",
+      path: "/channels/:channel/presence",
+      id: "presence",
+      summary: "Read who is there",
+      details:
+        "On all nodes, in the order of their ids. A user is one member, whatever the number of his connections, and is there until 10 seconds after the last has ended. The rule of the channel has to have `presence`.",
+      tag: "channels",
+      needs: "presence",
+      parameters: [
+        { in: "path", schema: addressSchema },
+        { in: "query", schema: querySchema },
+      ],
+      answers: { 200: { description: "A page of members.", schema: presenceSchema } },
+      errors: ["invalid_channel", "invalid_request", "not_configured"],
+      handle(c) {
+        const channel = parseChannelName(c.req.param("channel") ?? "");
+        allow(c, "presence", channel);
+        const { after = null, limit } = check(querySchema, c.req.query(), "query");
+        const page = hub.presence.page(channel, after, limit);
+        return c.json({ channel, ...page }, 200, { "Cache-Control": "no-store" });
+      },
+    },
+  ];
+}
