@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { type FanfareOptions, signToken } from "../../packages/server/src/index.js";
 import { FakeClock } from "../../packages/server/src/testing/fake-clock.js";
 import { Client } from "./client.js";
+import { EventStream } from "./event-stream.js";
 import { serve as serveFanfare } from "./serving.js";
 import { until } from "./waiting.js";
 
@@ -99,6 +100,16 @@ describe("a lock", () => {
     }
     await expect(fanfare.setState(CHANNEL, {})).rejects.toMatchObject(refused);
     await expect(fanfare.publish(CHANNEL, 1)).rejects.toMatchObject(refused);
+  });
+
+  test("is seen on a stream of events, too", async () => {
+    const { connect, http } = await serve();
+    const stream = await EventStream.open(`${http}/sse?channel=${encodeURIComponent(CHANNEL)}`);
+    await stream.next("subscribed");
+    await (await connect()).ask(LOCK);
+    const { data } = await stream.deliveries.next();
+    expect(JSON.parse(data)).toMatchObject({ channel: CHANNEL, value: { holder: {} } });
+    stream.vanish();
   });
 
   test.each([1000, 1001, undefined])("is free when its holder closes with %s", async (code) => {

@@ -5,7 +5,9 @@ import { BroadcastDemo } from "./demos/BroadcastDemo";
 import { ChatDemo } from "./demos/ChatDemo";
 import { GameDemo } from "./demos/GameDemo";
 import { LogDemo } from "./demos/LogDemo";
+import { NumbersDemo } from "./demos/NumbersDemo";
 import { ProgressDemo } from "./demos/ProgressDemo";
+import { RecordDemo } from "./demos/RecordDemo";
 import { ToastDemo } from "./demos/ToastDemo";
 import { Banner } from "./parts/Banner";
 import { ConnectionPanel } from "./parts/ConnectionPanel";
@@ -22,12 +24,14 @@ export function App() {
         <main className={classes.main}>
           <Hero />
           <ConnectionPanel />
-          <VisuallyHidden component="h2">Six things to try</VisuallyHidden>
+          <VisuallyHidden component="h2">Eight things to try</VisuallyHidden>
           <ProgressDemo />
           <ToastDemo />
           <BroadcastDemo />
           <ChatDemo />
           <GameDemo />
+          <RecordDemo />
+          <NumbersDemo />
           <LogDemo />
         </main>
         <footer className={classes.footer}>

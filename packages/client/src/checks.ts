@@ -12,6 +12,11 @@ export function checkChannel(name: string): void {
   );
 }
 
+/** The same for what can be heard, such as `$lock:order:42`. @throws ClientError `invalid_channel` */
+export function checkAudible(name: string): void {
+  checkChannel(name.replace(/^\$(lock|sequence):/, ""));
+}
+
 /** @throws ClientError `invalid_position` */
 export function checkPosition(position: Position | undefined): void {
   if (

@@ -4,10 +4,12 @@
  */
 import type { OkFrame, ServerFrame } from "@fanfare/protocol";
 import { Channel } from "./channel.js";
-import { checkChannel, checkPosition } from "./checks.js";
+import { checkAudible, checkPosition } from "./checks.js";
 import type { ChannelDefinitions } from "./define-channels.js";
 import { Link, type LinkOwner } from "./link.js";
 import { Listener, type ListenerHost, reportError } from "./listener.js";
+import type { Lock, LockOptions, LockState, NextOptions, Numbers } from "./lock-types.js";
+import { Locks } from "./locks.js";
 import { jitterMs } from "./machine.js";
 import { Publisher, type PublisherHost } from "./publisher.js";
 import { Requests, type SubscribeItem, splitBatches } from "./requests.js";
@@ -59,6 +61,7 @@ class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
   readonly #auto = new Set<string>();
   readonly #requests = new Requests();
   readonly #publisher: Publisher;
+  readonly #locks: Locks;
   readonly #handlers: { [Name in keyof ClientEvents]: Set<(value: ClientEvents[Name]) => void> } = {
     state: new Set(),
     gap: new Set(),
@@ -70,6 +73,7 @@ class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
   constructor(options: ClientOptions) {
     this.#link = new Link(options, this);
     this.#publisher = new Publisher(this, options.queue);
+    this.#locks = new Locks(this, this.#link.clock, (frame) => this.ask(JSON.stringify(frame)));
   }
 
   get clock(): ClientClock {
@@ -91,7 +95,7 @@ class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
     handler: (message: Message<Data>) => void,
     options: SubscribeOptions = {},
   ): Subscription {
-    checkChannel(name);
+    checkAudible(name);
     checkPosition(options.since);
     let channel = this.#channels.get(name);
     if (!channel) {
@@ -139,6 +143,22 @@ class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
 
   patch(channel: string, patch: JsonObject, options?: PatchOptions): Promise<Position> {
     return this.#publisher.patch(channel, patch, options);
+  }
+
+  lock(name: string, options?: LockOptions): Promise<Lock> {
+    return this.#locks.lock(name, options);
+  }
+
+  watchLock(name: string, handler: (lock: LockState | null) => void): Subscription {
+    return this.#locks.watch(name, handler);
+  }
+
+  next(name: string, options?: NextOptions): Promise<Numbers> {
+    return this.#locks.next(name, options);
+  }
+
+  watchSequence(name: string, handler: (last: number | null) => void): Subscription {
+    return this.#locks.watchSequence(name, handler);
   }
 
   on<Name extends keyof ClientEvents>(
@@ -324,9 +344,9 @@ class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
   }
 
   #refused(frame: Extract<ServerFrame, { type: "error" }>): void {
-    const { id, channel: name, code, message, remedy, retryAfter } = frame;
-    const error = new ClientError(code, message, remedy, retryAfter ?? null);
-    if (retryAfter !== undefined) this.#link.slowDown(retryAfter * 1000);
+    const { id, channel: name, code, message, remedy, retryAfter, lock } = frame;
+    const error = new ClientError(code, message, remedy, retryAfter ?? null, lock ?? null);
+    if (retryAfter !== undefined && code !== "locked") this.#link.slowDown(retryAfter * 1000);
     if (id === undefined) {
       this.error(error);
       return;

@@ -1,4 +1,5 @@
 /** What users of the client see. Says all of it in its own words, so that the package needs no other. */
+import type { LockState, LocksAndSequences } from "./lock-types.js";
 
 /** A place in a channel's log: everything up to this message has been seen. */
 export interface Position {
@@ -134,12 +135,21 @@ export class ClientError extends Error {
   readonly remedy: string;
   /** Seconds to wait before the next try, where waiting helps. */
   readonly retryAfter: number | null;
+  /** With `locked`: who holds the lock, and until when; `null` where this client does itself. */
+  readonly lock: LockState | null;
 
-  constructor(code: string, message: string, remedy: string, retryAfter: number | null = null) {
+  constructor(
+    code: string,
+    message: string,
+    remedy: string,
+    retryAfter: number | null = null,
+    lock: LockState | null = null,
+  ) {
     super(message);
     this.code = code;
     this.remedy = remedy;
     this.retryAfter = retryAfter;
+    this.lock = lock;
   }
 }
 
@@ -283,7 +293,7 @@ export interface ClientOptions {
   readonly page?: PageEvents;
 }
 
-export interface Client {
+export interface Client extends LocksAndSequences {
   /** What the connection is doing, and why. */
   readonly state: ConnectionState;
   /** How many publishes and patches wait for a connection; always 0 without `queue`. */

@@ -1,9 +1,9 @@
 /** The line that does the same in a terminal, to copy. */
 import { CopyButton, UnstyledButton } from "@mantine/core";
-import { type Call, type Change, curlLine } from "../push/calls";
+import { type Call, type Change, curlLine, type OtherCall } from "../push/calls";
 import classes from "./CurlLine.module.css";
 
-export function CurlLine({ name, call }: { name: string; call: Call | Change }) {
+export function CurlLine({ name, call }: { name: string; call: Call | Change | OtherCall }) {
   const line = curlLine(call);
   return (
     <div className={classes.curl}>

@@ -1,7 +1,7 @@
 /** A demo: on the left the thing itself, on the right how it is done. */
 import { Title } from "@mantine/core";
 import { type ReactNode, useId } from "react";
-import type { Call, Change } from "../push/calls";
+import type { Call, Change, OtherCall } from "../push/calls";
 import { Code } from "./Code";
 import { CurlLine } from "./CurlLine";
 import classes from "./Demo.module.css";
@@ -9,9 +9,11 @@ import classes from "./Demo.module.css";
 export interface DemoProps {
   readonly title: string;
   readonly channel: string;
+  /** What its name is the name of. @default "channel" */
+  readonly kind?: string;
   readonly lead: string;
   /** The calls that the buttons make, as a terminal would. */
-  readonly calls: readonly { readonly name: string; readonly call: Call | Change }[];
+  readonly calls: readonly { readonly name: string; readonly call: Call | Change | OtherCall }[];
   /** What drives it in the page. */
   readonly code: string;
   /** The thing itself needs the whole width; how it is done stands below it. */
@@ -19,7 +21,16 @@ export interface DemoProps {
   readonly children: ReactNode;
 }
 
-export function Demo({ title, channel, lead, calls, code, isWide = false, children }: DemoProps) {
+export function Demo({
+  title,
+  channel,
+  kind = "channel",
+  lead,
+  calls,
+  code,
+  isWide = false,
+  children,
+}: DemoProps) {
   const id = useId();
   return (
     <section className={classes.demo} data-wide={isWide} aria-labelledby={id}>
@@ -29,7 +40,7 @@ export function Demo({ title, channel, lead, calls, code, isWide = false, childr
             {title}
           </Title>
           <span className={classes.channel}>
-            channel <code>{channel}</code>
+            {kind} <code>{channel}</code>
           </span>
         </div>
         <p className={classes.lead}>{lead}</p>

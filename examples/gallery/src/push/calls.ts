@@ -16,6 +16,14 @@ export interface Change {
   readonly patch: object;
 }
 
+/** A call that is about neither, such as one for a lock. */
+export interface OtherCall {
+  readonly method: "POST" | "PUT";
+  /** Below the path of Fanfare. */
+  readonly path: string;
+  readonly body?: unknown;
+}
+
 export interface Position {
   readonly epoch: string;
   readonly offset: number;
@@ -65,7 +73,12 @@ export async function newest(channel: string): Promise<Message | null> {
   return (await history(channel)).messages.at(-1) ?? null;
 }
 
-export function curlLine(call: Call | Change): string {
+export function curlLine(call: Call | Change | OtherCall): string {
+  if ("method" in call) {
+    const { method, path, body } = call;
+    const url = new URL(`${PATH}${path}`, location.href).href;
+    return `curl ${url} -X ${method}${body === undefined ? "" : ` -d ${quoteForShell(JSON.stringify(body))}`}`;
+  }
   if ("patch" in call) {
     const url = new URL(stateAddress(call.channel), location.href).href;
     return `curl ${url} -X PATCH -d ${quoteForShell(JSON.stringify(call.patch))}`;

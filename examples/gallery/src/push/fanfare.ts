@@ -15,6 +15,10 @@ export const CHANNELS = {
   log: "hello",
 } as const;
 
+/** A record that several windows edit, one at a time: a channel with a state, and a lock of the same name. */
+export const RECORD = "record:demo";
+export const SEQUENCE = "ticket:demo";
+
 const { cut, WebSocket } = createNetwork();
 
 export const client = createClient({ url: PATH, WebSocket, queue: true });

@@ -37,6 +37,15 @@ export interface Game {
   readonly cells: readonly (Side | null)[];
 }
 
+/** The record that several windows have open. */
+export interface Fields {
+  readonly customer: string;
+  readonly status: string;
+  readonly notes: string;
+}
+
+const NEW_RECORD: Fields = { customer: "Lovelace & Co.", status: "In production", notes: "" };
+
 /** The event that takes an announcement back. */
 export const TAKEN_BACK = "cleared";
 
@@ -76,6 +85,17 @@ export function readAnnouncement({ event, data }: Content): Announcement | null 
   if (event === TAKEN_BACK) return null;
   const level = LEVELS.find((each) => each === field(data, "level")) ?? "info";
   return { text: text(field(data, "text"), 300), level };
+}
+
+/** The state of the record; what is not in it is as in a new one. */
+export function readFields(state: unknown): Fields {
+  const read = (name: keyof Fields) => text(field(state, name) ?? NEW_RECORD[name], 200);
+  return { customer: read("customer"), status: read("status"), notes: read("notes") };
+}
+
+/** Who says so of himself, with a lock. */
+export function readName(info: unknown): string {
+  return text(field(info, "name"), 40) || "Somebody";
 }
 
 function field(data: unknown, name: string): unknown {

@@ -4,7 +4,7 @@ import {
   FanfareError,
   isEpoch,
   type Position,
-  parseChannelName,
+  parseAudibleName,
   parsePosition,
   quote,
 } from "@fanfare/protocol";
@@ -229,7 +229,7 @@ function channelsOf(
 
 /** @throws FanfareError `invalid_channel`, `invalid_request` */
 export function distinct(given: readonly string[]): readonly ChannelName[] {
-  const channels = given.map(parseChannelName);
+  const channels = given.map(parseAudibleName);
   const twice = channels.find((channel, index) => channels.indexOf(channel) !== index);
   if (twice === undefined) return channels;
   throw new FanfareError("invalid_request", `the channel ${twice} is named twice`, {

@@ -1,5 +1,5 @@
 /** The door for Server-Sent Events: opens streams of events, for any HTTP client. What comes in by HTTP is read in `http/sse.ts`. */
-import { type ChannelName, FanfareError, type Position, parseChannelName } from "@fanfare/protocol";
+import { type ChannelName, FanfareError, type Position, parseAudibleName } from "@fanfare/protocol";
 import type { Caller } from "../../access/addresses.js";
 import type { Credentials } from "../../access/credentials.js";
 import { Meter } from "../../access/meter.js";
@@ -95,7 +95,7 @@ export class SseDoor implements Door {
       try {
         const tooMuch = meter?.subscription();
         if (tooMuch) throw tooMuch;
-        const channel = parseChannelName(text);
+        const channel = parseAudibleName(text);
         visit.allow("subscribe", channel);
         this.#subscribe(stream, visit, channel, since, state);
       } catch (error) {

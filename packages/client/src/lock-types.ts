@@ -1,0 +1,102 @@
+/** What users of the client see of locks and sequences. */
+import type { Subscription } from "./types.js";
+
+/** Who holds a lock, or held it last. It is held by nobody where there is no `holder`. */
+export interface LockState {
+  /** The fencing token: each holder has a greater one than those before. */
+  readonly token: number;
+  readonly holder?: {
+    readonly user?: string;
+    /** The name of an API key. */
+    readonly key?: string;
+    /** The session, by the name of its first connection. */
+    readonly session?: string;
+  };
+  /** When the holder took it, and when its lease ends unless it is renewed: milliseconds since 1970, by the server's clock. */
+  readonly since?: number;
+  readonly expires?: number;
+  /** What the holder says about it. */
+  readonly info?: unknown;
+  /** Since when nobody holds it. */
+  readonly freed?: number;
+}
+
+export interface LockOptions {
+  /** How long the lock outlasts a lost connection or a page that is stopped, 1,000 to 86,400,000 ms. @default 30,000 */
+  readonly leaseMs?: number;
+  /** What those who watch are told, and who finds it held: any JSON value of at most 1 KiB. */
+  readonly info?: unknown;
+  /** Waits for so long, in milliseconds, until it is free. @default 0 */
+  readonly waitMs?: number;
+}
+
+/** A lock that this client holds. It is renewed until it is released, or lost. With `await using` it is released at the end of the block. */
+export interface Lock {
+  readonly name: string;
+  /** The fencing token: hand it to what the lock protects, which refuses whoever comes with a smaller one than it has seen. */
+  readonly token: number;
+  /** Does the lock outlast the server's process? */
+  readonly durable: boolean;
+  /** Aborted when the lock is lost; the reason is a {@link ClientError}. Not when it is released. */
+  readonly signal: AbortSignal;
+  /**
+   * Lets go of it. Without a connection the server is told when there is one again, unless the lease has ended by then. Does nothing
+   * when the lock was lost.
+   */
+  release(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface NextOptions {
+  /** How many numbers, 1 to 1,000. @default 1 */
+  readonly count?: number;
+  /** Idempotency key, 1 to 200 characters: for 5 minutes the same call with the same key is given the same numbers. */
+  readonly key?: string;
+}
+
+/** The numbers from `first` to `last`, both included, belong to whoever asked, and to nobody else. */
+export interface Numbers {
+  readonly first: number;
+  readonly last: number;
+  /** Are they remembered as given, should the server's process end? */
+  readonly durable: boolean;
+}
+
+/** The part of a client that looks after locks and sequences. */
+export interface LocksAndSequences {
+  /**
+   * Takes a lock, and renews it until it is released. It belongs to the session, so it outlasts a lost connection that is back before the
+   * lease ends. Closing the page or the client releases it. **A page that may not lock is disconnected for good.**
+   *
+   * @param name written like a channel name, such as `order:42`
+   * @throws ClientError `locked` when it is held; then `error.lock` says by whom, and until when. `not_connected`, `invalid_channel`, or
+   * what the server refuses it with
+   * @example
+   * const lock = await client.lock("order:42", { info: { name: "Alice" } });
+   * lock.signal.addEventListener("abort", () => showReadOnly());
+   */
+  lock(name: string, options?: LockOptions): Promise<Lock>;
+  /**
+   * Tells who holds a lock: at once where somebody does, or has done lately, and whenever that changes; `null` when nobody has. The
+   * page needs the grant to subscribe to the name.
+   *
+   * @throws ClientError `invalid_channel`
+   */
+  watchLock(name: string, handler: (lock: LockState | null) => void): Subscription;
+  /**
+   * Takes the next numbers of a sequence. **A page that may not is disconnected for good.**
+   *
+   * @param name written like a channel name, such as `invoice`
+   * @throws ClientError `not_connected`: where the connection was lost before the answer came, numbers may be left out;
+   * `invalid_channel`, or what the server refuses it with
+   * @example const { first } = await client.next("invoice");
+   */
+  next(name: string, options?: NextOptions): Promise<Numbers>;
+  /**
+   * Tells the number that a sequence gave last: at once where there is one, and whenever it gives more. Needs the grant to subscribe
+   * to the name.
+   *
+   * @throws ClientError `invalid_channel`
+   */
+  watchSequence(name: string, handler: (last: number | null) => void): Subscription;
+}

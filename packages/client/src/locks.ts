@@ -1,0 +1,249 @@
+/**
+ * The locks that this client holds: takes them, renews each in time, and tells when one is lost. Without a connection it goes on when
+ * there is one again, as long as the lease lasts.
+ */
+import type { OkFrame } from "@fanfare/protocol";
+import { checkChannel } from "./checks.js";
+import type { Lock, LockOptions, LockState, NextOptions, Numbers } from "./lock-types.js";
+import { type Client, type ClientClock, ClientError, type Subscription } from "./types.js";
+
+/** A renewal goes out when this part of the lease is over. */
+const RENEWED_AFTER = 1 / 3;
+/** What a renewal may be refused with while the lock is held all the same. */
+const PASSING = new Set(["not_connected", "unavailable", "rate_limited", "insufficient_storage", "internal"]);
+const WAITED_FOR = new Set(["locked", "not_connected"]);
+
+/** A lock that is held, as this file sees it. */
+interface Held {
+  readonly lock: Lock;
+  readonly gone: AbortController;
+  readonly leaseMs: number;
+  /** When the lease ends, by this machine's clock. */
+  until: number;
+  cancelTimer: () => void;
+}
+
+export class Locks {
+  readonly #client: Client;
+  readonly #clock: ClientClock;
+  readonly #send: (frame: object) => Promise<OkFrame>;
+  /** By name; `null` while it is being taken. */
+  readonly #held = new Map<string, Held | null>();
+  /** What was released without a connection: the tokens by name. */
+  readonly #owed = new Map<string, number>();
+  /** Who waits for a lock that this client holds, or is about to take. */
+  readonly #waiting = new Set<() => void>();
+  #watching = false;
+
+  constructor(client: Client, clock: ClientClock, send: (frame: object) => Promise<OkFrame>) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#send = send;
+  }
+
+  async lock(name: string, { waitMs = 0, ...options }: LockOptions = {}): Promise<Lock> {
+    checkChannel(name);
+    const until = this.#clock.now() + waitMs;
+    for (;;) {
+      try {
+        return await this.#take(name, options);
+      } catch (error) {
+        const leftMs = until - this.#clock.now();
+        if (!(error instanceof ClientError) || !WAITED_FOR.has(error.code) || leftMs <= 0) throw error;
+        await this.#chance(name, error, leftMs);
+      }
+    }
+  }
+
+  watch(name: string, handler: (lock: LockState | null) => void, quiet = false): Subscription {
+    checkChannel(name);
+    // Nobody but the server writes this state, and a gap in it is closed by the next one.
+    return this.#client.subscribe(`$lock:${name}`, ignore, {
+      onState: ({ state }) => handler(state as LockState | null),
+      onGap: ignore,
+      ...(quiet && { onError: ignore }),
+    });
+  }
+
+  async next(name: string, options: NextOptions = {}): Promise<Numbers> {
+    checkChannel(name);
+    await this.#connected();
+    const { first, last, durable = false } = await this.#send({ type: "next", name, ...options });
+    if (first === undefined || last === undefined) throw noAnswer();
+    return { first, last, durable };
+  }
+
+  watchSequence(name: string, handler: (last: number | null) => void): Subscription {
+    checkChannel(name);
+    return this.#client.subscribe(`$sequence:${name}`, ignore, {
+      onState: ({ state }) => handler(typeof state?.last === "number" ? state.last : null),
+      onGap: ignore,
+    });
+  }
+
+  // ---- taking
+
+  async #take(name: string, options: LockOptions): Promise<Lock> {
+    if (this.#held.has(name)) {
+      throw new ClientError(
+        "locked",
+        `this client holds ${name}`,
+        "Use the lock that there is, or release it.",
+      );
+    }
+    this.#held.set(name, null);
+    try {
+      await this.#connected();
+      const asked = this.#clock.now();
+      return this.#keep(name, asked, await this.#send({ type: "lock", name, ...options }));
+    } finally {
+      if (!this.#held.get(name)) this.#free(name);
+    }
+  }
+
+  #keep(name: string, asked: number, { token, expires, time, durable = false }: OkFrame): Lock {
+    if (token === undefined || expires === undefined || time === undefined) throw noAnswer();
+    const gone = new AbortController();
+    const release = () => this.#release(name, held);
+    const { signal } = gone;
+    const lock: Lock = { name, token, durable, signal, release, [Symbol.asyncDispose]: release };
+    const leaseMs = expires - time;
+    const held: Held = { lock, gone, leaseMs, until: asked + leaseMs, cancelTimer: ignore };
+    this.#held.set(name, held);
+    this.#plan(held);
+    return lock;
+  }
+
+  /** Waits for so long at most until the lock may be had. */
+  #chance(name: string, { lock, retryAfter }: ClientError, leftMs: number): Promise<void> {
+    return new Promise((done) => {
+      const ends = [
+        this.#clock.after(Math.min(leftMs, (retryAfter ?? leftMs) * 1000), settle),
+        this.#client.on("state", settle),
+      ];
+      // What the server says of a lock that this client holds may be about what was before.
+      const isOurs = this.#held.has(name);
+      if (isOurs) this.#waiting.add(settle);
+      else {
+        const isFree = (now: LockState | null) => now && !now.holder && now.token >= (lock?.token ?? 0);
+        const watching = this.watch(name, (now) => isFree(now) && settle(), true);
+        ends.push(watching.unsubscribe);
+      }
+      const waiting = this.#waiting;
+      function settle(): void {
+        waiting.delete(settle);
+        for (const end of ends.splice(0)) end();
+        done();
+      }
+    });
+  }
+
+  /** Resolves when there is a connection. @throws ClientError `not_connected` when the first try fails */
+  async #connected(): Promise<void> {
+    this.#watchConnection();
+    const { status } = this.#client.state;
+    if (status !== "idle" && status !== "connecting") return;
+    await new Promise<void>((done) => {
+      const off = this.#client.on("state", ({ status }) => {
+        if (status === "connecting") return;
+        off();
+        done();
+      });
+      if (status === "idle") this.#client.connect();
+    });
+  }
+
+  // ---- keeping
+
+  /** The next renewal, or the end of the lease when that is before. */
+  #plan(held: Held): void {
+    const waitMs = Math.min(held.leaseMs * RENEWED_AFTER, this.#leftMs(held));
+    held.cancelTimer = this.#clock.after(waitMs, () => void this.#renew(held));
+  }
+
+  async #renew(held: Held): Promise<void> {
+    held.cancelTimer();
+    const { name, token } = held.lock;
+    if (this.#leftMs(held) <= 0) {
+      this.#lose(held, `the lease of ${name} ended before it could be renewed`);
+      return;
+    }
+    held.cancelTimer = this.#clock.after(this.#leftMs(held), () => void this.#renew(held));
+    const asked = this.#clock.now();
+    try {
+      const { expires = 0, time = 0 } = await this.#send({ type: "lock", name, token });
+      held.until = asked + expires - time;
+    } catch (error) {
+      if (!(error instanceof ClientError) || !PASSING.has(error.code)) {
+        this.#lose(held, error instanceof Error ? error.message : String(error));
+        return;
+      }
+    }
+    if (this.#held.get(name) !== held) return;
+    held.cancelTimer();
+    this.#plan(held);
+  }
+
+  #leftMs({ until }: Held): number {
+    return until - this.#clock.now();
+  }
+
+  #lose(held: Held, why: string): void {
+    if (!this.#forget(held)) return;
+    held.gone.abort(
+      new ClientError("lock_lost", why, "Stop what was done under the lock, and take it anew."),
+    );
+  }
+
+  async #release(name: string, held: Held): Promise<void> {
+    if (!this.#forget(held)) return;
+    await this.#unlock(name, held.lock.token);
+  }
+
+  async #unlock(name: string, token: number): Promise<void> {
+    this.#owed.set(name, token);
+    try {
+      await this.#send({ type: "unlock", name, token });
+    } catch (error) {
+      const code = error instanceof ClientError ? error.code : "";
+      if (code === "not_connected") return;
+      if (code !== "lock_lost") throw error;
+    }
+    if (this.#owed.get(name) === token) this.#owed.delete(name);
+  }
+
+  #forget(held: Held): boolean {
+    if (this.#held.get(held.lock.name) !== held) return false;
+    held.cancelTimer();
+    this.#free(held.lock.name);
+    return true;
+  }
+
+  #free(name: string): void {
+    this.#held.delete(name);
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  #watchConnection(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    this.#client.on("state", ({ status }) => {
+      if (status === "connected") {
+        for (const [name, token] of this.#owed) this.#unlock(name, token).catch(ignore);
+        for (const held of this.#held.values()) if (held) void this.#renew(held);
+      } else if (status === "idle" || status === "closed") {
+        // The session is over, and the server has let go of its locks, or nobody is left to renew them.
+        this.#owed.clear();
+        for (const held of this.#held.values()) {
+          if (held) this.#lose(held, `the connection was closed, and ${held.lock.name} was let go of`);
+        }
+      }
+    });
+  }
+}
+
+function ignore(): void {}
+
+function noAnswer(): ClientError {
+  return new ClientError("invalid_answer", "the server's answer is not complete", "Update the server.");
+}
