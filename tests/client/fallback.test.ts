@@ -167,6 +167,15 @@ describe("behind a proxy that blocks WebSockets", () => {
     expect(client.state.status).toBe("connected");
   });
 
+  test("what a page publishes in one go arrives in that order", async () => {
+    const { client } = await blocked({}, { queue: true });
+    const { messages, starts } = follow(client, "a");
+    await starts.atLeast(1);
+    await Promise.all(upTo(20).map((data) => client.publish("a", data)));
+    await messages.atLeast(20);
+    expect(dataOf(messages.items)).toEqual(upTo(20));
+  });
+
   test("one channel that is refused leaves the others alone", async () => {
     const { client, fanfare } = await blocked({ access: [{ channels: "b", actions: ["subscribe"] }] });
     const refused = follow(client, "a");

@@ -230,6 +230,21 @@ test("a change of the state is a PATCH, with the version that it is for", async 
   ]);
 });
 
+test("requests go one after the other, and a lost one is the end of the connection", async () => {
+  const { connect, send, calls, closed, streams, socket } = setUp();
+  await connect();
+  void send({ type: "publish", id: 1, channel: "a", data: 1 });
+  await send({ type: "publish", id: 2, channel: "a", data: 2 });
+  expect(calls.slice(1)).toMatchObject([
+    { path: "/push/messages", body: { messages: [{ channel: "a", data: 1 }] } },
+  ]);
+  expect(socket.asking).toBe(2);
+  streams.at(-1)?.end();
+  await settle();
+  expect(closed).toEqual([{ code: 1006, reason: "" }]);
+  expect([calls.length, socket.asking]).toEqual([2, 0]);
+});
+
 test("what needs a connection of its own is refused, saying so", async () => {
   const { connect, send, news } = setUp();
   await connect();

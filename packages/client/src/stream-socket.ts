@@ -60,6 +60,8 @@ export class StreamSocket implements SocketLike {
   readonly #fetch: Fetch;
   readonly #clock: ClientClock;
   readonly #wanted = new Map<string, Wanted>();
+  /** One after the other: what is published in order is to arrive so. */
+  #asked: Promise<void> = Promise.resolve();
   /** Sent with every request. */
   readonly #headers: Record<string, string> = {};
   /** Ends the stream that there is. */
@@ -106,7 +108,8 @@ export class StreamSocket implements SocketLike {
         this.#openSoon();
         return;
       default:
-        void this.#ask(frame);
+        this.asking++;
+        this.#asked = this.#asked.then(() => this.#ask(frame));
     }
   }
 
@@ -206,9 +209,9 @@ export class StreamSocket implements SocketLike {
 
   async #ask({ id, channel, ...frame }: Frame): Promise<void> {
     const call = callOf(channel ?? "", frame);
-    this.asking++;
     try {
-      const answer = call ? await this.#call(call) : null;
+      if (this.readyState !== 1) return;
+      const answer = call && (await this.#call(call));
       if (!answer) {
         this.#say({ type: "error", id, channel, ...NEEDS_WEBSOCKET });
         return;
@@ -218,7 +221,8 @@ export class StreamSocket implements SocketLike {
       if (code) this.#say({ type: "error", id, channel, code, message: detail, remedy, retryAfter });
       else this.#say({ type: "ok", id, channel, epoch, offset });
     } catch {
-      this.#say({ type: "error", id, channel, ...NO_ANSWER });
+      // Nobody knows what became of it, as when a socket is lost.
+      this.#lose(LOST, "");
     } finally {
       this.asking--;
     }
@@ -272,12 +276,6 @@ const NEEDS_WEBSOCKET = {
   code: "needs_websocket",
   message: "this needs a WebSocket, and those are blocked here",
   remedy: 'Try again when the state says transport: "websocket".',
-};
-
-const NO_ANSWER = {
-  code: "not_connected",
-  message: "the connection was lost before the answer came",
-  remedy: "Publish again with the same key; without a key it may appear twice.",
 };
 
 function callOf(
