@@ -12,6 +12,7 @@ function setUp(options: Partial<ClientOptions> = {}) {
   const client = createClient({
     url: "http://push.example.com/push",
     WebSocket: server.WebSocket,
+    sse: false,
     clock,
     page,
     random: () => 0.5,
@@ -61,12 +62,13 @@ describe("connecting", () => {
     const { server, client, states, statuses, clock } = setUp();
     client.connect();
     server.welcome();
-    expect(client.state).toEqual({ status: "connected", connection: "c1", resumed: false });
+    const transport = "websocket";
+    expect(client.state).toEqual({ status: "connected", connection: "c1", resumed: false, transport });
     server.socket.lose();
     expect(client.state).toMatchObject({ status: "reconnecting", attempt: 1, retryAt: clock.now() + 250 });
     clock.advance(250);
     server.welcome({ resumed: true });
-    expect(client.state).toEqual({ status: "connected", connection: "c2", resumed: true });
+    expect(client.state).toEqual({ status: "connected", connection: "c2", resumed: true, transport });
     client.close();
     expect(statuses()).toEqual([
       "connecting",

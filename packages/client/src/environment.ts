@@ -1,5 +1,12 @@
 /** What the client takes from where it runs: time, the WebSocket, the page's events, and its own address. */
-import { type ClientClock, ClientError, type PageEvents, type SocketConstructor } from "./types.js";
+import {
+  type ClientClock,
+  ClientError,
+  type ClientOptions,
+  type Fetch,
+  type PageEvents,
+  type SocketConstructor,
+} from "./types.js";
 
 export const systemClock: ClientClock = {
   now: () => Date.now(),
@@ -41,6 +48,12 @@ export function socketConstructor(given: SocketConstructor | undefined): SocketC
     "there is no WebSocket here",
     'Pass one: import WebSocket from "ws"; createClient({ url, WebSocket }).',
   );
+}
+
+/** `null` where there is none, or the page does not want it. */
+export function fetchOf({ sse = true, fetch }: ClientOptions): Fetch | null {
+  if (!sse) return null;
+  return fetch ?? (globalThis.fetch ? (url, init) => globalThis.fetch(url, init) : null);
 }
 
 /**

@@ -2,11 +2,12 @@
  * The connection to the server: does what the state machine says, with a socket, a timer and the page's events. Knows
  * sessions and tokens, but nothing of channels.
  */
-import { type ServerFrame, SUBPROTOCOL } from "@fanfare/protocol";
-import { pageEvents, socketConstructor, systemClock, webSocketUrl } from "./environment.js";
+import type { ServerFrame } from "@fanfare/protocol";
+import { fetchOf, pageEvents, socketConstructor, systemClock, webSocketUrl } from "./environment.js";
 import { type Machine, type MachineEvent, publicState, step } from "./machine.js";
 import { Tokens, type TokensHost } from "./tokens.js";
 import type { ClientClock, ClientOptions, ConnectionState, SocketLike } from "./types.js";
+import { Ways } from "./ways.js";
 
 const OPEN = 1;
 /** Close codes. The first ends the session; an empty close frame would end it, too. */
@@ -34,8 +35,7 @@ export class Link implements TokensHost {
   readonly #tokens: Tokens;
   readonly #options: ClientOptions;
   readonly #owner: LinkOwner;
-  readonly #url: string;
-  readonly #Socket;
+  readonly #ways: Ways;
   readonly #page;
   #machine: Machine = { phase: "idle" };
   #socket: SocketLike | null = null;
@@ -48,10 +48,15 @@ export class Link implements TokensHost {
   constructor(options: ClientOptions, owner: LinkOwner) {
     this.#options = options;
     this.#owner = owner;
-    this.#url = webSocketUrl(options.url ?? "/push");
     this.clock = options.clock ?? systemClock;
     this.random = options.random ?? Math.random;
-    this.#Socket = socketConstructor(options.WebSocket);
+    this.#ways = new Ways({
+      url: webSocketUrl(options.url ?? "/push"),
+      Socket: socketConstructor(options.WebSocket),
+      fetch: fetchOf(options),
+      clock: this.clock,
+      switchBack: () => this.#step({ kind: "switch" }),
+    });
     this.#page = options.page ?? pageEvents();
     this.#tokens = new Tokens(options, this);
   }
@@ -86,6 +91,8 @@ export class Link implements TokensHost {
     const before = this.#machine;
     const { next, effects } = step(before, event, { now: this.clock.now(), random: this.random });
     this.#machine = next;
+    if (next.phase === "waiting" && (before.phase === "opening" || before.phase === "greeting"))
+      this.#ways.failed();
     if (effects.timerMs !== undefined) this.#setTimer(effects.timerMs);
     this.#listenToPage(next.phase !== "idle" && next.phase !== "closed");
     if (effects.leave) this.#dropSocket(LEFT);
@@ -119,6 +126,7 @@ export class Link implements TokensHost {
         page.on(event, () => {
           this.#step({ kind });
           if (kind === "wake") this.#tokens.wake();
+          if (event === "online") this.#ways.networkChanged();
         }),
       );
     }
@@ -129,7 +137,7 @@ export class Link implements TokensHost {
   #openSocket(): void {
     let socket: SocketLike;
     try {
-      socket = new this.#Socket(this.#url, SUBPROTOCOL);
+      socket = this.#ways.open();
     } catch (error) {
       // A page's own policy can forbid the address; trying again is all that can be done.
       const opening = this.#machine;
@@ -147,6 +155,7 @@ export class Link implements TokensHost {
     socket.onerror = () => {}; // `onclose` follows.
     socket.onclose = mine(({ code, reason }: { code: number; reason: string }) => {
       this.#socket = null;
+      this.#ways.ended();
       this.#tokens.ended();
       this.#owner.disconnected(reason);
       this.#step({ kind: "lost", code, reason, renewable: this.#tokens.renewable });
@@ -159,6 +168,7 @@ export class Link implements TokensHost {
     const socket = this.#socket;
     if (!socket) return;
     this.#socket = null;
+    this.#ways.ended();
     this.#tokens.ended();
     if (code === LEFT) this.#session = null;
     socket.close(code);
@@ -180,9 +190,12 @@ export class Link implements TokensHost {
     }
     this.#step({ kind: "heard" });
     if (frame.type === "connected") {
-      this.#session = frame.session;
+      const { connection, resumed } = frame;
+      // One that lasts beyond this connection: a stream has none.
+      this.#session = frame.session ?? this.#session;
       this.#tokens.accepted(frame);
-      this.#step({ kind: "connected", connection: frame.connection, resumed: frame.resumed });
+      this.#ways.connected();
+      this.#step({ kind: "connected", connection, resumed, transport: this.#ways.transport });
     } else if (frame.type === "token") {
       this.#tokens.accepted(frame);
     } else if (frame.type === "goodbye") {

@@ -29,6 +29,7 @@ const connected: Connected = {
   since: NOW - 60_000,
   connection: "c1",
   resumed: false,
+  transport: "websocket",
   unanswered: 0,
   dueAt: NOW,
   retryAfterMs: null,
@@ -47,7 +48,8 @@ const events: { [Kind in MachineEvent["kind"]]: Extract<MachineEvent, { kind: Ki
   start: { kind: "start" },
   stop: { kind: "stop" },
   opened: { kind: "opened" },
-  connected: { kind: "connected", connection: "c2", resumed: true },
+  connected: { kind: "connected", connection: "c2", resumed: true, transport: "websocket" },
+  switch: { kind: "switch" },
   heard: { kind: "heard" },
   goodbye: { kind: "goodbye", retryAfterMs: 1700 },
   slowDown: { kind: "slowDown", retryAfterMs: 9000 },
@@ -78,6 +80,7 @@ const table: { [Name in Phase]: { [Kind in MachineEvent["kind"]]?: string } } = 
     lost: "waiting: drop timer",
     timer: "connected: ping timer",
     wake: "connected: ping timer",
+    switch: "opening: open timer",
     stop: "closed: leave timer",
     pagehide: "away: leave timer",
   },
@@ -301,7 +304,12 @@ test("closing what the server has closed keeps its reason", () => {
 test("the states that users see have no more than what they are told to have", () => {
   expect(publicState(states.opening)).toEqual({ status: "connecting" });
   expect(publicState(states.greeting)).toEqual({ status: "connecting" });
-  expect(publicState(connected)).toEqual({ status: "connected", connection: "c1", resumed: false });
+  expect(publicState(connected)).toEqual({
+    status: "connected",
+    connection: "c1",
+    resumed: false,
+    transport: "websocket",
+  });
   expect(publicState(states.waiting)).toEqual({
     status: "reconnecting",
     why: "Lost.",

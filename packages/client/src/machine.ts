@@ -3,7 +3,7 @@
  * Touches nothing by itself, so every path can be tested. The drawing is in this package's README.
  */
 import { CLOSE } from "@fanfare/protocol";
-import type { ConnectionState } from "./types.js";
+import type { ConnectionState, Transport } from "./types.js";
 
 /** How long a socket may take to open, and the server to answer `connect`. */
 export const OPEN_WITHIN_MS = 10_000;
@@ -31,6 +31,7 @@ export type Machine =
       readonly since: number;
       readonly connection: string;
       readonly resumed: boolean;
+      readonly transport: Transport;
       /** Pings since the last frame came. */
       readonly unanswered: number;
       /** When the timer is to fire. */
@@ -58,7 +59,14 @@ export type MachineEvent =
   /** The page wants none. */
   | { readonly kind: "stop" }
   | { readonly kind: "opened" }
-  | { readonly kind: "connected"; readonly connection: string; readonly resumed: boolean }
+  | {
+      readonly kind: "connected";
+      readonly connection: string;
+      readonly resumed: boolean;
+      readonly transport: Transport;
+    }
+  /** There is a better way now than the one that the connection goes. */
+  | { readonly kind: "switch" }
   /** Any frame came. */
   | { readonly kind: "heard" }
   | { readonly kind: "goodbye"; readonly retryAfterMs: number }
@@ -141,6 +149,7 @@ export function step(state: Machine, event: MachineEvent, moment: Moment): Step 
           since: now,
           connection: event.connection,
           resumed: event.resumed,
+          transport: event.transport,
           unanswered: 0,
           dueAt: now + PING_EVERY_MS,
           retryAfterMs: null,
@@ -148,6 +157,8 @@ export function step(state: Machine, event: MachineEvent, moment: Moment): Step 
         },
         effects: { subscribe: true, timerMs: PING_EVERY_MS },
       };
+    case "switch":
+      return state.phase === "connected" ? open(0) : stay(state);
     case "heard":
       return stay(state.phase === "connected" && state.unanswered > 0 ? { ...state, unanswered: 0 } : state);
     case "goodbye":
@@ -180,8 +191,10 @@ export function publicState(state: Machine): ConnectionState {
     case "opening":
     case "greeting":
       return { status: "connecting" };
-    case "connected":
-      return { status: "connected", connection: state.connection, resumed: state.resumed };
+    case "connected": {
+      const { connection, resumed, transport } = state;
+      return { status: "connected", connection, resumed, transport };
+    }
     case "waiting":
       return { status: "reconnecting", why: state.why, attempt: state.attempt, retryAt: state.retryAt };
     case "closed":

@@ -22,6 +22,7 @@ async function connected(options: Pick<ClientOptions, "token" | "getToken"> = {}
   const client = createClient({
     url: "http://push.example.com/push",
     WebSocket: server.WebSocket,
+    sse: false,
     clock,
     page,
     random: () => 0.5,
@@ -154,6 +155,7 @@ test.each(["", undefined, null])("a page that has no token (%j) is never nobody"
   const client = createClient({
     url: "http://x/push",
     WebSocket: server.WebSocket,
+    sse: false,
     clock,
     page: new FakePage(),
     getToken,

@@ -96,6 +96,9 @@ export interface Subscribed {
   readonly reason: GapReason | null;
 }
 
+/** How the connection goes: `sse` is Server-Sent Events and HTTP requests, where WebSockets are blocked. */
+export type Transport = "websocket" | "sse";
+
 /** What the connection is doing, and why. */
 export type ConnectionState =
   /** Nothing is subscribed yet, so there is no connection. Or the page was left, and may come back. */
@@ -107,6 +110,7 @@ export type ConnectionState =
       readonly connection: string;
       /** The session of the last connection goes on. */
       readonly resumed: boolean;
+      readonly transport: Transport;
     }
   | {
       readonly status: "reconnecting";
@@ -248,6 +252,8 @@ export interface SocketLike {
 }
 export type SocketConstructor = new (url: string, protocol: string) => SocketLike;
 
+export type Fetch = (url: URL, init: RequestInit) => Promise<Response>;
+
 /** Time, as the client needs it. */
 export interface ClientClock {
   /** Milliseconds since 1970. */
@@ -285,6 +291,13 @@ export interface ClientOptions {
   readonly queue?: boolean | QueueOptions;
   /** @default the global one; Node.js before 22 has none: pass that of the package `ws` */
   readonly WebSocket?: SocketConstructor;
+  /**
+   * Where WebSockets are blocked, as by some proxies, the client goes on by Server-Sent Events and HTTP requests, and tries now and
+   * then whether they still are. `false`: it does not. @default true
+   */
+  readonly sse?: boolean;
+  /** What it uses for that. @default the global one */
+  readonly fetch?: Fetch;
   /** @default the machine's */
   readonly clock?: ClientClock;
   /** From 0 up to, not including, 1. @default Math.random */

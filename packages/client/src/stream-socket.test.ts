@@ -1,0 +1,254 @@
+import { describe, expect, test } from "vitest";
+import { StreamSocket } from "./stream-socket.js";
+import { FakeClock } from "./testing/fake-clock.js";
+import { settled } from "./testing/scripted-server.js";
+import type { Fetch } from "./types.js";
+
+const EPOCH = "00000000000000a1";
+
+/** A server that is played by the test: each stream takes what the test writes. */
+function setUp() {
+  const clock = new FakeClock();
+  const calls: { path: string; init: RequestInit; body: unknown }[] = [];
+  const streams: { say(name: string, data: object): void; raw(text: string): void; end(): void }[] = [];
+  let answer: (path: string) => Response | null = () => null;
+  const fetch: Fetch = async (url, init) => {
+    calls.push({ path: url.pathname, init, body: JSON.parse(String(init.body)) });
+    const other = answer(url.pathname);
+    if (other) return other;
+    let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+    const body = new ReadableStream<Uint8Array>({
+      start(made) {
+        controller = made;
+      },
+    });
+    const raw = (text: string) => controller?.enqueue(new TextEncoder().encode(text));
+    streams.push({
+      raw,
+      say: (name, data) => raw(`event: fanfare.${name}\ndata: ${JSON.stringify(data)}\n\n`),
+      end: () => controller?.close(),
+    });
+    init.signal?.addEventListener("abort", () => controller?.error(new Error("aborted")));
+    return new Response(body);
+  };
+  const socket = new StreamSocket("wss://push.example.com/push/", fetch, clock);
+  const heard: unknown[] = [];
+  const closed: unknown[] = [];
+  socket.onmessage = ({ data }: { data: string }) => void heard.push(JSON.parse(data));
+  socket.onclose = (event: unknown) => void closed.push(event);
+  const send = async (frame: object) => {
+    socket.send(JSON.stringify(frame));
+    await settle();
+  };
+  const stream = () => {
+    const last = streams.at(-1);
+    if (!last) throw new Error("there is no stream");
+    return last;
+  };
+  const connect = async () => {
+    await settled();
+    await send({ type: "connect", token: "t", csrf: "c" });
+    stream().say("connected", { connection: "c1" });
+    await settle();
+  };
+  const refuse = (status: number, problem: object) => {
+    answer = () => new Response(JSON.stringify(problem), { status });
+  };
+  return {
+    clock,
+    socket,
+    calls,
+    streams,
+    stream,
+    heard,
+    closed,
+    send,
+    connect,
+    refuse,
+    news: () => heard.splice(0),
+  };
+}
+
+/** Streams of the platform take a few turns. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((done) => setImmediate(done));
+}
+
+test("connects by a stream without channels, with what says who it is", async () => {
+  const { connect, calls, news } = setUp();
+  await connect();
+  expect(calls).toMatchObject([{ path: "/push/sse", body: { channels: [] }, init: { method: "POST" } }]);
+  expect(calls[0]?.init.headers).toMatchObject({ Authorization: "Bearer t", "X-Csrf-Token": "c" });
+  expect(news()).toEqual([{ type: "connected", ping: 15, resumed: false, connection: "c1" }]);
+});
+
+test("what is subscribed in one go is one more stream, which goes on where channels were", async () => {
+  const { connect, send, stream, calls, news } = setUp();
+  await connect();
+  news();
+  await send({ type: "subscribe", id: 1, channels: [{ channel: "a" }] });
+  stream().say("connected", { connection: "c2" });
+  stream().say("subscribed", { channel: "a", epoch: EPOCH, offset: 4, head: 4, recovered: false });
+  stream().raw('data: {"channel":"a","offset":5,"da');
+  stream().raw('ta":"é"}\n\n: keep-alive\n\n');
+  await settle();
+  expect(news().slice(1)).toEqual([
+    { type: "subscribed", id: 1, channel: "a", epoch: EPOCH, offset: 4, head: 4, recovered: false },
+    { type: "message", channel: "a", offset: 5, data: "é" },
+  ]);
+  const before = calls.length;
+  void send({ type: "subscribe", id: 2, channels: [{ channel: "b" }] });
+  await send({ type: "subscribe", id: 3, channels: [{ channel: "c", since: { epoch: EPOCH, offset: 1 } }] });
+  expect(calls).toHaveLength(before + 1);
+  expect(calls.at(-1)?.body).toEqual({
+    channels: [
+      { channel: "a", since: { epoch: EPOCH, offset: 5 } },
+      { channel: "b" },
+      { channel: "c", since: { epoch: EPOCH, offset: 1 } },
+    ],
+  });
+  stream().say("subscribed", { channel: "a", epoch: EPOCH, offset: 5, head: 5, recovered: true });
+  stream().say("error", { channel: "b", code: "forbidden", message: "no", remedy: "Ask." });
+  await settle();
+  expect(news()).toEqual([
+    { type: "error", id: 2, channel: "b", code: "forbidden", message: "no", remedy: "Ask." },
+  ]);
+});
+
+describe("a channel that cannot go on in the next stream", () => {
+  test.each([
+    [
+      "of the same log",
+      { epoch: EPOCH, offset: 9, reason: "evicted" },
+      { from: 5, to: 9, reason: "evicted" },
+    ],
+    [
+      "of another log",
+      { epoch: "00000000000000b2", offset: 2, reason: "restarted" },
+      { from: 1, to: 2, reason: "restarted" },
+    ],
+  ])("has a gap: %s", async (_name, start, gap) => {
+    const { connect, send, stream, news } = setUp();
+    await connect();
+    await send({ type: "subscribe", id: 1, channels: [{ channel: "a" }] });
+    stream().say("subscribed", { channel: "a", epoch: EPOCH, offset: 4, head: 4, recovered: false });
+    await settle();
+    await send({ type: "subscribe", id: 2, channels: [{ channel: "b" }] });
+    news();
+    stream().say("subscribed", {
+      channel: "a",
+      head: 9,
+      recovered: false,
+      state: { n: 1 },
+      stateOffset: 2,
+      ...start,
+    });
+    await settle();
+    expect(news()).toEqual([
+      { type: "gap", channel: "a", epoch: start.epoch, ...gap },
+      { type: "state", channel: "a", from: 2, offset: 2, value: { n: 1 } },
+    ]);
+  });
+});
+
+describe("is lost", () => {
+  test("when the stream ends", async () => {
+    const { connect, stream, closed, socket } = setUp();
+    await connect();
+    stream().end();
+    await settle();
+    expect([closed, socket.readyState]).toEqual([[{ code: 1006, reason: "" }], 3]);
+  });
+
+  test("as the server says", async () => {
+    const { connect, stream, closed, news } = setUp();
+    await connect();
+    news();
+    stream().say("closed", { code: 1012, reason: "the server stops", retryAfter: 1.5 });
+    await settle();
+    expect(news()).toEqual([{ type: "goodbye", retryAfter: 1.5 }]);
+    expect(closed).toEqual([{ code: 1012, reason: "the server stops" }]);
+  });
+
+  test.each([
+    [401, 4401],
+    [429, 4429],
+    [503, 1006],
+    [404, 1006],
+  ])("when a stream is answered with %i, with %i", async (status, code) => {
+    const { send, refuse, closed } = setUp();
+    refuse(status, { code: "x", detail: "why", remedy: "" });
+    await settled();
+    await send({ type: "connect" });
+    expect(closed).toEqual([{ code, reason: "why" }]);
+  });
+
+  test("when nothing came for 30 seconds, which a ping finds out", async () => {
+    const { connect, clock, send, stream, closed, news } = setUp();
+    await connect();
+    news();
+    clock.advance(25_000);
+    await send({ type: "ping" });
+    expect(news()).toEqual([{ type: "pong" }]);
+    stream().raw(": keep-alive\n\n");
+    await settle();
+    clock.advance(30_000);
+    await send({ type: "ping" });
+    expect(news()).toEqual([{ type: "pong" }]);
+    clock.advance(1);
+    await send({ type: "ping" });
+    expect(closed).toEqual([{ code: 1006, reason: "The server has fallen silent." }]);
+  });
+});
+
+test("a new token goes with another stream", async () => {
+  const { connect, send, calls, stream, news } = setUp();
+  await connect();
+  news();
+  await send({ type: "token", token: "t2" });
+  expect(calls.at(-1)?.init.headers).toMatchObject({ Authorization: "Bearer t2" });
+  stream().say("connected", { connection: "c2", expires: 9, time: 1 });
+  await settle();
+  expect(news()).toMatchObject([{ type: "token", expires: 9, time: 1 }]);
+});
+
+test("a change of the state is a PATCH, with the version that it is for", async () => {
+  const { connect, send, calls, refuse, news } = setUp();
+  await connect();
+  news();
+  refuse(412, { code: "version_mismatch", detail: "another", remedy: "Read it." });
+  const ifVersion = { epoch: EPOCH, offset: 3 };
+  await send({ type: "patch", id: 7, channel: "a", patch: { n: 1 }, ifVersion, key: "k" });
+  expect(calls.at(-1)).toMatchObject({
+    path: "/push/channels/a/state",
+    init: { method: "PATCH" },
+    body: { n: 1 },
+  });
+  expect(calls.at(-1)?.init.headers).toMatchObject({ "If-Match": `"${EPOCH}:3"`, "Idempotency-Key": "k" });
+  expect(news()).toEqual([
+    { type: "error", id: 7, channel: "a", code: "version_mismatch", message: "another", remedy: "Read it." },
+  ]);
+});
+
+test("requests go one after the other, and a lost one is the end of the connection", async () => {
+  const { connect, send, calls, closed, streams, socket } = setUp();
+  await connect();
+  void send({ type: "publish", id: 1, channel: "a", data: 1 });
+  await send({ type: "publish", id: 2, channel: "a", data: 2 });
+  expect(calls.slice(1)).toMatchObject([
+    { path: "/push/messages", body: { messages: [{ channel: "a", data: 1 }] } },
+  ]);
+  expect(socket.asking).toBe(2);
+  streams.at(-1)?.end();
+  await settle();
+  expect(closed).toEqual([{ code: 1006, reason: "" }]);
+  expect([calls.length, socket.asking]).toEqual([2, 0]);
+});
+
+test("what needs a connection of its own is refused, saying so", async () => {
+  const { connect, send, news } = setUp();
+  await connect();
+  news();
+  await send({ type: "lock", id: 8, channel: "a" });
+  expect(news()).toMatchObject([{ type: "error", id: 8, code: "needs_websocket" }]);
+});

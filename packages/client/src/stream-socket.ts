@@ -1,0 +1,303 @@
+/**
+ * What takes the place of a WebSocket where those are blocked: frames come as Server-Sent Events, and go as HTTP requests. To the
+ * link it looks like a socket. A stream carries fixed channels, so another set of them is another stream, which goes on where the
+ * last one was.
+ */
+import { readEvents } from "./read-events.js";
+import type { ClientClock, Fetch, Position, SocketLike } from "./types.js";
+
+const LOST = 1006;
+/** Comments come at least every 25 seconds. */
+const SILENT_MS = 30_000;
+
+/** A frame, as far as this file looks into it. */
+interface Frame {
+  readonly type: string;
+  readonly id?: number;
+  readonly channel?: string;
+  readonly [field: string]: unknown;
+}
+
+interface Wanted {
+  since?: Position | undefined;
+  readonly state?: boolean | undefined;
+  /** The request that has not been answered. */
+  id?: number | undefined;
+}
+
+/** What an event of the stream holds, as far as this file looks into it. */
+interface Fields {
+  readonly channel?: string;
+  readonly epoch?: string;
+  readonly offset?: number;
+  readonly to?: number;
+  readonly recovered?: boolean;
+  readonly reason?: string;
+  readonly state?: unknown;
+  readonly stateOffset?: number;
+  readonly code?: unknown;
+  readonly message?: string;
+  readonly retryAfter?: number;
+}
+
+/** An HTTP request that does what a frame asks for. */
+interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly body: unknown;
+  readonly headers?: Record<string, string>;
+}
+
+export class StreamSocket implements SocketLike {
+  readyState = 0;
+  onopen: SocketLike["onopen"] = null;
+  onmessage: SocketLike["onmessage"] = null;
+  onclose: SocketLike["onclose"] = null;
+  onerror: SocketLike["onerror"] = null;
+  /** Requests that have not been answered. */
+  asking = 0;
+  readonly #url: URL;
+  readonly #fetch: Fetch;
+  readonly #clock: ClientClock;
+  readonly #wanted = new Map<string, Wanted>();
+  /** One after the other: what is published in order is to arrive so. */
+  #asked: Promise<void> = Promise.resolve();
+  /** Sent with every request. */
+  readonly #headers: Record<string, string> = {};
+  /** Ends the stream that there is. */
+  #abort: AbortController | null = null;
+  #heardAt = 0;
+  #begun = false;
+  #openDue = false;
+
+  constructor(url: string, fetch: Fetch, clock: ClientClock) {
+    this.#url = new URL(url.replace(/^ws/, "http"));
+    this.#fetch = fetch;
+    this.#clock = clock;
+    queueMicrotask(() => {
+      if (this.readyState !== 0) return;
+      this.readyState = 1;
+      this.onopen?.({} as never);
+    });
+  }
+
+  send(text: string): void {
+    const frame = JSON.parse(text) as Frame;
+    switch (frame.type) {
+      case "connect":
+        this.#header("X-Csrf-Token", frame.csrf);
+        this.#header("Authorization", frame.token && `Bearer ${frame.token}`);
+        this.#openSoon();
+        return;
+      case "token":
+        this.#header("Authorization", `Bearer ${frame.token}`);
+        this.#openSoon();
+        return;
+      case "ping":
+        if (this.#clock.now() - this.#heardAt > SILENT_MS) this.#lose(LOST, "The server has fallen silent.");
+        else this.#say({ type: "pong" });
+        return;
+      case "subscribe":
+        for (const { channel, ...item } of frame.channels as (Wanted & { channel: string })[]) {
+          this.#wanted.set(channel, { ...item, id: frame.id });
+        }
+        this.#openSoon();
+        return;
+      case "unsubscribe":
+        this.#wanted.delete(frame.channel ?? "");
+        this.#openSoon();
+        return;
+      default:
+        this.asking++;
+        this.#asked = this.#asked.then(() => this.#ask(frame));
+    }
+  }
+
+  close(): void {
+    this.readyState = 3;
+    this.#abort?.abort();
+  }
+
+  // ---- the stream
+
+  /** What is asked for in one go is one stream. */
+  #openSoon(): void {
+    if (this.#openDue) return;
+    this.#openDue = true;
+    queueMicrotask(() => {
+      this.#openDue = false;
+      if (this.readyState === 1) void this.#open();
+    });
+  }
+
+  async #open(): Promise<void> {
+    this.#abort?.abort();
+    const abort = new AbortController();
+    this.#abort = abort;
+    const { signal } = abort;
+    const heard = () => {
+      this.#heardAt = this.#clock.now();
+    };
+    heard();
+    try {
+      const channels = [...this.#wanted].map(([channel, { since, state }]) => ({ channel, since, state }));
+      const response = await this.#call({ method: "POST", path: "/sse", body: { channels } }, signal);
+      if (response.ok && response.body) {
+        await readEvents(response.body, heard, (name, data) => signal.aborted || this.#event(name, data));
+        if (!signal.aborted) this.#lose(LOST, "");
+      } else {
+        const { code, detail, retryAfter } = await problemIn(response);
+        if (signal.aborted) return;
+        if (retryAfter) this.#say({ type: "error", code, message: detail, remedy: "", retryAfter });
+        this.#lose(CLOSE_CODES[response.status] ?? LOST, detail ?? "");
+      }
+    } catch {
+      if (!signal.aborted) this.#lose(LOST, "");
+    }
+  }
+
+  #event(name: string, data: string): void {
+    const type = name.startsWith("fanfare.") ? name.slice(8) : "message";
+    if (type === "cursor") return;
+    const fields = JSON.parse(data) as Fields;
+    const { channel = "", epoch = "", offset = 0, code, reason = "", message = "", retryAfter } = fields;
+    if (type === "connected") {
+      this.#say({ type: this.#begun ? "token" : type, ping: 15, resumed: false, ...fields });
+      this.#begun = true;
+      return;
+    }
+    if (type === "closed") {
+      if (retryAfter !== undefined) this.#say({ type: "goodbye", retryAfter });
+      this.#lose(Number(code), reason);
+      return;
+    }
+    const wanted = this.#wanted.get(channel);
+    if (!wanted) return;
+    const { id, since } = wanted;
+    if (type === "subscribed") {
+      wanted.id = undefined;
+      wanted.since = { epoch, offset };
+      if (id !== undefined) this.#say({ type, id, ...fields });
+      else if (!fields.recovered) this.#missed(since, fields);
+      return;
+    }
+    if (type === "error") {
+      this.#wanted.delete(channel);
+      if (id !== undefined) this.#say({ type, id, ...fields });
+      else if (code === "forbidden") this.#say({ type: "unsubscribed", channel, code });
+      else this.#lose(LOST, message);
+      return;
+    }
+    if (type === "unsubscribed") this.#wanted.delete(channel);
+    else if (type === "gap") wanted.since = { epoch, offset: fields.to ?? 0 };
+    else if (since) wanted.since = { epoch: since.epoch, offset };
+    this.#say({ type, ...fields });
+  }
+
+  /** The stream after this one could not go on where it was. To the client, whose subscription stands, that is a gap. */
+  #missed(since: Position | undefined, fields: Fields): void {
+    const { channel, epoch, offset = 0, reason = "restarted", state, stateOffset } = fields;
+    const from = since && epoch === since.epoch ? since.offset + 1 : 1;
+    // Whoever may not read the history is told the same when there was nothing.
+    if (from === 1 || from <= offset) this.#say({ type: "gap", channel, epoch, from, to: offset, reason });
+    if (state !== undefined) {
+      this.#say({ type: "state", channel, from: stateOffset, offset: stateOffset, value: state });
+    }
+  }
+
+  // ---- requests
+
+  async #ask({ id, channel, ...frame }: Frame): Promise<void> {
+    const call = callOf(channel ?? "", frame);
+    try {
+      if (this.readyState !== 1) return;
+      const answer = call && (await this.#call(call));
+      if (!answer) {
+        this.#say({ type: "error", id, channel, ...NEEDS_WEBSOCKET });
+        return;
+      }
+      const body: Answer = answer.ok ? await answer.json() : await problemIn(answer);
+      const { code, detail, remedy, retryAfter, epoch, offset } = body.results?.[0] ?? body;
+      if (code) this.#say({ type: "error", id, channel, code, message: detail, remedy, retryAfter });
+      else this.#say({ type: "ok", id, channel, epoch, offset });
+    } catch {
+      // Nobody knows what became of it, as when a socket is lost.
+      this.#lose(LOST, "");
+    } finally {
+      this.asking--;
+    }
+  }
+
+  #call({ method, path, body, headers }: Call, signal?: AbortSignal): Promise<Response> {
+    const url = new URL(this.#url);
+    url.pathname = url.pathname.replace(/\/$/, "") + path;
+    return this.#fetch(url, {
+      method,
+      headers: { "Content-Type": "application/json", ...this.#headers, ...headers },
+      body: JSON.stringify(body),
+      cache: "no-store",
+      ...(signal && { signal }),
+    });
+  }
+
+  #header(name: string, value: unknown): void {
+    if (value) this.#headers[name] = String(value);
+    else delete this.#headers[name];
+  }
+
+  // ---- what the link hears
+
+  #say(frame: object): void {
+    if (this.readyState === 1) this.onmessage?.({ data: JSON.stringify(frame) } as never);
+  }
+
+  #lose(code: number, reason: string): void {
+    if (this.readyState === 3) return;
+    this.close();
+    this.onclose?.({ code, reason } as never);
+  }
+}
+
+/** A position, or a problem (RFC 9457), or one of these for each of several. */
+interface Answer {
+  readonly results?: readonly Answer[];
+  readonly epoch?: string;
+  readonly offset?: number;
+  readonly code?: string;
+  readonly detail?: string;
+  readonly remedy?: string;
+  readonly retryAfter?: number;
+}
+
+/** What an answer other than a stream means, in close codes; any other is tried again. */
+const CLOSE_CODES: Readonly<Record<number, number>> = { 401: 4401, 429: 4429 };
+
+const NEEDS_WEBSOCKET = {
+  code: "needs_websocket",
+  message: "this needs a WebSocket, and those are blocked here",
+  remedy: 'Try again when the state says transport: "websocket".',
+};
+
+function callOf(
+  channel: string,
+  { type, event, data, key, patch, ifVersion }: Record<string, unknown>,
+): Call | null {
+  if (type === "publish") {
+    return { method: "POST", path: "/messages", body: { messages: [{ channel, event, data, key }] } };
+  }
+  if (type !== "patch") return null;
+  const headers: Record<string, string> = {};
+  if (key !== undefined) headers["Idempotency-Key"] = String(key);
+  const version = ifVersion as Position | null | undefined;
+  if (version) headers["If-Match"] = `"${version.epoch}:${version.offset}"`;
+  else if (version === null) headers["If-None-Match"] = "*";
+  return { method: "PATCH", path: `/channels/${channel}/state`, body: patch, headers };
+}
+
+/** What a refusal says; what comes from something in between is no problem of ours, and says nothing. */
+async function problemIn(response: Response): Promise<Answer> {
+  const found: Answer | null = await response.json().catch(() => null);
+  return (
+    found ?? { code: "unavailable", detail: `The server answered ${response.status}.`, remedy: "Try again." }
+  );
+}
