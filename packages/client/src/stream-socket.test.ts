@@ -79,7 +79,7 @@ test("connects by a stream without channels, with what says who it is", async ()
   await connect();
   expect(calls).toMatchObject([{ path: "/push/sse", body: { channels: [] }, init: { method: "POST" } }]);
   expect(calls[0]?.init.headers).toMatchObject({ Authorization: "Bearer t", "X-Csrf-Token": "c" });
-  expect(news()).toEqual([{ type: "connected", ping: 15, resumed: false, connection: "c1" }]);
+  expect(news()).toEqual([{ type: "connected", resumed: false, connection: "c1" }]);
 });
 
 test("what is subscribed in one go is one more stream, which goes on where channels were", async () => {
@@ -113,6 +113,18 @@ test("what is subscribed in one go is one more stream, which goes on where chann
   expect(news()).toEqual([
     { type: "error", id: 2, channel: "b", code: "forbidden", message: "no", remedy: "Ask." },
   ]);
+});
+
+test("a state that is said again, and who is there, leave the position where it is", async () => {
+  const { connect, send, stream, calls } = setUp();
+  await connect();
+  await send({ type: "subscribe", id: 1, channels: [{ channel: "a" }] });
+  stream().say("subscribed", { channel: "a", epoch: EPOCH, offset: 4, head: 4, recovered: false });
+  stream().say("state", { channel: "a", from: 2, offset: 2, value: { n: 1 } });
+  stream().say("presence", { channel: "a", joined: [] });
+  await settle();
+  await send({ type: "subscribe", id: 2, channels: [{ channel: "b" }] });
+  expect(calls.at(-1)?.body).toMatchObject({ channels: [{ channel: "a", since: { offset: 4 } }, {}] });
 });
 
 describe("a channel that cannot go on in the next stream", () => {

@@ -85,16 +85,13 @@ export class StreamSocket implements SocketLike {
     const frame = JSON.parse(text) as Frame;
     switch (frame.type) {
       case "connect":
-        this.#header("X-Csrf-Token", frame.csrf);
-        this.#header("Authorization", frame.token && `Bearer ${frame.token}`);
-        this.#openSoon();
-        return;
       case "token":
-        this.#header("Authorization", `Bearer ${frame.token}`);
+        if (frame.csrf) this.#headers["X-Csrf-Token"] = String(frame.csrf);
+        if (frame.token) this.#headers.Authorization = `Bearer ${frame.token}`;
         this.#openSoon();
         return;
       case "ping":
-        if (this.#clock.now() - this.#heardAt > SILENT_MS) this.#lose(LOST, "The server has fallen silent.");
+        if (this.#clock.now() - this.#heardAt > SILENT_MS) this.#lose("The server has fallen silent.");
         else this.#say({ type: "pong" });
         return;
       case "subscribe":
@@ -144,15 +141,15 @@ export class StreamSocket implements SocketLike {
       const response = await this.#call({ method: "POST", path: "/sse", body: { channels } }, signal);
       if (response.ok && response.body) {
         await readEvents(response.body, heard, (name, data) => signal.aborted || this.#event(name, data));
-        if (!signal.aborted) this.#lose(LOST, "");
+        if (!signal.aborted) this.#lose();
       } else {
         const { code, detail, retryAfter } = await problemIn(response);
         if (signal.aborted) return;
         if (retryAfter) this.#say({ type: "error", code, message: detail, remedy: "", retryAfter });
-        this.#lose(CLOSE_CODES[response.status] ?? LOST, detail ?? "");
+        this.#lose(detail, CLOSE_CODES[response.status]);
       }
     } catch {
-      if (!signal.aborted) this.#lose(LOST, "");
+      if (!signal.aborted) this.#lose();
     }
   }
 
@@ -162,13 +159,13 @@ export class StreamSocket implements SocketLike {
     const fields = JSON.parse(data) as Fields;
     const { channel = "", epoch = "", offset = 0, code, reason = "", message = "", retryAfter } = fields;
     if (type === "connected") {
-      this.#say({ type: this.#begun ? "token" : type, ping: 15, resumed: false, ...fields });
+      this.#say({ type: this.#begun ? "token" : type, resumed: false, ...fields });
       this.#begun = true;
       return;
     }
     if (type === "closed") {
       if (retryAfter !== undefined) this.#say({ type: "goodbye", retryAfter });
-      this.#lose(Number(code), reason);
+      this.#lose(reason, Number(code));
       return;
     }
     const wanted = this.#wanted.get(channel);
@@ -185,12 +182,13 @@ export class StreamSocket implements SocketLike {
       this.#wanted.delete(channel);
       if (id !== undefined) this.#say({ type, id, ...fields });
       else if (code === "forbidden") this.#say({ type: "unsubscribed", channel, code });
-      else this.#lose(LOST, message);
+      else this.#lose(message);
       return;
     }
     if (type === "unsubscribed") this.#wanted.delete(channel);
     else if (type === "gap") wanted.since = { epoch, offset: fields.to ?? 0 };
-    else if (since) wanted.since = { epoch: since.epoch, offset };
+    // A state that is said again, or who is there, moves nothing.
+    else if (since) wanted.since = { epoch: since.epoch, offset: Math.max(since.offset, offset) };
     this.#say({ type, ...fields });
   }
 
@@ -222,7 +220,7 @@ export class StreamSocket implements SocketLike {
       else this.#say({ type: "ok", id, channel, epoch, offset });
     } catch {
       // Nobody knows what became of it, as when a socket is lost.
-      this.#lose(LOST, "");
+      this.#lose();
     } finally {
       this.asking--;
     }
@@ -235,14 +233,8 @@ export class StreamSocket implements SocketLike {
       method,
       headers: { "Content-Type": "application/json", ...this.#headers, ...headers },
       body: JSON.stringify(body),
-      cache: "no-store",
       ...(signal && { signal }),
     });
-  }
-
-  #header(name: string, value: unknown): void {
-    if (value) this.#headers[name] = String(value);
-    else delete this.#headers[name];
   }
 
   // ---- what the link hears
@@ -251,7 +243,7 @@ export class StreamSocket implements SocketLike {
     if (this.readyState === 1) this.onmessage?.({ data: JSON.stringify(frame) } as never);
   }
 
-  #lose(code: number, reason: string): void {
+  #lose(reason = "", code = LOST): void {
     if (this.readyState === 3) return;
     this.close();
     this.onclose?.({ code, reason } as never);
@@ -274,8 +266,8 @@ const CLOSE_CODES: Readonly<Record<number, number>> = { 401: 4401, 429: 4429 };
 
 const NEEDS_WEBSOCKET = {
   code: "needs_websocket",
-  message: "this needs a WebSocket, and those are blocked here",
-  remedy: 'Try again when the state says transport: "websocket".',
+  message: "WebSockets are blocked here",
+  remedy: "Try again when the transport is websocket.",
 };
 
 function callOf(
