@@ -1,0 +1,47 @@
+/** Makes the package and the types of the widgets' props out of the sources. Writes nothing. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { bundleForBrowsers, bundleForStudio } from "./bundle.mjs";
+import { packageXml, zip } from "./mpk.mjs";
+import { typings } from "./typings.mjs";
+import { readWidgetXml } from "./widget-xml.mjs";
+import { HERE, WIDGETS } from "./widgets.mjs";
+
+const SOURCE = join(HERE, "src");
+
+/** What is in the package, by path. */
+export async function packageFiles() {
+  const { version } = JSON.parse(readFileSync(join(HERE, "package.json"), "utf8"));
+  /** @type {Record<string, string | Uint8Array>} */
+  const files = {
+    "package.xml": packageXml("Fanfare", version, WIDGETS),
+    LICENSE: readFileSync(join(HERE, "../../LICENSE")),
+  };
+  for (const { name, folder } of WIDGETS) {
+    files[`${name}.xml`] = readWidget(name);
+    files[`${name}.editorConfig.js`] = await bundleForStudio(`src/${name}.editorConfig.js`);
+    files[`${name}.editorPreview.js`] = await bundleForBrowsers(`src/${name}.editorPreview.tsx`, "cjs");
+    files[`${folder}/${name}.js`] = await bundleForBrowsers(`src/${name}.tsx`, "amd");
+    files[`${folder}/${name}.mjs`] = await bundleForBrowsers(`src/${name}.tsx`, "es");
+    files[`${folder}/${name}.css`] = readFileSync(join(SOURCE, "indicator.css"));
+    for (const file of readdirSync(SOURCE)) {
+      if (file.startsWith(`${name}.`) && file.endsWith(".png"))
+        files[file] = readFileSync(join(SOURCE, file));
+    }
+  }
+  return files;
+}
+
+export async function pack() {
+  return zip(await packageFiles());
+}
+
+/** The types of a widget's props. @param {string} name */
+export function typingsOf(name) {
+  return typings(name, readWidgetXml(readWidget(name)).properties);
+}
+
+/** A widget's XML. @param {string} name */
+export function readWidget(name) {
+  return readFileSync(join(SOURCE, `${name}.xml`), "utf8");
+}
