@@ -2,11 +2,13 @@ import { Big } from "big.js";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { FanfareContainerProps } from "../typings/FanfareProps.js";
 import { FanfareWidget } from "./fanfare-widget.js";
+import type { AttributeValue } from "./message/convert.js";
 import {
   available,
   boolean,
   date,
   FakeAction,
+  FakeAttribute,
   loading,
   number,
   object,
@@ -138,9 +140,9 @@ describe("a message", () => {
       value: number(),
       datetime: date(),
     };
-    const further = number();
+    const further = new FakeAttribute<AttributeValue>(undefined, "number");
     const props = Object.fromEntries(Object.entries(all).map(([key, each]) => [key, each.props]));
-    show({ ...props, attributes: [{ key: "amount", attribute: further.props as never }] });
+    show({ ...props, attributes: [{ key: "amount", attribute: further.props }] });
     page.client.publish("object:1", {
       Text1: "a",
       Text2: "b",

@@ -32,6 +32,8 @@ export class FakeAttribute<Value extends AttributeValue> {
   readOnly = false;
   /** All that it was set to, in order. */
   readonly sets: (Value | undefined)[] = [];
+  /** Told when it was set: the page shows itself anew. */
+  onSet: () => void = () => {};
   readonly #type: "number" | "datetime" | undefined;
   readonly #universe: Value[] | undefined;
 
@@ -56,6 +58,7 @@ export class FakeAttribute<Value extends AttributeValue> {
         if (this.readOnly) throw new Error("The attribute is read-only.");
         this.sets.push(value);
         this.value = value;
+        this.onSet();
       },
     };
     return shown as unknown as EditableValue<Value>;
@@ -83,12 +86,15 @@ export class FakeAction<Variables extends object = never> {
   count = 0;
   /** What it was run with, in order. */
   readonly runs: Variables[] = [];
+  /** Told what it was run with, if with anything. */
+  onRun: (variables: Variables | undefined) => void = () => {};
 
   get props() {
     const { canExecute, isExecuting } = this;
     const execute = (...given: Variables[]) => {
       this.count++;
       this.runs.push(...given);
+      this.onRun(given[0]);
     };
     return { canExecute, isExecuting, execute };
   }
