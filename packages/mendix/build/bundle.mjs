@@ -7,25 +7,26 @@ import { HERE } from "./widgets.mjs";
 
 /** What Mendix brings along. */
 export const EXTERNAL = [/^mendix($|\/)/, /^react$/, /^react\/jsx-runtime$/, /^react-dom$/, /^big\.js$/];
+/** What older versions of it do not. */
+const NEWER = { "mendix/session": join(HERE, "src/connection/no-session.ts") };
 /** The oldest browser that Mendix's own tools build for. */
 const BROWSER = "safari12";
 
 const source = (/** @type {string} */ path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 /**
- * For browsers: small, and in a language that older ones know.
+ * For browsers: one ES module, small, and in a language that older ones know. `inForm` makes of it what is loaded.
  *
  * @param {string} entry path from this package
- * @param {"amd" | "es" | "cjs"} format
+ * @param {import("./editions.mjs").Edition} edition
  */
-export async function bundleForBrowsers(entry, format) {
-  const { code, errors } = await minify(`${entry}.js`, await modules(entry), {
+export async function bundleForBrowsers(entry, edition) {
+  const { code, errors } = await minify(`${entry}.js`, await modules(entry, edition), {
     module: true,
     compress: { target: BROWSER },
   });
   if (errors.length > 0) throw new Error(`${entry}: ${errors.map(({ message }) => message).join("; ")}`);
-  // Only now, since tools that look for dependencies expect plain strings, and a minifier likes others.
-  return inForm(code, format);
+  return code;
 }
 
 /**
@@ -41,8 +42,9 @@ export async function bundleForStudio(entry) {
  * One ES module.
  *
  * @param {string} entry
+ * @param {import("./editions.mjs").Edition} edition
  */
-async function modules(entry) {
+async function modules(entry, { isOlder }) {
   const built = await build({
     configFile: false,
     root: HERE,
@@ -52,6 +54,7 @@ async function modules(entry) {
     oxc: { jsx: { runtime: "automatic", development: false } },
     resolve: {
       alias: {
+        ...(isOlder && NEWER),
         "@fanfare/client": source("client/src/index.ts"),
         "@fanfare/protocol": source("protocol/src/index.ts"),
       },
@@ -61,7 +64,9 @@ async function modules(entry) {
       target: BROWSER,
       minify: false,
       lib: { entry: join(HERE, entry), formats: ["es"], fileName: "bundle" },
-      rolldownOptions: { external: EXTERNAL },
+      rolldownOptions: {
+        external: (id) => !(isOlder && id in NEWER) && EXTERNAL.some((each) => each.test(id)),
+      },
     },
   });
   const outputs = (Array.isArray(built) ? built : [built]).flatMap((each) =>
@@ -73,12 +78,13 @@ async function modules(entry) {
 }
 
 /**
- * By Rollup, since Vite makes no AMD.
+ * By Rollup, since Vite makes no AMD. Only after minifying, since tools that look for dependencies expect plain strings, and a minifier
+ * likes others.
  *
- * @param {string} code
+ * @param {string} code an ES module
  * @param {"amd" | "es" | "cjs"} format
  */
-function inForm(code, format) {
+export function inForm(code, format) {
   const entry = "bundle";
   return generate(entry, format, {
     name: "bundle",

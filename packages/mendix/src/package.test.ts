@@ -9,6 +9,7 @@ import { strFromU8, unzipSync } from "fflate";
 import { beforeAll, describe, expect, test } from "vitest";
 import { validateXML } from "xmllint-wasm";
 import { EXTERNAL } from "../build/bundle.mjs";
+import { EDITIONS, editionXml } from "../build/editions.mjs";
 import { pack, readWidget, typingsOf } from "../build/pack.mjs";
 import { readWidgetXml } from "../build/widget-xml.mjs";
 import { HERE, WIDGETS } from "../build/widgets.mjs";
@@ -21,8 +22,8 @@ const schema = readFileSync(join(HERE, "../../node_modules/mendix/custom_widget.
 );
 
 describe.each(WIDGETS)("the XML of $name", ({ name, id }) => {
-  test("follows the schema of Mendix", async () => {
-    const xml = [{ fileName: `${name}.xml`, contents: readWidget(name) }];
+  test.each(EDITIONS)("follows the schema of Mendix, in $file", async (edition) => {
+    const xml = [{ fileName: `${name}.xml`, contents: editionXml(readWidget(name), edition) }];
     const { errors, valid } = await validateXML({ xml, schema: [schema] });
     expect(errors).toEqual([]);
     expect(valid).toBe(true);
@@ -44,18 +45,18 @@ test("the schema finds mistakes", async () => {
   expect(valid).toBe(false);
 });
 
-describe("the package", () => {
+describe.each(EDITIONS)("the package $file", (edition) => {
   let packed: Uint8Array;
   let files: Record<string, Uint8Array>;
   beforeAll(async () => {
-    packed = await pack();
+    packed = await pack(edition);
     files = unzipSync(packed);
-  });
+  }, 60_000);
   const read = (path: string) => strFromU8(files[path] ?? new Uint8Array());
 
   test("is the same, byte for byte, whenever it is made", async () => {
     const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
-    expect(hash(await pack())).toBe(hash(packed));
+    expect(hash(await pack(edition))).toBe(hash(packed));
   });
 
   test("has what Mendix looks for, in its order, and nothing else", () => {
@@ -75,6 +76,14 @@ describe("the package", () => {
       [...manifest.getElementsByTagName(tag)].map((element) => element.getAttribute("path"));
     expect(paths("widgetFile")).toEqual(["Fanfare.xml", "FanfareSimple.xml"]);
     expect(paths("file")).toEqual(["fanfare/mendix/fanfare/", "fanfare/mendix/fanfaresimple/"]);
+  });
+
+  test("asks for nothing that its versions of Mendix do not have", () => {
+    const keys = readWidgetXml(read("Fanfare.xml")).properties.map(({ key }) => key);
+    expect(keys.includes("messageObject")).toBe(!edition.isOlder);
+    expect(keys).toContain("channelName");
+    const { dependencies } = load(read("fanfare/mendix/fanfare/Fanfare.js"));
+    expect(dependencies.includes("mendix/session")).toBe(!edition.isOlder);
   });
 
   describe.each(WIDGETS)("of $name", ({ name, folder }) => {
