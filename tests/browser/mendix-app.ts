@@ -14,11 +14,16 @@ import { build, type Rolldown } from "vite";
 
 const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const KEY = "the-key-of-a-test-0123456789";
-/** What the session check grants: the channels of objects, and what is for everybody. */
+/** What the session check grants: the channels of objects with numbers and locks, and what is for everybody. */
 const GRANTS = [
-  { channels: "object:*", actions: ["subscribe", "history"] },
+  { channels: "object:*", actions: ["subscribe", "history", "publish", "sequence", "lock"] },
   { channels: "broadcast", actions: ["subscribe", "history"] },
 ];
+/** Mendix's modules, as JavaScript actions import them. */
+const MODULES: Record<string, string> = {
+  "/session.js": "export const getCSRFToken = () => document.querySelector('meta[name=csrf]').content;",
+  "/big.js": readFileSync(fromRoot("node_modules/big.js/big.mjs"), "utf8"),
+};
 const TYPES: Record<string, string> = { js: "text/javascript", mjs: "text/javascript", css: "text/css" };
 
 interface Session {
@@ -88,8 +93,7 @@ export class MendixApp {
         response.end(this.#page.replace("{{csrf}}", session?.csrf ?? ""));
         return;
       case "/app.js":
-        response.setHeader("Content-Type", "text/javascript");
-        response.end(this.#script);
+        sendScript(response, this.#script);
         return;
       case "/login": {
         const newId = randomBytes(24).toString("base64url");
@@ -115,6 +119,14 @@ export class MendixApp {
   }
 
   #file(pathname: string, response: ServerResponse): void {
+    const [, action] = /^\/actions\/(\w+)\.js$/.exec(pathname) ?? [];
+    const script = action
+      ? readFileSync(fromRoot(`packages/mendix/actions/${action}.js`), "utf8")
+      : MODULES[pathname];
+    if (script !== undefined) {
+      sendScript(response, script);
+      return;
+    }
     const file = this.#widgets[pathname.replace("/widgets/", "")];
     if (!file) {
       response.writeHead(404).end();
@@ -123,6 +135,11 @@ export class MendixApp {
     response.setHeader("Content-Type", TYPES[pathname.split(".").at(-1) ?? ""] ?? "application/octet-stream");
     response.end(file);
   }
+}
+
+function sendScript(response: ServerResponse, script: string): void {
+  response.setHeader("Content-Type", "text/javascript");
+  response.end(script);
 }
 
 /** The part of Mendix's client, with React. */

@@ -172,6 +172,40 @@ test("a server that is away when the page loads is found when it comes", async (
   await closed(late);
 });
 
+/** Runs a JavaScript action in a page, as a nanoflow does; answers with what it returns, as text, or its error. */
+function act(page: Page, name: string, ...parameters: (string | number | undefined)[]): Promise<string> {
+  return page.evaluate(
+    async ([action, ...given]) => {
+      const module = await import(`/actions/${action}.js`);
+      return module[String(action)](undefined, ...given).then(String, String);
+    },
+    [name, ...parameters] as const,
+  );
+}
+
+test("JavaScript actions publish, take numbers, lock and unlock as the user of the session", async ({
+  open,
+}) => {
+  const [alice, bob] = [(await open("alice", "object=41")).page, (await open("bob", "object=41")).page];
+  for (const page of [alice, bob]) await isLive(page);
+  expect(await act(alice, "FanfarePublish", "object:41", "progress", '{"Text1": "from Alice"}')).toBe("1");
+  for (const page of [alice, bob]) await expect(page.locator("#text1")).toHaveText("from Alice");
+
+  expect(await act(alice, "FanfareNextNumber", "object:41")).toBe("1");
+  expect(await act(bob, "FanfareNextNumber", "object:41")).toBe("2");
+
+  const token = await act(alice, "FanfareLock", "object:41", 30, undefined);
+  expect(await act(bob, "FanfareLock", "object:41", 30, undefined)).toBe("undefined");
+  expect(await act(alice, "FanfareLock", "object:41", 30, Number(token))).toBe(token);
+  expect(await act(alice, "FanfareUnlock", "object:41", Number(token))).toBe("true");
+  expect(await act(alice, "FanfareUnlock", "object:41", Number(token))).toBe("false");
+  expect(Number(await act(bob, "FanfareLock", "object:41", 30, undefined))).toBeGreaterThan(Number(token));
+
+  expect(await act(alice, "FanfarePublish", "broadcast", "announced", '"no"')).toContain(
+    "Fanfare answered 403",
+  );
+});
+
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "localhost");
   await once(server, "listening");

@@ -2,7 +2,14 @@
  * The connections of a page: one for each server and way to log in, whatever the number of widgets. It opens with the first widget and
  * closes soon after the last has gone. Knows no channels.
  */
-import { type Client, type ClientOptions, createClient } from "@fanfare/client";
+import {
+  type Client,
+  type ClientOptions,
+  createClient,
+  type Message,
+  type SubscribeOptions,
+  type Subscription,
+} from "@fanfare/client";
 
 /** A page that follows the last one takes its connection over when it comes within this time. */
 const LINGER_MS = 1000;
@@ -16,7 +23,13 @@ export interface Server {
 }
 
 /** The part of the client that widgets use. */
-export type WidgetClient = Pick<Client, "state" | "subscribe" | "on" | "connect" | "close">;
+export interface WidgetClient extends Pick<Client, "state" | "on" | "connect" | "close"> {
+  subscribe(
+    channel: string,
+    handler: (message: Message) => void,
+    options: SubscribeOptions,
+  ): Pick<Subscription, "unsubscribe">;
+}
 
 /** What the connections need of the page. */
 export interface Surroundings {

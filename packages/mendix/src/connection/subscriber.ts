@@ -2,14 +2,7 @@
  * A widget's subscription: goes along when server or channel change, and says what happens in the words of the widgets. Knows no props
  * and no attributes.
  */
-import {
-  ClientError,
-  type ConnectionState,
-  type Gap,
-  type Message,
-  type StateChange,
-  type Subscription,
-} from "@fanfare/client";
+import { ClientError, type ConnectionState, type Gap, type Message, type StateChange } from "@fanfare/client";
 import { type Connections, connectionName, type Lease, type Server } from "./connections.js";
 
 /** What the widget shows of it. */
@@ -36,7 +29,7 @@ export class Subscriber {
   #lease: Lease | null = null;
   #stopWatching: (() => void) | null = null;
   #channel: string | null = null;
-  #subscription: Subscription | null = null;
+  #subscription: { unsubscribe(): void } | null = null;
   #status: Status = "idle";
   #isLost = false;
 

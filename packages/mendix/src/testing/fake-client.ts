@@ -25,12 +25,12 @@ export class FakeClient implements WidgetClient {
 
   // ---- what widgets call
 
-  readonly subscribe: WidgetClient["subscribe"] = (channel, onMessage, options = {}) => {
+  readonly subscribe: WidgetClient["subscribe"] = (channel, onMessage, options) => {
     if (channel.includes(" "))
       throw new ClientError("invalid_channel", `"${channel}" is no channel`, "Mend it.");
-    const handler: Handler = { channel, onMessage: onMessage as Handler["onMessage"], options };
+    const handler: Handler = { channel, onMessage, options };
     this.#handlers.add(handler);
-    return { channel, position: null, state: null, unsubscribe: () => void this.#handlers.delete(handler) };
+    return { unsubscribe: () => void this.#handlers.delete(handler) };
   };
 
   readonly on: WidgetClient["on"] = (event, listener) => {
