@@ -66,7 +66,7 @@ export class FakeClient implements WidgetClient {
   }
 
   subscribed(recovered = false): void {
-    this.is({ status: "connected", connection: "c1", resumed: recovered });
+    this.is({ status: "connected", connection: "c1", resumed: recovered, transport: "websocket" });
     for (const { channel, options } of [...this.#handlers]) {
       const position = { epoch: EPOCH, offset: this.#offset };
       options.onSubscribed?.({ channel, position, recovered, reason: null });
