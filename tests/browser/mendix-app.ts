@@ -16,7 +16,7 @@ const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import
 const KEY = "the-key-of-a-test-0123456789";
 /** What the session check grants: the channels of objects with numbers and locks, and what is for everybody. */
 const GRANTS = [
-  { channels: "object:*", actions: ["subscribe", "history", "publish", "sequence", "lock"] },
+  { channels: "object:*", actions: ["subscribe", "history", "presence", "publish", "sequence", "lock"] },
   { channels: "broadcast", actions: ["subscribe", "history"] },
 ];
 /** Mendix's modules, as JavaScript actions import them. */
@@ -47,6 +47,7 @@ export class MendixApp {
     await once(app.#server, "listening");
     app.#fanfare = createFanfare({
       apiKeys: [KEY],
+      rules: [{ channels: "object:*", presence: true }],
       forwardedSession: { url: `${app.url}/rest/fanfare/session`, cookies: ["XASSESSIONID"] },
     });
     app.#fanfare.attach(app.#server);

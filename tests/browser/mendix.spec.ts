@@ -106,9 +106,7 @@ test("a microflow's call sets the attributes and runs the actions in all windows
   await expect(runs(other.page)).toHaveCount(2);
 });
 
-test("both widgets of a page share one connection, and show the server session and CSRF token", async ({
-  open,
-}) => {
+test("both widgets of a page share one connection", async ({ open }) => {
   const { page, sockets } = await open("alice");
   await isLive(page);
   expect(sockets.opened).toBe(1);
@@ -126,6 +124,11 @@ test("a widget goes along when its object is swapped, on the same connection", a
   await app.publish("object:12", "progress", { Text1: "for the second" });
   await expect(page.locator("#text1")).toHaveText("for the second");
   expect(sockets.opened).toBe(1);
+});
+
+test("all windows on an object show who has it open", async ({ open }) => {
+  const [first, second] = [await open("alice", "object=61"), await open("bob", "object=61")];
+  for (const { page } of [first, second]) await expect(page.locator("#present")).toHaveText("2: alice, bob");
 });
 
 test("who leaves the page closes the connection, and On leave runs", async ({ app, open }) => {

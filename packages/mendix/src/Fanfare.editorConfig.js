@@ -122,6 +122,8 @@ function lines(values) {
   add("Busy", values.busy);
   add("Value", values.value);
   add("Datetime", values.datetime);
+  add("How many are here", values.present);
+  add("Who is here", values.presentUsers);
   values.attributes.forEach(function (each) {
     add(each.key, each.attribute);
   });
@@ -129,6 +131,7 @@ function lines(values) {
     add(each.event, each.action ? "action" : "");
   });
   add("Update", values.onReceive ? "action" : "");
+  add("Presence", values.onPresence ? "action" : "");
   add("Subscribed", values.onSubscribed ? "action" : "");
   add("Missed messages", values.onMissed ? "action" : "");
   add("Connection lost", values.onLost ? "action" : "");

@@ -15,6 +15,7 @@ const KEY = "Message";
 export class FanfareSimpleWidget implements SubscriberHost {
   /** Told what the connection is doing. */
   onStatus: (status: Status) => void = () => {};
+  readonly followsPresence = false;
   readonly #warnings: Warnings;
   readonly #subscriber: Subscriber;
   readonly #attributes: Attributes;
@@ -58,6 +59,8 @@ export class FanfareSimpleWidget implements SubscriberHost {
   state({ state }: StateChange): void {
     this.#received(STATE_EVENT, state);
   }
+
+  presence(): void {}
 
   subscribed(): void {}
 

@@ -1,5 +1,5 @@
 /** The widget Fanfare without React: what it does with its props, and with what comes. */
-import type { Gap, Message, StateChange } from "@fanfare/client";
+import type { Gap, Member, Message, PresenceChange, StateChange } from "@fanfare/client";
 import { Big } from "big.js";
 import type { FanfareContainerProps, HandlersType } from "../typings/FanfareProps.js";
 import { Action, NOTHING, plain } from "./action.js";
@@ -13,11 +13,22 @@ import { Warnings } from "./warnings.js";
 /** The event that an action is told for a change of the state. */
 export const STATE_EVENT = "$state";
 
+/** What the attributes of presence are called in warnings. */
+const COUNT = "How many are here";
+const USERS = "Who is here";
+
 /** What an action is told of a message. */
 interface MessageVariables {
   event: string | undefined;
   payload: string | undefined;
   offset: Big | undefined;
+}
+
+/** What an action is told of those who come and leave. */
+interface PresenceVariables {
+  count: Big | undefined;
+  joined: string | undefined;
+  left: string | undefined;
 }
 
 /** An action for messages of one kind. */
@@ -29,10 +40,14 @@ interface Handler {
 export class FanfareWidget implements SubscriberHost {
   /** Told what the connection is doing. */
   onStatus: (status: Status) => void = () => {};
+  followsPresence = false;
   readonly #warnings: Warnings;
   readonly #subscriber: Subscriber;
   readonly #attributes: Attributes;
+  /** Those that say who is here, which no message sets. */
+  readonly #present: Attributes;
   readonly #onReceive: Action<MessageVariables>;
+  readonly #onPresence: Action<PresenceVariables>;
   readonly #onSubscribed: Action<object>;
   readonly #onMissed: Action<{ reason: string | undefined }>;
   readonly #onLost: Action<{ why: string | undefined }>;
@@ -46,7 +61,9 @@ export class FanfareWidget implements SubscriberHost {
     this.#warnings = new Warnings(name);
     this.#subscriber = new Subscriber(connections, this);
     this.#attributes = new Attributes(this.#warnings);
+    this.#present = new Attributes(this.#warnings);
     this.#onReceive = new Action("On receive update", this.#warnings);
+    this.#onPresence = new Action("On presence", this.#warnings);
     this.#onSubscribed = new Action("On subscribed", this.#warnings);
     this.#onMissed = new Action("On missed messages", this.#warnings);
     this.#onLost = new Action("On connection lost", this.#warnings);
@@ -64,7 +81,9 @@ export class FanfareWidget implements SubscriberHost {
     // What waits was meant for the object that was there before.
     if (isKnown && channel !== this.#channel) this.#clear();
     this.#attributes.update(slots(props));
+    this.#present.update(presenceSlots(props));
     this.#updateActions(props);
+    this.followsPresence = [props.present, props.presentUsers, props.onPresence].some((each) => each);
     if (!isKnown) return;
     this.#channel = channel;
     this.#subscriber.update(server, channel);
@@ -90,6 +109,12 @@ export class FanfareWidget implements SubscriberHost {
     const changed = patch ?? state;
     this.#attributes.set(changed);
     this.#received({ event: STATE_EVENT, payload: JSON.stringify(changed), offset: undefined });
+  }
+
+  presence({ count, members, joined, left }: PresenceChange): void {
+    // Where there are too many, their names are not known.
+    this.#present.set({ [COUNT]: count, [USERS]: members && namesOf(members) });
+    this.#onPresence.run({ count: new Big(count), joined: namesOf(joined), left: namesOf(left) });
   }
 
   subscribed(): void {
@@ -120,6 +145,7 @@ export class FanfareWidget implements SubscriberHost {
 
   #updateActions(props: FanfareContainerProps): void {
     this.#onReceive.update(props.onReceive);
+    this.#onPresence.update(props.onPresence);
     this.#onSubscribed.update(plain(props.onSubscribed));
     this.#onMissed.update(props.onMissed);
     this.#onLost.update(props.onLost);
@@ -138,8 +164,10 @@ export class FanfareWidget implements SubscriberHost {
 
   #clear(): void {
     this.#attributes.clear();
+    this.#present.clear();
     for (const action of [this.#onReceive, this.#onSubscribed, this.#onMissed]) action.clear();
-    for (const action of [this.#onLost, this.#onRefused]) action.clear();
+    for (const action of [this.#onPresence, this.#onLost]) action.clear();
+    this.#onRefused.clear();
     for (const { action } of this.#handlers) action.clear();
   }
 }
@@ -157,4 +185,14 @@ function slots(props: FanfareContainerProps): Slot[] {
     ...attributes.map(({ key, attribute }) => slot(key, attribute, convertFor(attribute))),
   ];
   return all.filter((each) => each !== undefined);
+}
+
+function presenceSlots({ present, presentUsers }: FanfareContainerProps): Slot[] {
+  const all = [present && slot(COUNT, present, toNumber), presentUsers && slot(USERS, presentUsers, toText)];
+  return all.filter((each) => each !== undefined);
+}
+
+/** Users by name; a session without a user has none. */
+function namesOf(members: readonly Member[]): string {
+  return members.flatMap(({ user }) => user ?? []).join(", ");
 }

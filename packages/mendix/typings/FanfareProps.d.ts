@@ -46,6 +46,8 @@ export interface FanfareContainerProps {
   busy?: EditableValue<boolean> | undefined;
   value?: EditableValue<Big> | undefined;
   datetime?: EditableValue<Date> | undefined;
+  present?: EditableValue<Big> | undefined;
+  presentUsers?: EditableValue<string> | undefined;
   attributes: AttributesType[];
   onReceive?: ActionValue<{ event: string | undefined; payload: string | undefined; offset: Big | undefined }> | undefined;
   handlers: HandlersType[];
@@ -53,6 +55,7 @@ export interface FanfareContainerProps {
   onMissed?: ActionValue<{ reason: string | undefined }> | undefined;
   onLost?: ActionValue<{ why: string | undefined }> | undefined;
   onRefused?: ActionValue<{ code: string | undefined; why: string | undefined }> | undefined;
+  onPresence?: ActionValue<{ count: Big | undefined; joined: string | undefined; left: string | undefined }> | undefined;
   onLeave?: ActionValue | undefined;
   showIndicator: boolean;
   connectedText?: DynamicValue<string> | undefined;
@@ -76,6 +79,8 @@ export interface FanfarePreviewProps {
   busy: string;
   value: string;
   datetime: string;
+  present: string;
+  presentUsers: string;
   attributes: AttributesPreviewType[];
   onReceive: object | null;
   handlers: HandlersPreviewType[];
@@ -83,6 +88,7 @@ export interface FanfarePreviewProps {
   onMissed: object | null;
   onLost: object | null;
   onRefused: object | null;
+  onPresence: object | null;
   onLeave: object | null;
   showIndicator: boolean;
   connectedText: string;

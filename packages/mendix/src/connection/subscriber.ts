@@ -2,7 +2,14 @@
  * A widget's subscription: goes along when server or channel change, and says what happens in the words of the widgets. Knows no props
  * and no attributes.
  */
-import { ClientError, type ConnectionState, type Gap, type Message, type StateChange } from "@fanfare/client";
+import {
+  ClientError,
+  type ConnectionState,
+  type Gap,
+  type Message,
+  type PresenceChange,
+  type StateChange,
+} from "@fanfare/client";
 import { type Connections, connectionName, type Lease, type Server } from "./connections.js";
 
 /** What the widget shows of it. */
@@ -12,6 +19,9 @@ export type Status = "idle" | "connecting" | "live" | "lost" | "refused";
 export interface SubscriberHost {
   message(message: Message): void;
   state(change: StateChange): void;
+  /** Is it wanted to know who is on the channel? Asked when the channel is subscribed. */
+  readonly followsPresence: boolean;
+  presence(change: PresenceChange): void;
   /** The channel is heard: for the first time, or nothing says what was missed before. */
   subscribed(): void;
   missed(gap: Gap): void;
@@ -84,6 +94,7 @@ export class Subscriber {
     try {
       this.#subscription = client.subscribe(channel, (message) => this.#host.message(message), {
         onState: (change) => this.#host.state(change),
+        ...(this.#host.followsPresence && { onPresence: (change) => this.#host.presence(change) }),
         onSubscribed: ({ recovered }) => {
           this.#isLost = false;
           this.#show("live");

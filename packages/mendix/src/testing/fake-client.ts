@@ -3,6 +3,7 @@ import {
   ClientError,
   type ConnectionState,
   type Message,
+  type PresenceChange,
   type StateChange,
   type SubscribeOptions,
 } from "@fanfare/client";
@@ -80,6 +81,13 @@ export class FakeClient implements WidgetClient {
 
   change(channel: string, change: Omit<StateChange, "channel">): void {
     for (const { options } of this.#of(channel)) options.onState?.({ channel, ...change });
+  }
+
+  /** Says who is there; answers with how many have asked. */
+  present(channel: string, presence: Omit<PresenceChange, "channel">): number {
+    const asked = this.#of(channel).flatMap(({ options }) => options.onPresence ?? []);
+    for (const onPresence of asked) onPresence({ channel, ...presence });
+    return asked.length;
   }
 
   gap(channel: string, reason: "evicted" | "conflated"): void {

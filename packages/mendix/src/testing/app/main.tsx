@@ -27,7 +27,8 @@ function Page({ Fanfare, FanfareSimple }: Widgets) {
   const configuration = { object: id, server: query.get("server") ?? "" };
   const message = objects.get(id) ?? new MessageObject(configuration, changed);
   objects.set(id, message);
-  const { Announcement, Busy, Customer, Datetime, Progress, Text1, Value } = message.attributes;
+  const { Announcement, Busy, Customer, Datetime, Present, PresentUsers, Progress, Text1, Value } =
+    message.attributes;
   const percent = Number(Progress.value ?? 0);
   return (
     <main>
@@ -49,6 +50,10 @@ function Page({ Fanfare, FanfareSimple }: Widgets) {
         <dd id="datetime">{Datetime.value?.toISOString() ?? "–"}</dd>
         <dt>Customer</dt>
         <dd id="customer">{String(Customer.value ?? "–")}</dd>
+        <dt>Here</dt>
+        <dd id="present">
+          {String(Present.value ?? "–")}: {PresentUsers.value ?? "–"}
+        </dd>
       </dl>
       <button type="button" id="next" onClick={() => setId(String(Number(id) + 1))}>
         Next order

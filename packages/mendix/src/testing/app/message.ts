@@ -18,6 +18,8 @@ export class MessageObject {
     Value: number(),
     Datetime: date(),
     Customer: new FakeAttribute<AttributeValue>(undefined),
+    Present: number(),
+    PresentUsers: text(),
     Announcement: text(),
   };
   readonly #actions = new Map<string, FakeAction<object>>();
@@ -34,7 +36,7 @@ export class MessageObject {
   }
 
   fanfare(): FanfareContainerProps {
-    const { Text1, Progress, Busy, Value, Datetime, Customer } = this.attributes;
+    const { Text1, Progress, Busy, Value, Datetime, Customer, Present, PresentUsers } = this.attributes;
     return {
       name: "fanfare1",
       class: "live",
@@ -48,6 +50,8 @@ export class MessageObject {
       busy: Busy.props,
       value: Value.props,
       datetime: Datetime.props,
+      present: Present.props,
+      presentUsers: PresentUsers.props,
       attributes: [{ key: "customer", attribute: Customer.props }],
       onReceive: this.#action("On receive update"),
       handlers: [{ event: "finished", action: this.#action("finished") }],
