@@ -1,4 +1,4 @@
-/** What is bundled for browsers: the client, the page of the HTTP API, and the gallery that shows what the client does. */
+/** What is bundled for browsers: the client, the page of the HTTP API, the widgets for Mendix, and the gallery that shows what the client does. */
 import { join } from "node:path";
 import { isOutdated } from "./bundled.mjs";
 import { ROOT, runNode } from "./run.mjs";
@@ -38,6 +38,20 @@ export const bundleViewer = bundle({
   work: () => runNode("packages/server/build.mjs", []),
   output: "packages/server/dist/viewer/viewer.js",
   inputs: ["packages/server/viewer", "packages/server/build.mjs", "packages/server/package.json"],
+});
+
+export const bundleMendix = bundle({
+  name: "Mendix",
+  what: "the package with the widgets for Mendix (vite build, rollup)",
+  work: () => runNode("packages/mendix/build.mjs", []),
+  output: "packages/mendix/dist/fanfare.mpk",
+  inputs: [
+    "packages/mendix/src",
+    "packages/mendix/build",
+    "packages/mendix/build.mjs",
+    "packages/mendix/package.json",
+    ...clientSources,
+  ],
 });
 
 export const bundleGallery = bundle({

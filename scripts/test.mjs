@@ -1,5 +1,5 @@
 /** `npm test`: all that has to hold before a change goes in. What stands after `npm test --` goes to Vitest. */
-import { bundleClient, bundleGallery, bundleViewer } from "./bundles.mjs";
+import { bundleClient, bundleGallery, bundleMendix, bundleViewer } from "./bundles.mjs";
 import { chromium } from "./chromium.mjs";
 import { runNode } from "./run.mjs";
 import { announce, checkNode, compile, install, takeSteps } from "./steps.mjs";
@@ -44,6 +44,7 @@ takeSteps([
   compile("do all types agree, those of the tests too? (tsc -b)"),
   bundleClient,
   bundleViewer,
+  bundleMendix,
   bundleGallery,
   tests,
   ...(all ? [browser] : []),

@@ -1,0 +1,20 @@
+/** What a maker should know, in the browser's console: each thing once for each widget. */
+
+/** The most different warnings that are remembered; beyond it nothing new is said. */
+const MAX_WARNINGS = 100;
+
+export class Warnings {
+  readonly #widget: string;
+  readonly #said = new Set<string>();
+
+  /** @param widget its name in Studio Pro */
+  constructor(widget: string) {
+    this.#widget = widget;
+  }
+
+  once(text: string): void {
+    if (this.#said.has(text) || this.#said.size >= MAX_WARNINGS) return;
+    this.#said.add(text);
+    console.warn(`Fanfare (${this.#widget}): ${text}`);
+  }
+}
