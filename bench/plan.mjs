@@ -22,10 +22,16 @@ export const WS = { name: "ws, a plain loop", server: "ws.mjs", wire: "plain" };
 /** @type {Peer} */
 const SOCKET_IO = { name: "Socket.IO", server: "socket.io.mjs", wire: "socketIo" };
 /** @type {Peer} */
+export const FANFARE_SOCKET_IO = {
+  name: "Fanfare's Socket.IO",
+  server: "fanfare-socket.io.mjs",
+  wire: "subscribedSocketIo",
+};
+/** @type {Peer} */
 const FEATHERS = { name: "Feathers + Socket.IO", server: "feathers.mjs", wire: "socketIo" };
 /** @type {Peer} */
 const HTTP = { name: "node:http alone", server: "http.mjs", wire: "plain" };
-const PEERS = [FANFARE, WS, SOCKET_IO, FEATHERS];
+const PEERS = [FANFARE, WS, FANFARE_SOCKET_IO, SOCKET_IO, FEATHERS];
 
 /** @type {readonly Figure[]} */
 const DELIVERIES = [

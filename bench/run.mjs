@@ -20,6 +20,7 @@ const USAGE = `npm run bench -- [options]
   --rounds N      so many rounds; 5, or 1 with --quick
   --quick         shorter runs, for a first look
   --only LETTERS  these scenarios only, of abcdef
+  --peers NAMES   those servers only whose names hold one of these, separated by commas
   --against REF   this commit beside another one, instead of beside other servers
   --docs          writes the tables to docs/benchmarks.md
   --no-build      measures what is built already
@@ -35,6 +36,7 @@ function optionsOf() {
         rounds: { type: "string" },
         quick: { type: "boolean", default: false },
         only: { type: "string" },
+        peers: { type: "string" },
         docs: { type: "boolean", default: false },
         against: { type: "string" },
         "no-build": { type: "boolean", default: false },
@@ -66,7 +68,9 @@ async function bench() {
     process.exitCode = 1;
     return;
   }
-  const acts = plan(options.quick, files).filter(({ key }) => options.only?.includes(key) ?? true);
+  const acts = plan(options.quick, files)
+    .filter(({ key }) => options.only?.includes(key) ?? true)
+    .map((act) => ({ ...act, peers: act.peers.filter(isWanted) }));
   if (options.against === undefined) {
     await play(acts);
     return;
@@ -85,6 +89,11 @@ async function bench() {
   } finally {
     other.remove();
   }
+}
+
+/** @param {import("./measure.mjs").Peer} peer */
+function isWanted({ name }) {
+  return options.peers?.split(",").some((part) => name.includes(part.trim())) ?? true;
 }
 
 /**

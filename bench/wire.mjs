@@ -37,10 +37,14 @@ const socketIo = {
   saysReady: (text) => text.startsWith("40"),
 };
 
-/** @typedef {"fanfare" | "plain" | "socketIo"} WireName */
+/** The same, where the server subscribes each connection to the channel by itself, and says so. */
+/** @type {Wire} */
+const subscribedSocketIo = { ...socketIo, saysReady: (text) => text.startsWith('42["subscribed"') };
+
+/** @typedef {"fanfare" | "plain" | "socketIo" | "subscribedSocketIo"} WireName */
 
 /** @type {Record<WireName, Wire>} */
-export const WIRES = { fanfare, plain, socketIo };
+export const WIRES = { fanfare, plain, socketIo, subscribedSocketIo };
 
 const TEXT = 0x81;
 const PONG = 0x8a;

@@ -4,9 +4,15 @@
  */
 import type { Socket as EngineSocket } from "engine.io";
 import { polledText } from "./encoding.js";
+import { takesAll } from "./raw-socket.js";
 
 /** Beyond so many waiting bytes a client is full. */
-export const HIGH_WATER_MARK = 64 * 1024;
+const HIGH_WATER_MARK = 64 * 1024;
+/**
+ * Engine.IO hears of what it sent only in the next turn. A client whose socket has taken all so far is not slow, and may have so
+ * much waiting until then: pages that are shared with all others.
+ */
+const MAX_IN_ONE_TURN = 512 * 1024;
 /** What is written while corked is joined up to this size; beyond it, copying would cost more than it saves. */
 const MAX_JOINED = 4096;
 
@@ -57,7 +63,8 @@ export class Outgoing {
       this.#gathered.push(bytes);
       this.#gatheredBytes += bytes.length;
     } else this.#send(bytes);
-    this.#full = this.waitingBytes >= HIGH_WATER_MARK;
+    const { waitingBytes } = this;
+    this.#full = waitingBytes >= HIGH_WATER_MARK && !(waitingBytes < MAX_IN_ONE_TURN && takesAll(this.#conn));
     return !this.#full;
   }
 

@@ -3,6 +3,7 @@ import type { Socket as EngineSocket } from "engine.io";
 
 /** A WebSocket of `ws`, as far as it is needed. */
 interface RawSocket {
+  readonly bufferedAmount: number;
   pause(): void;
   resume(): void;
   terminate(): void;
@@ -15,6 +16,11 @@ export function pause(conn: EngineSocket): void {
 
 export function resume(conn: EngineSocket): void {
   rawSocketOf(conn)?.resume();
+}
+
+/** Has the operating system taken everything that was sent? Where nobody can tell, it has not. */
+export function takesAll(conn: EngineSocket): boolean {
+  return rawSocketOf(conn)?.bufferedAmount === 0;
 }
 
 /** Ends the connection at once, whatever waits. */
