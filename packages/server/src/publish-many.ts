@@ -1,7 +1,7 @@
 /** Publishing many messages in one call, in process. */
 import { FanfareError, parseChannelName } from "@fanfare/protocol";
-import type { Published } from "./fanfare.js";
 import type { BatchResult, Hub, Prepared } from "./hub/hub.js";
+import type { Published } from "./messages.js";
 
 /** One message for one channel. */
 export interface MessageToPublish {
