@@ -1,19 +1,19 @@
 /**
- * The client: channels and requests on one connection. What is the page's lives in `listener.ts`, what is the connection's in
- * `link.ts` and `machine.ts`.
+ * The client: subscriptions, requests and locks on one connection. What is the page's lives in `subscriptions.ts` and `listener.ts`, what
+ * is the connection's in `link.ts` and `machine.ts`.
  */
 import type { OkFrame, ServerFrame } from "@fanfare/protocol";
-import { Channel } from "./channel.js";
-import { checkAudible, checkPosition } from "./checks.js";
 import type { ChannelDefinitions } from "./define-channels.js";
+import { Handlers } from "./handlers.js";
 import { Link, type LinkOwner } from "./link.js";
-import { Listener, type ListenerHost, reportError } from "./listener.js";
+import { reportError } from "./listener.js";
 import type { Lock, LockOptions, LockState, NextOptions, Numbers } from "./lock-types.js";
 import { Locks } from "./locks.js";
 import { jitterMs } from "./machine.js";
 import { Publisher, type PublisherHost } from "./publisher.js";
-import { Requests, type SubscribeItem, splitBatches } from "./requests.js";
+import { Requests } from "./requests.js";
 import { messagesOf } from "./sequence.js";
+import { Subscriptions, type SubscriptionsHost } from "./subscriptions.js";
 import type { TypedClient } from "./typed-client.js";
 import {
   type Client,
@@ -31,10 +31,6 @@ import {
   type SubscribeOptions,
   type Subscription,
 } from "./types.js";
-
-/** A refused subscribe that may succeed later is tried again after half to one and a half of this, unless the server says when. */
-const SUBSCRIBE_RETRY_MS = 5000;
-const RETRIED = new Set(["unavailable", "rate_limited", "too_many_channels", "internal"]);
 
 /**
  * Makes a client. It connects when something is subscribed, or when `connect` is called.
@@ -54,24 +50,17 @@ export function createClient(options: ClientOptions = {}): Client {
   return new FanfareClient(options);
 }
 
-class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
+class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHost {
   readonly #link: Link;
-  readonly #channels = new Map<string, Channel>();
-  /** The names of those that the server subscribes by itself. */
-  readonly #auto = new Set<string>();
   readonly #requests = new Requests();
+  readonly #subscriptions: Subscriptions;
   readonly #publisher: Publisher;
   readonly #locks: Locks;
-  readonly #handlers: { [Name in keyof ClientEvents]: Set<(value: ClientEvents[Name]) => void> } = {
-    state: new Set(),
-    gap: new Set(),
-    error: new Set(),
-    queue: new Set(),
-  };
-  #flushDue = false;
+  readonly #handlers = new Handlers();
 
   constructor(options: ClientOptions) {
     this.#link = new Link(options, this);
+    this.#subscriptions = new Subscriptions(this, this.#link, this.#requests);
     this.#publisher = new Publisher(this, options.queue);
     this.#locks = new Locks(this, this.#link.clock, (frame) => this.ask(JSON.stringify(frame)));
   }
@@ -93,41 +82,10 @@ class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
   subscribe<Data>(
     name: string,
     handler: (message: Message<Data>) => void,
-    options: SubscribeOptions = {},
+    options?: SubscribeOptions,
   ): Subscription {
-    checkAudible(name);
-    checkPosition(options.since);
-    let channel = this.#channels.get(name);
-    if (!channel) {
-      channel = new Channel(name);
-      this.#channels.set(name, channel);
-    }
-    const joined = channel;
     // What the data is like is the page's own promise to itself.
-    const listener = new Listener(name, handler as (message: Message) => void, options, this);
-    joined.listeners.add(listener);
-    this.start();
-    this.#flushSoon();
-    return {
-      channel: name,
-      get position() {
-        return listener.given;
-      },
-      get state() {
-        return joined.state;
-      },
-      get stateVersion() {
-        return joined.stateVersion;
-      },
-      get presence() {
-        return joined.presence;
-      },
-      unsubscribe: () => {
-        listener.end();
-        joined.listeners.delete(listener);
-        if (joined.listeners.size === 0) this.#forget(joined);
-      },
-    };
+    return this.#subscriptions.subscribe(name, handler as (message: Message) => void, options);
   }
 
   messages<Data>(
@@ -165,8 +123,7 @@ class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
     event: Name,
     listener: (value: ClientEvents[Name]) => void,
   ): () => void {
-    this.#handlers[event].add(listener);
-    return () => void this.#handlers[event].delete(listener);
+    return this.#handlers.on(event, listener);
   }
 
   connect(): void {
@@ -184,12 +141,12 @@ class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
   }
 
   gap(gap: ClientEvents["gap"]): void {
-    if (this.#emit("gap", gap)) return;
+    if (this.#handlers.tell("gap", gap)) return;
     console.warn(`Fanfare: messages of ${gap.channel} are missing (${gap.reason}). Pass onGap.`);
   }
 
   error(error: Error): void {
-    if (!this.#emit("error", error)) reportError(error);
+    if (!this.#handlers.tell("error", error)) reportError(error);
   }
 
   // ---- what the publisher asks
@@ -207,31 +164,28 @@ class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
   }
 
   queueChanged(waiting: number): void {
-    this.#emit("queue", waiting);
+    this.#handlers.tell("queue", waiting);
   }
 
   // ---- what the link tells
 
   stateChanged(state: ConnectionState): void {
     if (state.status === "closed") this.#publisher.closed(state.why, state.remedy);
-    this.#emit("state", state);
+    // A handler may have changed the state: then all have been told the newer.
+    this.#handlers.tell("state", state, () => state === this.state);
   }
 
   autoPositions(): readonly object[] {
-    return [...this.#auto].flatMap((name) => {
-      const channel = this.#channels.get(name);
-      const since = channel?.since;
-      return since && !channel.lacksState(since) ? [{ channel: name, ...since }] : [];
-    });
+    return this.#subscriptions.autoPositions();
   }
 
   ready(resumed: boolean): void {
-    this.#flush();
+    this.#subscriptions.flush();
     this.#publisher.connected(resumed);
   }
 
   disconnected(reason: string): void {
-    for (const channel of this.#channels.values()) channel.disconnected();
+    this.#subscriptions.disconnected();
     const lost = new ClientError(
       "not_connected",
       `the connection was lost before the answer came${reason && `: ${reason}`}`,
@@ -242,109 +196,13 @@ class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
   }
 
   received(frame: ServerFrame): void {
-    switch (frame.type) {
-      case "subscribed":
-        this.#subscribed(frame);
-        return;
-      case "message":
-      case "gap":
-        this.#channels.get(frame.channel)?.deliver(frame);
-        return;
-      case "presence":
-        this.#channels.get(frame.channel)?.present(frame);
-        return;
-      case "state": {
-        const channel = this.#channels.get(frame.channel);
-        if (!channel || channel.changed(frame)) return;
-        this.#askAgain(channel);
-        this.#flush();
-        return;
-      }
-      case "ok":
-        this.#requests.answered(frame);
-        return;
-      case "error":
-        this.#refused(frame);
-        return;
-      case "unsubscribed": {
-        const { channel: name, code } = frame;
-        const channel = this.#channels.get(name);
-        // It may be about an earlier subscription, while a later one is on its way.
-        if (channel?.status.kind !== "live") return;
-        channel.refused(new ClientError(code, `the server ended ${name}`, "Ask for the grant."));
-        return;
-      }
-      // Other types are those of later servers.
-    }
-  }
-
-  // ---- subscriptions
-
-  /** Sends what is wanted at the end of this turn, so that what a page subscribes in one go travels together. */
-  #flushSoon(): void {
-    if (this.#flushDue) return;
-    this.#flushDue = true;
-    queueMicrotask(() => {
-      this.#flushDue = false;
-      this.#flush();
-    });
-  }
-
-  #flush(): void {
-    for (const channel of this.#channels.values()) if (!channel.begin()) this.#askAgain(channel);
-    if (!this.#link.connected) return;
-    const items: SubscribeItem[] = [];
-    for (const channel of this.#channels.values()) {
-      const { name, status, since } = channel;
-      if (status.kind !== "wanted") continue;
-      if (since) items.push({ channel: name, since, ...(channel.lacksState(since) && { state: true }) });
-      else items.push({ channel: name });
-    }
-    for (const channels of splitBatches(items)) {
-      const id = this.#requests.nextId();
-      for (const { channel, since = null } of channels) this.#channels.get(channel)?.asked(id, since);
-      this.#link.send({ type: "subscribe", id, channels });
-    }
-  }
-
-  /** Leaves a channel on the server, to subscribe from another position with the next flush. */
-  #askAgain(channel: Channel): void {
-    this.#unsubscribe(channel.name);
-    channel.wanted();
-  }
-
-  #unsubscribe(channel: string): void {
-    this.#link.send({ type: "unsubscribe", id: this.#requests.nextId(), channel });
-  }
-
-  #forget(channel: Channel): void {
-    if (this.#channels.get(channel.name) !== channel) return;
-    this.#channels.delete(channel.name);
-    const { kind } = channel.status;
-    if (kind === "asked" || kind === "live") this.#unsubscribe(channel.name);
-    channel.disconnected();
-  }
-
-  // ---- answers
-
-  #subscribed(frame: Extract<ServerFrame, { type: "subscribed" }>): void {
-    if (frame.id === undefined) this.#auto.add(frame.channel);
-    const channel = this.#channels.get(frame.channel);
-    if (!channel) {
-      // The server did it by itself, and nobody here wants to hear it.
-      if (frame.id === undefined) this.#unsubscribe(frame.channel);
-      return;
-    }
-    const { status } = channel;
-    // An answer to an earlier request is of no use: a later one is on its way.
-    if (frame.id !== undefined && (status.kind !== "asked" || status.id !== frame.id)) return;
-    if (channel.subscribed(frame)) return;
-    this.#askAgain(channel);
-    this.#flush();
+    if (frame.type === "ok") this.#requests.answered(frame);
+    else if (frame.type === "error") this.#refused(frame);
+    else this.#subscriptions.received(frame);
   }
 
   #refused(frame: Extract<ServerFrame, { type: "error" }>): void {
-    const { id, channel: name, code, message, remedy, retryAfter, lock } = frame;
+    const { id, channel, code, message, remedy, retryAfter, lock } = frame;
     const error = new ClientError(code, message, remedy, retryAfter ?? null, lock ?? null);
     if (retryAfter !== undefined && code !== "locked") this.#link.slowDown(retryAfter * 1000);
     if (id === undefined) {
@@ -352,36 +210,6 @@ class FanfareClient implements Client, ListenerHost, LinkOwner, PublisherHost {
       return;
     }
     this.#requests.refused(id, error);
-    // The server subscribed by itself before we asked, and its `subscribed` was here or comes yet.
-    if (code === "already_subscribed") return;
-    for (const channel of [...this.#channels.values()]) {
-      const { status } = channel;
-      if (status.kind !== "asked" || status.id !== id || channel.name !== (name ?? channel.name)) continue;
-      channel.refused(error, this.#retry(channel, error));
-    }
-  }
-
-  /** Asks again for a channel that was refused, where that may help; answers with what calls it off. */
-  #retry(channel: Channel, { code, retryAfter }: ClientError): (() => void) | undefined {
-    if (retryAfter === null && !RETRIED.has(code)) return undefined;
-    const waitMs = retryAfter === null ? SUBSCRIBE_RETRY_MS * (0.5 + this.#link.random()) : retryAfter * 1000;
-    return this.#link.clock.after(waitMs, () => {
-      channel.wanted();
-      this.#flush();
-    });
-  }
-
-  #emit<Name extends keyof ClientEvents>(event: Name, value: ClientEvents[Name]): boolean {
-    const handlers = [...this.#handlers[event]];
-    for (const handler of handlers) {
-      // A handler may have changed the state: then all have been told the newer.
-      if (event === "state" && value !== this.#link.state) break;
-      try {
-        handler(value);
-      } catch (error) {
-        reportError(error);
-      }
-    }
-    return handlers.length > 0;
+    this.#subscriptions.refused(id, channel, error);
   }
 }

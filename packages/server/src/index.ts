@@ -36,7 +36,7 @@ export { DataDirError, type DataDirProblem } from "./engine/disk/errors.js";
 export type * from "./engine/engine.js";
 export { MemoryEngine, type MemoryEngineOptions } from "./engine/memory-engine.js";
 export { SingleNodeEngineError } from "./engine/single-node.js";
-export * from "./fanfare.js";
+export { type CloseOptions, createFanfare, type Fanfare } from "./fanfare.js";
 export type { ServiceOptions } from "./feathers/service-options.js";
 export { ReservedPathError, type ReservedPaths } from "./http/path.js";
 export type { ChannelEvent, ConnectionEvent, LifecycleEvents, LifecycleListener } from "./hub/lifecycle.js";
@@ -46,7 +46,18 @@ export type { Member } from "./hub/presence/member.js";
 export { type PresenceOptions, RuleError, type RuleOptions } from "./hub/rules.js";
 export type { Lock, LockOptions, LocksAndSequences, NextOptions } from "./locks-and-sequences.js";
 export type { Log } from "./log.js";
+export type {
+  History,
+  HistoryMessage,
+  HistoryOptions,
+  Messages,
+  Published,
+  PublishOptions,
+} from "./messages.js";
 export type { FanfareOptions, ReloadOptions } from "./options.js";
+export type { Places } from "./places.js";
+export type { PresenceListOptions, PresenceLists, Present } from "./presence-lists.js";
 export { type MessageToMany, type MessageToPublish, PublishManyError } from "./publish-many.js";
+export type { ChangeOptions, HeldState, JsonObject, States } from "./states.js";
 export { ChannelDefinitionError } from "./typed/typed-channels.js";
 export type { TypedFanfare, TypedHistory } from "./typed/typed-fanfare.js";

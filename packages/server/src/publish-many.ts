@@ -1,7 +1,8 @@
 /** Publishing many messages in one call, in process. */
 import { FanfareError, parseChannelName } from "@fanfare/protocol";
-import type { Published } from "./fanfare.js";
-import type { BatchResult, Hub, Prepared } from "./hub/hub.js";
+import type { Hub } from "./hub/hub.js";
+import type { BatchResult, Prepared } from "./hub/publishing.js";
+import type { Published } from "./messages.js";
 
 /** One message for one channel. */
 export interface MessageToPublish {
@@ -42,7 +43,7 @@ export async function publishMany(
   batch: readonly MessageToPublish[] | MessageToMany,
 ): Promise<Published[]> {
   const prepared = "channels" in batch ? toMany(hub, batch) : batch.map((each) => toOne(hub, each));
-  const results = (await hub.appendAll(prepared, (error) => error)).map(placeOf);
+  const results = (await hub.publishing.appendAll(prepared, (error) => error)).map(placeOf);
   const failures = results.filter((result) => result instanceof FanfareError);
   if (failures[0]) throw new PublishManyError(failures[0], failures.length, results);
   return results.filter((result): result is Published => !(result instanceof FanfareError));
@@ -58,11 +59,11 @@ function placeOf(result: BatchResult): Published | FanfareError {
 }
 
 function toOne(hub: Hub, { channel, event, data, key }: MessageToPublish): Prepared {
-  return hub.prepare(parseChannelName(channel), { event, data, key });
+  return hub.publishing.prepare(parseChannelName(channel), { event, data, key });
 }
 
 function toMany(hub: Hub, { channels, event, data, key }: MessageToMany): Prepared[] {
-  return hub.prepareForAll(
+  return hub.publishing.prepareForAll(
     channels.map((channel) => parseChannelName(channel)),
     { event, data, key },
   );

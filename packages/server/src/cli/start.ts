@@ -4,7 +4,7 @@ import { defineCommand } from "citty";
 import type { InForce } from "../config/config.js";
 import type { Config } from "../config/schema.js";
 import { DiskEngine } from "../engine/disk/disk-engine.js";
-import { engineLimits } from "../engine-limits.js";
+import { engineLimits } from "../engines.js";
 import { createFanfare, type Fanfare } from "../fanfare.js";
 import { checkNoOthers } from "./arguments.js";
 import { configuration, configurationArguments } from "./configuration.js";

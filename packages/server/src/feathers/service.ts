@@ -14,7 +14,8 @@ import {
   quote,
 } from "@fanfare/protocol";
 import type { Action } from "../access/actions.js";
-import type { Hub, Prepared } from "../hub/hub.js";
+import type { Hub } from "../hub/hub.js";
+import type { Prepared } from "../hub/publishing.js";
 import { VersionMismatchError } from "../hub/state-changes.js";
 import { type Found, FoundPage } from "./found.js";
 import { checkNoQuery, parseQuery } from "./query.js";
@@ -199,11 +200,11 @@ export class Service {
   ): Prepared[] {
     const { name } = this.settings;
     const message = { event: EVENTS[method], data, ...(caller && { user: caller.publisher.user }) };
-    return this.#hub.prepareForAll(channel ? [name, channel] : [name], message);
+    return this.#hub.publishing.prepareForAll(channel ? [name, channel] : [name], message);
   }
 
   async #append(messages: readonly Prepared[]): Promise<void> {
-    const results = await this.#hub.appendAll(messages, (error) => error);
+    const results = await this.#hub.publishing.appendAll(messages, (error) => error);
     for (const result of results) if ("error" in result) throw result.error;
   }
 

@@ -13,7 +13,7 @@ import {
 import type { Context } from "hono";
 import { z } from "zod";
 import { publisherOf } from "../access/principal.js";
-import type { BatchResult, Prepared } from "../hub/hub.js";
+import type { BatchResult, Prepared } from "../hub/publishing.js";
 import { problemOf } from "../problem.js";
 import { answerJson } from "./answer.js";
 import { readJson } from "./body.js";
@@ -77,7 +77,7 @@ export function batchRoutes({ hub, allow, log }: HttpContext): Route[] {
         const body = await readJson(c, MAX_BYTES);
         const { prepared, naming } =
           isJsonObject(body) && "channels" in body ? toMany(c, body) : batch(c, body);
-        const appended = await hub.appendAll(prepared, naming);
+        const appended = await hub.publishing.appendAll(prepared, naming);
         const results = appended.map(resultJson);
         return answerJson(c, `{"results":[${results.join()}]}`, 200);
       },
@@ -93,7 +93,7 @@ export function batchRoutes({ hub, allow, log }: HttpContext): Route[] {
       try {
         const channel = parseChannelName(item.channel);
         allow(c, "publish", channel);
-        return hub.prepare(channel, { event, data, key, ...publisher });
+        return hub.publishing.prepare(channel, { event, data, key, ...publisher });
       } catch (error) {
         throw naming(error, index);
       }
@@ -119,7 +119,7 @@ export function batchRoutes({ hub, allow, log }: HttpContext): Route[] {
       }
     });
     const publisher = publisherOf(c.get("principal"));
-    return { prepared: hub.prepareForAll(channels, { event, data, key, ...publisher }), naming };
+    return { prepared: hub.publishing.prepareForAll(channels, { event, data, key, ...publisher }), naming };
   }
 
   /** What became of a message, as JSON. */

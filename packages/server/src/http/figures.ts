@@ -1,95 +1,11 @@
 /** What the figures of `{path}/metrics` are: read from the hub, the engine and the process whenever somebody asks. */
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Registry } from "prom-client";
-import type { EngineStats } from "../engine/engine.js";
 import type { Hub } from "../hub/hub.js";
 import type { Limits } from "../hub/limits.js";
-import { connectionStanding } from "../hub/standing.js";
+import { BOUNDS, type Bound } from "./bounds.js";
 import { durationsText } from "./durations-text.js";
-
-/** Everything that is read for one scrape. */
-interface Reading {
-  readonly hub: ReturnType<Hub["stats"]>;
-  readonly engine: EngineStats;
-  readonly subscriptions: number;
-  /** How many connections came through which door. */
-  readonly byDoor: ReadonlyMap<string, number>;
-  /** The most subscriptions that one connection has. */
-  readonly mostSubscriptions: number;
-  readonly lagging: number;
-  readonly furthestBehind: number;
-  readonly cpu: NodeJS.CpuUsage;
-  readonly memory: NodeJS.MemoryUsage;
-}
-
-interface Bound {
-  /** Prefixed with `fanfare_`; the limit adds `_limit`. */
-  readonly name: string;
-  readonly help: string;
-  /** How much of it is used; left out where there is no such figure. */
-  readonly used?: (reading: Reading, hub: Hub) => number | undefined;
-}
-
-/** A limit that is not here does not compile. */
-const BOUNDS: Readonly<Record<keyof Limits, Bound>> = {
-  connections: { name: "connections", help: "Connections that are open", used: ({ hub }) => hub.connections },
-  channels: {
-    name: "channels",
-    help: "Channels that have a log, a listener or both",
-    used: ({ engine, hub }) => engine.channels ?? hub.channels,
-  },
-  subscriptionsPerConnection: {
-    name: "subscriptions_per_connection",
-    help: "The most subscriptions that one connection has",
-    used: ({ mostSubscriptions }) => mostSubscriptions,
-  },
-  locksPerConnection: {
-    name: "locks_per_connection",
-    help: "The most locks that one session holds",
-    used: (_, { locks }) => locks.mostOfASession,
-  },
-  messageBytes: {
-    name: "message_bytes",
-    help: "Bytes of the largest message published through this process",
-    used: (_, { counters }) => counters.largestMessage,
-  },
-  stateBytes: {
-    name: "state_bytes",
-    help: "Bytes of the largest state set through this process",
-    used: (_, { counters }) => counters.largestState,
-  },
-  historyBytes: {
-    name: "history_bytes",
-    help: "Bytes that all logs take together, roughly, and in memory all states",
-    used: ({ engine }) => engine.bytes,
-  },
-  windowBytes: {
-    name: "window_bytes",
-    help: "Bytes that the process keeps ready of the logs it listens to",
-    used: ({ hub }) => hub.windowBytes,
-  },
-  waitingBytes: {
-    name: "waiting_bytes",
-    help: "Bytes that wait for connections that take nothing at the moment",
-    used: ({ hub }) => hub.waitingBytes,
-  },
-  idempotencyKeys: {
-    name: "idempotency_keys",
-    help: "Idempotency keys that are remembered",
-    used: ({ engine }) => engine.idempotencyKeys,
-  },
-  stubs: {
-    name: "stubs",
-    help: "Forgotten channels whose position is remembered",
-    used: ({ engine }) => engine.stubs,
-  },
-  presenceMembers: {
-    name: "presence_members",
-    help: "Members that are present on all channels together, of all nodes",
-    used: ({ hub }) => hub.presenceMembers,
-  },
-  sessionSeconds: { name: "session_seconds", help: "Seconds for which a session can be resumed" },
-};
+import { type Reading, readAll } from "./scrape.js";
 
 const FLUSH_HELP =
   "How long a flush took: encoding what is new, and writing it to all subscriptions that keep up.";
@@ -118,7 +34,7 @@ export class Metrics {
   async text(): Promise<string> {
     const engine = (await this.#hub.engine.stats?.()) ?? {};
     // From here on nothing waits, so that the figures of one scrape belong together.
-    const reading = this.#read(engine);
+    const reading = readAll(this.#hub, engine);
     for (const set of this.#figures) set(reading);
     const figures = await this.#registry.metrics();
     const flushes = durationsText("fanfare_flush_seconds", FLUSH_HELP, this.#hub.counters.flushes);
@@ -288,35 +204,5 @@ export class Metrics {
       counter.reset();
       counter.inc(value(reading));
     });
-  }
-
-  #read(engine: EngineStats): Reading {
-    let subscriptions = 0;
-    let mostSubscriptions = 0;
-    let lagging = 0;
-    let furthestBehind = 0;
-    const byDoor = new Map<string, number>();
-    for (const connection of this.#hub.connections.values()) {
-      const { door } = connection.subscriber;
-      byDoor.set(door, (byDoor.get(door) ?? 0) + 1);
-      const { size } = connection.subscriptions;
-      subscriptions += size;
-      mostSubscriptions = Math.max(mostSubscriptions, size);
-      if (!connection.behind) continue;
-      const standing = connectionStanding(connection);
-      lagging += standing.lagging;
-      furthestBehind = Math.max(furthestBehind, standing.furthestBehind);
-    }
-    return {
-      hub: this.#hub.stats(),
-      engine,
-      subscriptions,
-      byDoor,
-      mostSubscriptions,
-      lagging,
-      furthestBehind,
-      cpu: process.cpuUsage(),
-      memory: process.memoryUsage(),
-    };
   }
 }

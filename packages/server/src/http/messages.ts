@@ -3,7 +3,7 @@ import { FanfareError, parseChannelName, parsePosition } from "@fanfare/protocol
 import { z } from "zod";
 import { publisherOf } from "../access/principal.js";
 import type { Message } from "../engine/engine.js";
-import type { History } from "../hub/hub.js";
+import type { History } from "../hub/history.js";
 import { answerJson } from "./answer.js";
 import { BODY_OVERHEAD, BYTES_PER_ESCAPE, readJson } from "./body.js";
 import { check, DEFAULT_PAGE, limitSchema, MAX_PAGE } from "./check.js";

@@ -1,40 +1,31 @@
 /**
- * The hub: channels that somebody on this node listens to, connections, and the turn of the event loop in which what is new
- * goes out. Knows no protocol, no HTTP and no particular engine.
+ * The hub: puts together what there is one of on a node, such as channels, connections, and the turn of the event loop in which what
+ * is new goes out, and answers whoever asks. Knows no protocol, no HTTP and no particular engine.
  */
 import { type ChannelName, FanfareError, type Position } from "@fanfare/protocol";
 import type { Clock, Random, Timer } from "../clock.js";
-import type {
-  Appended,
-  ChannelState,
-  Draft,
-  Engine,
-  IdempotencyKey,
-  ListedChannel,
-  Message,
-  Page,
-  Retention,
-} from "../engine/engine.js";
-import { Admission, type PayloadChecks } from "./admission.js";
-import { WaitingBudget, WindowBudget } from "./budgets.js";
-import { Channel, type ChannelHost } from "./channel.js";
+import type { Appended, ChannelState, Engine, IdempotencyKey, ListedChannel } from "../engine/engine.js";
+import type { PayloadChecks } from "./admission.js";
+import { WaitingBudget } from "./budgets.js";
+import type { Channel } from "./channel.js";
+import { Channels, type ChannelsHost } from "./channels.js";
 import { Connection, type ConnectionHost } from "./connection.js";
 import { Counters } from "./counters.js";
-import { type MessageInput, type StateInput, toChange, toDraft } from "./draft.js";
+import { type MessageInput, type StateInput, toChange } from "./draft.js";
 import { HeadsComparison } from "./heads.js";
+import { type History, readHistory } from "./history.js";
 import { Lifecycle } from "./lifecycle.js";
 import type { Limits } from "./limits.js";
 import { Locks } from "./locks.js";
 import { PageCache } from "./page-cache.js";
 import { Presence } from "./presence/presence.js";
+import { Publishing } from "./publishing.js";
 import type { Rules } from "./rules.js";
 import { Sequences } from "./sequences.js";
 import { existing, type Next, StateChanges } from "./state-changes.js";
 import type { Subscriber } from "./subscriber.js";
 import { Turn, type TurnOwner } from "./turn.js";
 
-/** A channel without subscriptions is listened to for so long, so that a reload of a page costs nothing. */
-const LINGER_MS = 30_000;
 const TICK_MS = 1000;
 
 export interface HubOptions {
@@ -47,29 +38,12 @@ export interface HubOptions {
   readonly checks?: PayloadChecks | undefined;
 }
 
-/** A message that has been checked, and can be appended. */
-export interface Prepared {
-  readonly channel: ChannelName;
-  readonly draft: Draft;
-  readonly retention: Retention;
-}
-
-/** What became of one message of many: it stands there, or was not appended. */
-export type BatchResult =
-  | { readonly channel: ChannelName; readonly position: Appended }
-  | { readonly channel: ChannelName; readonly error: unknown };
-
-/** A page without changes of the state. */
-export interface History extends Page {
-  readonly messages: readonly Message[];
-}
-
 /** A channel as the engine lists it, with the subscriptions that it has on this node. */
 export interface LiveChannel extends ListedChannel {
   readonly subscribers: number;
 }
 
-export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
+export class Hub implements ChannelsHost, ConnectionHost, TurnOwner {
   /** The name of this node; another one for each process. */
   readonly node: string;
   readonly engine: Engine;
@@ -82,18 +56,15 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   readonly presence: Presence;
   readonly lifecycle: Lifecycle;
   readonly connections = new Map<string, Connection>();
+  readonly publishing: Publishing;
   readonly locks: Locks;
   readonly sequences: Sequences;
-  readonly #channels = new Map<ChannelName, Channel>();
-  /** Channels without subscriptions, and since when. */
-  readonly #lingering = new Map<Channel, number>();
-  readonly #windows: WindowBudget;
+  readonly #channels: Channels;
   readonly #waiting: WaitingBudget;
   readonly #ticking: Timer;
   readonly #turn: Turn;
   readonly #heads: HeadsComparison;
   readonly #changes: StateChanges;
-  readonly #admission: Admission | null;
   #closed = false;
 
   constructor(options: HubOptions) {
@@ -103,12 +74,12 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     this.clock = options.clock;
     this.random = options.random;
     this.node = Buffer.from(options.random.bytes(9)).toString("base64url");
-    this.#windows = new WindowBudget(options.limits.windowBytes);
+    this.#channels = new Channels(this);
     this.#waiting = new WaitingBudget(options.limits.waitingBytes);
     this.#turn = new Turn(options.clock, this);
     this.#heads = new HeadsComparison(options.engine, options.clock, () => this.#channels.values());
     this.#changes = new StateChanges(this, options.checks);
-    this.#admission = options.checks ? new Admission(options.checks) : null;
+    this.publishing = new Publishing(this, options.checks);
     this.locks = new Locks(this);
     this.sequences = new Sequences(this);
     const { presenceMembers: maxMembers } = options.limits;
@@ -128,60 +99,9 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
 
   // ---- what doors and callers use
 
-  /**
-   * Appends a message to a channel's log; it is on its way to every subscription.
-   *
-   * @throws FanfareError `invalid_value`, `invalid_request`, `invalid_data`, `too_large`, `key_reused`, `too_many_channels`,
-   * `insufficient_storage`, `unavailable`
-   */
-  async publish(channel: ChannelName, input: MessageInput): Promise<Appended> {
-    const prepared = this.prepare(channel, input);
-    const admitted = this.#admission?.admit([prepared]);
-    if (admitted) await admitted;
-    return this.#append(prepared);
-  }
-
-  /** Checks a message, and appends nothing. @throws FanfareError `invalid_value`, `invalid_request`, `too_large` */
-  prepare(channel: ChannelName, input: MessageInput): Prepared {
-    return this.#prepared(channel, toDraft(input, this.limits.messageBytes));
-  }
-
-  /** The same for a message to many channels, which becomes JSON once. @throws FanfareError as {@link prepare} */
-  prepareForAll(channels: readonly ChannelName[], input: MessageInput): Prepared[] {
-    const draft = toDraft(input, this.limits.messageBytes);
-    return channels.map((channel) => this.#prepared(channel, draft));
-  }
-
-  /**
-   * Appends messages in order, to whatever channels, or none of them when one is not what its channel carries. What the engine
-   * refuses does not stop the others.
-   *
-   * @param naming says in an error which of the messages it is about
-   * @throws FanfareError `invalid_data`; refused with `key_reused`, `too_many_channels`, `insufficient_storage`, `unavailable`
-   */
-  async appendAll(
-    prepared: readonly Prepared[],
-    naming: (error: unknown, index: number) => unknown,
-  ): Promise<BatchResult[]> {
-    const admitted = this.#admission?.admit(prepared, naming);
-    if (admitted) await admitted;
-    const append = (each: Prepared): Promise<BatchResult> =>
-      this.#append(each).then(
-        (position) => ({ channel: each.channel, position }),
-        (error: unknown) => ({ channel: each.channel, error }),
-      );
-    // None is waited for before the next is appended; the engine keeps the order of calls.
-    return Promise.all(prepared.map(append));
-  }
-
-  #prepared(channel: ChannelName, draft: Draft): Prepared {
-    return { channel, draft, retention: this.rules.of(channel).retention };
-  }
-
-  async #append({ channel, draft, retention }: Prepared): Promise<Appended> {
-    const appended = await this.engine.append(channel, draft, retention);
-    if (!appended.repeated) this.counters.appended(Buffer.byteLength(draft.json));
-    return appended;
+  /** Appends a message: as {@link Publishing.publish}. */
+  publish(channel: ChannelName, input: MessageInput): Promise<Appended> {
+    return this.publishing.publish(channel, input);
   }
 
   /**
@@ -193,7 +113,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     const listed = await this.engine.list(after, limit);
     return listed.map((each) => ({
       ...each,
-      subscribers: this.#channels.get(each.channel)?.subscribers ?? 0,
+      subscribers: this.#channels.subscribers(each.channel),
     }));
   }
 
@@ -232,18 +152,8 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   }
 
   /** The messages that the log of a channel holds after a position, oldest first. @throws FanfareError `unavailable` */
-  async history(channel: ChannelName, after: Position | null, limit: number): Promise<History> {
-    const messages: Message[] = [];
-    let from = after;
-    for (;;) {
-      const bounds = { messages: limit - messages.length, bytes: Number.POSITIVE_INFINITY };
-      const { messages: entries, ...page } = await this.engine.read(channel, from, bounds);
-      for (const entry of entries) if (!entry.change) messages.push(entry);
-      const offset = entries.at(-1)?.offset ?? page.head;
-      // Changes of the state are no messages, so there may be room for more of them.
-      if (messages.length >= limit || offset >= page.head) return { ...page, messages };
-      from = { epoch: page.epoch, offset };
-    }
+  history(channel: ChannelName, after: Position | null, limit: number): Promise<History> {
+    return readHistory(this.engine, channel, after, limit);
   }
 
   /** The newest position of a channel. @throws FanfareError `unavailable` */
@@ -268,7 +178,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
 
   /** The rules are others now: channels that are listened to follow them from their next message on. */
   rulesChanged(): void {
-    for (const channel of this.#channels.values()) channel.rule = this.rules.of(channel.name);
+    this.#channels.rulesChanged();
     this.presence.rulesChanged();
     // A page is made as the rule says.
     this.pages.clear();
@@ -288,7 +198,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
     this.#ticking.cancel();
     this.locks.close();
     this.presence.close();
-    for (const channel of [...this.#channels.values()]) this.#drop(channel);
+    this.#channels.close();
     this.pages.clear();
   }
 
@@ -298,7 +208,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
       connections: this.connections.size,
       fullConnections: this.#waiting.size,
       channels: this.#channels.size,
-      windowBytes: this.#windows.bytes,
+      windowBytes: this.#channels.windowBytes,
       waitingBytes: this.#waiting.bytes,
       presenceMembers: this.presence.room.used,
     };
@@ -307,25 +217,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   // ---- what channels and connections use
 
   channel(name: ChannelName): Channel {
-    if (this.#closed) throw new FanfareError("unavailable", "the server stops");
-    const known = this.#channels.get(name);
-    if (known) {
-      this.#lingering.delete(known);
-      return known;
-    }
-    if (this.#channels.size >= this.limits.channels) this.#dropLingering();
-    if (this.#channels.size >= this.limits.channels) {
-      throw new FanfareError("too_many_channels", `${this.limits.channels} channels are listened to`);
-    }
-    const channel = new Channel(name, this.rules.of(name), this);
-    this.#channels.set(name, channel);
-    this.engine.listen(name, channel).then(
-      (position) => {
-        if (this.#channels.get(name) === channel) channel.listening(position);
-      },
-      (error: unknown) => this.#listenFailed(channel, error),
-    );
-    return channel;
+    return this.#channels.get(name);
   }
 
   soon(channel: Channel): void {
@@ -341,7 +233,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   }
 
   deserted(channel: Channel): void {
-    if (this.#channels.get(channel.name) === channel) this.#lingering.set(channel, this.clock.monotonic());
+    this.#channels.deserted(channel);
     this.lifecycle.deserted(channel);
   }
 
@@ -370,8 +262,7 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
   // ---- the turn
 
   settled(channel: Channel): void {
-    channel.settle(this.clock.now());
-    if (this.#channels.get(channel.name) === channel) this.#windows.used(channel);
+    this.#channels.settled(channel);
   }
 
   flushed(ms: number): void {
@@ -386,40 +277,10 @@ export class Hub implements ChannelHost, ConnectionHost, TurnOwner {
 
   #tick(): void {
     const now = this.clock.monotonic();
-    for (const [channel, since] of this.#lingering) {
-      if (now - since < LINGER_MS) break;
-      this.#drop(channel);
-    }
-    this.#windows.trim(this.clock.now(), 1000);
+    this.#channels.tick(now);
     this.#waiting.check(now);
     this.#heads.tick();
     this.presence.tick(now);
     this.lifecycle.tick(now);
-  }
-
-  /** Makes room for a channel that is wanted now. */
-  #dropLingering(): void {
-    for (const channel of this.#lingering.keys()) {
-      this.#drop(channel);
-      return;
-    }
-  }
-
-  #drop(channel: Channel): void {
-    this.#lingering.delete(channel);
-    this.#channels.delete(channel.name);
-    this.#windows.forget(channel);
-    this.engine.unlisten(channel.name, channel);
-    channel.end();
-  }
-
-  #listenFailed(channel: Channel, cause: unknown): void {
-    if (this.#channels.get(channel.name) !== channel) return;
-    this.#drop(channel);
-    const error =
-      cause instanceof FanfareError
-        ? cause
-        : new FanfareError("unavailable", `${channel.name} cannot be listened to at the moment`, { cause });
-    for (const subscription of [...channel.joining]) subscription.connection.joinFailed(subscription, error);
   }
 }

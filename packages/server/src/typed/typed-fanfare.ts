@@ -9,16 +9,9 @@ import type {
   PatchOf,
   StateOf,
 } from "@fanfare/client";
-import type {
-  ChangeOptions,
-  Fanfare,
-  HeldState,
-  History,
-  HistoryMessage,
-  HistoryOptions,
-  Published,
-  PublishOptions,
-} from "../fanfare.js";
+import type { Fanfare } from "../fanfare.js";
+import type { History, HistoryMessage, HistoryOptions, Published, PublishOptions } from "../messages.js";
+import type { ChangeOptions, HeldState } from "../states.js";
 
 export interface TypedFanfare<Channels extends ChannelDefinitions>
   extends Omit<Fanfare, "publish" | "publishMany" | "history" | "state" | "patch" | "setState"> {

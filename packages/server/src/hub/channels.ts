@@ -1,0 +1,128 @@
+/** The channels that this node listens to: each from its first subscription on, until it has had none for a while. */
+import { type ChannelName, FanfareError } from "@fanfare/protocol";
+import { WindowBudget } from "./budgets.js";
+import { Channel, type ChannelHost } from "./channel.js";
+import type { Limits } from "./limits.js";
+import type { Rules } from "./rules.js";
+
+/** A channel without subscriptions is listened to for so long, so that a reload of a page costs nothing. */
+const LINGER_MS = 30_000;
+
+/** What channels, and the list of them, need of the hub. */
+export interface ChannelsHost extends ChannelHost {
+  readonly rules: Rules;
+  readonly limits: Limits;
+}
+
+export class Channels {
+  readonly #host: ChannelsHost;
+  readonly #known = new Map<ChannelName, Channel>();
+  /** Those without subscriptions, and since when. */
+  readonly #lingering = new Map<Channel, number>();
+  readonly #windows: WindowBudget;
+  #closed = false;
+
+  constructor(host: ChannelsHost) {
+    this.#host = host;
+    this.#windows = new WindowBudget(host.limits.windowBytes);
+  }
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** Bytes that all windows take, roughly. */
+  get windowBytes(): number {
+    return this.#windows.bytes;
+  }
+
+  values(): Iterable<Channel> {
+    return this.#known.values();
+  }
+
+  /** How many subscriptions a channel has here. */
+  subscribers(name: ChannelName): number {
+    return this.#known.get(name)?.subscribers ?? 0;
+  }
+
+  /** The channel, listened to or about to be. @throws FanfareError `too_many_channels`, `unavailable` */
+  get(name: ChannelName): Channel {
+    if (this.#closed) throw new FanfareError("unavailable", "the server stops");
+    const known = this.#known.get(name);
+    if (known) {
+      this.#lingering.delete(known);
+      return known;
+    }
+    const { engine, limits, rules } = this.#host;
+    if (this.#known.size >= limits.channels) this.#dropLingering();
+    if (this.#known.size >= limits.channels) {
+      throw new FanfareError("too_many_channels", `${limits.channels} channels are listened to`);
+    }
+    const channel = new Channel(name, rules.of(name), this.#host);
+    this.#known.set(name, channel);
+    engine.listen(name, channel).then(
+      (position) => {
+        if (this.#known.get(name) === channel) channel.listening(position);
+      },
+      (error: unknown) => this.#listenFailed(channel, error),
+    );
+    return channel;
+  }
+
+  /** The last subscription left. */
+  deserted(channel: Channel): void {
+    if (this.#known.get(channel.name) === channel) this.#lingering.set(channel, this.#host.clock.monotonic());
+  }
+
+  /** What the channel flushed in this turn has reached whoever keeps up. */
+  settled(channel: Channel): void {
+    channel.settle(this.#host.clock.now());
+    if (this.#known.get(channel.name) === channel) this.#windows.used(channel);
+  }
+
+  /** Those that are listened to follow the rules as they are now, from their next message on. */
+  rulesChanged(): void {
+    for (const channel of this.#known.values()) channel.rule = this.#host.rules.of(channel.name);
+  }
+
+  /** Lets go of what nobody needs any more; `now` is monotonic. */
+  tick(now: number): void {
+    for (const [channel, since] of this.#lingering) {
+      if (now - since < LINGER_MS) break;
+      this.#drop(channel);
+    }
+    this.#windows.trim(this.#host.clock.now(), 1000);
+  }
+
+  /** Listens to none any more. */
+  close(): void {
+    this.#closed = true;
+    for (const channel of [...this.#known.values()]) this.#drop(channel);
+  }
+
+  /** Makes room for a channel that is wanted now. */
+  #dropLingering(): void {
+    for (const channel of this.#lingering.keys()) {
+      this.#drop(channel);
+      return;
+    }
+  }
+
+  #drop(channel: Channel): void {
+    this.#lingering.delete(channel);
+    this.#known.delete(channel.name);
+    this.#windows.forget(channel);
+    this.#host.engine.unlisten(channel.name, channel);
+    channel.end();
+  }
+
+  #listenFailed(channel: Channel, cause: unknown): void {
+    if (this.#known.get(channel.name) !== channel) return;
+    this.#drop(channel);
+    const error =
+      cause instanceof FanfareError
+        ? cause
+        : new FanfareError("unavailable", `${channel.name} cannot be listened to at the moment`, { cause });
+    for (const subscription of [...channel.joining]) subscription.connection.joinFailed(subscription, error);
+  }
+}
