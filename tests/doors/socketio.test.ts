@@ -95,6 +95,15 @@ describe("channels", () => {
   });
 });
 
+test("who may see who is there is told, and is there", async () => {
+  const { site } = await serving({ rules: [{ channels: "room:*", presence: true }] });
+  const [first, second] = await Promise.all([connect(site), connect(site)]);
+  expect(await ask(first, "subscribe", "room:1")).toMatchObject({ presence: { count: 1 } });
+  expect(await ask(second, "subscribe", "room:1")).toMatchObject({ presence: { count: 2 } });
+  expect(await next(first, "presence")).toMatchObject([{ channel: "room:1", count: 2 }]);
+  second.socket.disconnect();
+});
+
 describe("polling", () => {
   test("what is said, and what is heard, is the same, in order, across the upgrade to a WebSocket", async () => {
     const { site, fanfare } = await serving({ rules: [{ channels: "news", history: 100_000 }] });
@@ -233,6 +242,14 @@ describe("what is refused", () => {
     const socket = new WebSocket(url, { headers: { Origin: "https://evil.example.com" } });
     const error = await soon(new Promise<Error>((done) => socket.once("error", done)), "the refusal");
     expect(error.message).toContain("403");
+  });
+
+  test("who has not said who it is takes room, too", async () => {
+    const { site } = await serving({ limits: { connections: 2 } });
+    const polling = `${site}/socket.io/?EIO=4&transport=polling`;
+    const statuses: number[] = [];
+    for (let index = 0; index < 3; index++) statuses.push((await fetch(polling)).status);
+    expect(statuses).toEqual([200, 200, 503]);
   });
 
   test("who asks and never reads the answers is not read from any more", async () => {

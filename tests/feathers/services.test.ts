@@ -313,3 +313,60 @@ describe("grants", () => {
     expect(quiet.heard.size).toBe(0);
   });
 });
+
+describe("REST", () => {
+  const call = async (url: string, init: RequestInit = {}) => {
+    const answer = await fetch(url, init);
+    return {
+      status: answer.status,
+      headers: answer.headers,
+      body: (await answer.json()) as { name: string; data: { code: string } },
+    };
+  };
+
+  test("what cannot be is answered as Feathers answers, with the right status", async () => {
+    const { site } = await serving();
+    expect(await call(`${site}/orders/a/b`)).toMatchObject({ status: 404, body: { name: "NotFound" } });
+    const many = await call(`${site}/orders`, { method: "DELETE" });
+    expect(many).toMatchObject({ status: 405, body: { name: "MethodNotAllowed" } });
+    expect(many.headers.get("allow")).toContain("GET");
+    const custom = { method: "POST", headers: { "X-Service-Method": "ship" }, body: "{}" };
+    expect(await call(`${site}/orders`, custom)).toMatchObject({ status: 405 });
+    expect(await call(`${site}/orders`, { method: "POST", body: "{" })).toMatchObject({
+      status: 400,
+      body: { name: "BadRequest", data: { code: "invalid_json" } },
+    });
+    expect(await call(`${site}/orders?a=1&a=2`)).toMatchObject({ status: 400, body: { name: "BadRequest" } });
+  });
+
+  test("pages of other origins are refused, and those that are allowed may read and send JSON only", async () => {
+    const { site } = await serving({ allowedOrigins: ["https://app.example.com"] });
+    const from = (origin: string, init: RequestInit = {}) =>
+      call(`${site}/orders`, { ...init, headers: { Origin: origin, ...init.headers } });
+    expect(await from("https://evil.example.com")).toMatchObject({
+      status: 403,
+      body: { name: "Forbidden", data: { code: "origin_not_allowed" } },
+    });
+    const allowed = await from("https://app.example.com");
+    expect([allowed.status, allowed.headers.get("access-control-allow-origin")]).toEqual([
+      200,
+      "https://app.example.com",
+    ]);
+    const form = { method: "POST", headers: { "Content-Type": "text/plain" }, body: "{}" };
+    expect(await from("https://app.example.com", form)).toMatchObject({
+      status: 415,
+      body: { name: "BadRequest" },
+    });
+  });
+
+  test("a service without a path has none, and one may have another", async () => {
+    const services = [
+      { name: "orders", path: "/api/orders" },
+      { name: "quiet", path: "" },
+    ];
+    const { site } = await serving({ socketio: { services } });
+    expect(await call(`${site}/api/orders`)).toMatchObject({ status: 200 });
+    expect((await fetch(`${site}/quiet`)).status).toBe(404);
+    expect((await fetch(`${site}/orders`)).status).toBe(404);
+  });
+});

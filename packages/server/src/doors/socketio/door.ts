@@ -57,11 +57,13 @@ export class SocketIoDoor implements Door {
 
   async #request(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      this.#admit(request);
+      const opens = this.#admit(request);
       const { origin } = request.headers;
       if (origin !== undefined) allowPage(response, origin);
       if (request.method === "OPTIONS") response.writeHead(204).end();
-      else if (!serveScript(this.#path, request, response)) (await this.#server).request(request, response);
+      else if (!serveScript(this.#path, request, response)) {
+        (await this.#server).request(request, response, opens);
+      }
     } catch (error) {
       const refused = this.#refused(error, "request");
       response.writeHead(refused.status, { "Content-Type": PROBLEM_TYPE });
@@ -71,18 +73,25 @@ export class SocketIoDoor implements Door {
 
   async #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     try {
-      this.#admit(request);
-      (await this.#server).upgrade(request, socket, head);
+      const opens = this.#admit(request);
+      (await this.#server).upgrade(request, socket, head, opens);
     } catch (error) {
       refuseUpgrade(socket, this.#refused(error, "upgrade"));
     }
   }
 
-  /** Every request passes the entrance; one that opens a connection needs room, too. @throws FanfareError */
-  #admit({ url = "", headers, socket }: IncomingMessage): void {
+  /**
+   * Every request passes the entrance; one that opens a connection needs room, too.
+   *
+   * @returns whether it opens one
+   * @throws FanfareError
+   */
+  #admit({ url = "", headers, socket }: IncomingMessage): boolean {
     const { entrance, guests } = this.#host;
-    if (/[?&]EIO=/.test(url) && !/[?&]sid=/.test(url)) guests.admit(socket.remoteAddress, headers);
+    const opens = /[?&]EIO=/.test(url) && !/[?&]sid=/.test(url);
+    if (opens) guests.admit(socket.remoteAddress, headers);
     else entrance.admit(socket.remoteAddress, headers);
+    return opens;
   }
 
   #refused(error: unknown, what: string): FanfareError {

@@ -6,7 +6,8 @@ import { type ChannelName, type FanfareError, formatPosition, type Position } fr
 import type { Message } from "../../engine/engine.js";
 import { feathersErrorOf } from "../../feathers/feathers-error.js";
 import type { Services } from "../../feathers/services.js";
-import type { Encoding } from "../../hub/subscriber.js";
+import type { Encoding, PresenceNews } from "../../hub/subscriber.js";
+import { presenceFields } from "../presence-fields.js";
 import { textFrame } from "../websocket/frame.js";
 
 /** The `id` of a request whose sender wants no answer. */
@@ -67,9 +68,15 @@ export class SocketIoEncoding implements Encoding {
     );
   }
 
-  subscribed({ request, state, ...answer }: Parameters<Encoding["subscribed"]>[0]): Uint8Array {
-    const text = JSON.stringify({ ...answer, position: formatPosition(answer) });
-    const json = state === undefined ? text : `${text.slice(0, -1)},"state":${state}}`;
+  presence(news: PresenceNews): Uint8Array {
+    return eventFrame("presence", `{${presenceFields(news)}}`);
+  }
+
+  subscribed({ request, state, presence, ...answer }: Parameters<Encoding["subscribed"]>[0]): Uint8Array {
+    const text = JSON.stringify({ ...answer, position: formatPosition(answer) }).slice(0, -1);
+    const stateText = state === undefined ? "" : `,"state":${state}`;
+    const presenceText = presence === undefined ? "" : `,"presence":${presence}`;
+    const json = `${text}${stateText}${presenceText}}`;
     return isAnswered(request) ? ackFrame(request, json) : eventFrame("subscribed", json);
   }
 

@@ -12,6 +12,7 @@ import { Visit, type Visited } from "../../access/visit.js";
 import { feathersErrorOf } from "../../feathers/feathers-error.js";
 import type { Connection } from "../../hub/connection.js";
 import type { EndReason, Subscriber } from "../../hub/subscriber.js";
+import { attendanceOf } from "../attendance.js";
 import type { Guest } from "../guests.js";
 import { type Reader, Reading } from "../websocket/reading.js";
 import type { Wanted } from "./calls.js";
@@ -132,7 +133,11 @@ export class SocketIoPeer implements Subscriber, Guest, Visited, Requester, Read
     }
     for (const { channel: subscribed } of [...this.#connection.subscriptions.values()]) {
       const channel = subscribed.name;
-      if (visit.may("subscribe", channel)) continue;
+      if (visit.may("subscribe", channel)) {
+        const attendance = attendanceOf(this.#door.hub, this.#connection, visit, channel);
+        if (attendance) this.#connection.attend(channel, attendance);
+        continue;
+      }
       const error = new FanfareError("forbidden", `the grant for ${channel} was taken away`);
       const told = eventFrame("unsubscribed", JSON.stringify({ channel, error: feathersErrorOf(error) }));
       this.#connection.revoke(channel, error, told);

@@ -8,6 +8,7 @@ import { shownError } from "../../feathers/feathers-error.js";
 import type { ServiceCaller } from "../../feathers/service.js";
 import { isServiceMethod } from "../../feathers/services.js";
 import type { Connection } from "../../hub/connection.js";
+import { attendanceOf } from "../attendance.js";
 import { type Call, type Input, parseCall, type Wanted } from "./calls.js";
 import type { SocketIoContext } from "./context.js";
 import { ackFrame, errorJson, eventFrame, NO_ANSWER, positionJson } from "./encoding.js";
@@ -156,7 +157,13 @@ export class Requests {
     this.#visit.allow("subscribe", channel);
     this.#separate(channel);
     const withheld = since !== undefined && !this.#visit.may("history", channel);
-    const request = { request: answerTo, since: withheld ? undefined : since, state };
+    const attendance = attendanceOf(this.#door.hub, this.#connection, this.#visit, channel);
+    const request = {
+      request: answerTo,
+      since: withheld ? undefined : since,
+      state,
+      ...(attendance && { attendance }),
+    };
     this.#connection.subscribe(channel, withheld ? { ...request, withheld } : request);
   }
 

@@ -50,16 +50,29 @@ export class SocketIoServer {
     });
   }
 
-  request(request: IncomingMessage, response: ServerResponse): void {
+  /** @param opens it opens a connection @throws FanfareError `too_many_connections` */
+  request(request: IncomingMessage, response: ServerResponse, opens: boolean): void {
+    if (opens) this.#checkRoom();
     this.#engine.handleRequest(request, response);
   }
 
-  upgrade(request: IncomingMessage, socket: NetSocket, head: Buffer): void {
+  /** @param opens it opens a connection @throws FanfareError `too_many_connections` */
+  upgrade(request: IncomingMessage, socket: NetSocket, head: Buffer, opens: boolean): void {
+    if (opens) this.#checkRoom();
     this.#engine.handleUpgrade(request, socket, head);
   }
 
   close(): void {
     this.#engine.close();
+  }
+
+  /** Those who have not said who they are count, too. */
+  #checkRoom(): void {
+    const { connections } = this.#door.hub.limits;
+    if (this.#engine.clientsCount < connections) return;
+    throw new FanfareError("too_many_connections", `this process has ${connections} connections`, {
+      retryAfter: 10,
+    });
   }
 
   #open(socket: Socket, admitted: Admitted): void {
