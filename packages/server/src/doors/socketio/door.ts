@@ -42,6 +42,7 @@ export class SocketIoDoor implements Door {
       maxPayload: PACKETS_TO_DATA * Math.max(messageBytes, stateBytes),
     };
     this.#server = open(context);
+    this.#server.catch((error: unknown) => host.log.error({ err: error }, "Socket.IO could not be loaded"));
     this.places = [
       {
         path,
@@ -52,7 +53,10 @@ export class SocketIoDoor implements Door {
   }
 
   async close(): Promise<void> {
-    (await this.#server).close();
+    await this.#server.then(
+      (server) => server.close(),
+      () => {},
+    );
   }
 
   async #request(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -72,6 +76,8 @@ export class SocketIoDoor implements Door {
   }
 
   async #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    // It may break off while the library is loaded, when nobody else listens to it yet.
+    socket.on("error", ignore);
     try {
       const opens = this.#admit(request);
       (await this.#server).upgrade(request, socket, head, opens);
@@ -104,6 +110,8 @@ export class SocketIoDoor implements Door {
     return new FanfareError("internal", "the server failed");
   }
 }
+
+function ignore(): void {}
 
 /** The library is loaded where this door is opened, and nowhere else. */
 async function open(context: SocketIoContext): Promise<SocketIoServer> {
