@@ -1,6 +1,8 @@
 import type { Application } from "@feathersjs/feathers";
 import { describe, expect, test } from "vitest";
+import { DiskEngine } from "../../packages/server/src/engine/disk/disk-engine.js";
 import type { FanfareOptions } from "../../packages/server/src/options.js";
+import { aFolder } from "../../packages/server/src/testing/a-folder.js";
 import { serve } from "../doors/serving.js";
 import { ask, type SocketIoClient } from "../doors/socketio-client.js";
 import { onSocket, overRest } from "./feathers-client.js";
@@ -247,6 +249,19 @@ describe("the index", () => {
     expect(await ask(page, "subscribe", "$index:orders")).toMatchObject({ state: { a: expect.any(Number) } });
     await expect(fanfare.patch("$index:orders", { a: null })).rejects.toThrow(/Fanfare's own/);
     await expect(fanfare.publish("$index:orders", 1)).rejects.toThrow(/Fanfare's own/);
+  });
+
+  test("and the records outlive the process on the disk engine", async () => {
+    const dataDir = aFolder();
+    for (const step of ["made", "found"]) {
+      const engine = await DiskEngine.open({ dataDir });
+      const { site, fanfare } = await serving({ engine });
+      const orders = overRest(site).service("orders");
+      if (step === "made") await orders.create({ id: "a", n: 1 });
+      else expect(await orders.find()).toMatchObject({ total: 1, data: [{ id: "a", n: 1 }] });
+      await fanfare.close({ withinMs: 0 });
+      await engine.close();
+    }
   });
 
   test("creates of one moment are all there, and one of two with the same id", async () => {
