@@ -1,5 +1,5 @@
-/** The gallery's demos of what windows share: a record that one at a time edits, and numbers that nobody else has. */
-import type { Page } from "@playwright/test";
+/** The gallery's demos of what windows share: a record that one at a time edits, numbers that nobody else has, and who is there. */
+import type { Locator, Page } from "@playwright/test";
 import { test as base, expect } from "./fixtures.js";
 
 const test = base.extend<{ openGallery: () => Promise<Page> }>({
@@ -18,6 +18,9 @@ const field = (page: Page, name: string) => record(page).getByRole("textbox", { 
 const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
 const last = (page: Page) => page.getByTestId("last-number");
 const own = (page: Page) => page.getByRole("list", { name: "Numbers of this window" }).getByRole("listitem");
+const chat = (page: Page) => page.getByRole("region", { name: "Chat", exact: true });
+/** The names of those who are there, in one of the demos. */
+const here = (demo: Locator) => demo.getByRole("region", { name: "Who is here" }).getByRole("listitem");
 const cutOff = (page: Page) => page.getByRole("switch", { name: "Cut this window off the network" });
 
 test.describe("without a fault", () => {
@@ -57,6 +60,35 @@ test.describe("without a fault", () => {
     await expect(field(late, "Status")).toHaveValue("Delivered");
   });
 
+  test("each window sees the others by the same names, and who comes and goes", async ({ openGallery }) => {
+    const one = await openGallery();
+    await expect(here(record(one))).toHaveText([/^\w\w+ \d+you$/]);
+    const two = await openGallery();
+    for (const demo of [record, chat]) {
+      await expect(here(demo(two))).toHaveText([/you$/, /\d$/]);
+      await expect(here(demo(one))).toHaveText([/you$/, /\d$/]);
+      const [own, other] = await here(demo(one)).allTextContents();
+      expect(await here(demo(two)).allTextContents()).toEqual([`${other}you`, own?.replace("you", "")]);
+    }
+    // It comes under this name wherever it does something.
+    const [own = ""] = await here(record(two)).allTextContents();
+    const name = own.slice(1).replace("you", "");
+    await expect(record(one)).toContainText(`${name} came.`);
+    await expect(two.getByLabel("Your name")).toHaveValue(name);
+    await button(two, "Edit").click();
+    await expect(who(one)).toHaveText(`${name} edits this record.`);
+
+    // Who unsubscribes is gone at once: here without the gallery, which never does.
+    await two.addScriptTag({ url: "/push/client.js" });
+    await two.evaluate(
+      'third = Fanfare.createClient({ url: "/push" }).subscribe("chat:demo", () => {}); undefined',
+    );
+    await expect(here(chat(one))).toHaveCount(3);
+    await two.evaluate("third.unsubscribe()");
+    await expect(here(chat(one))).toHaveCount(2);
+    await expect(chat(one)).toContainText(/\w+ \d+ left\./);
+  });
+
   test("no number is given twice, and every window sees the last one", async ({ openGallery }) => {
     const [one, two] = [await openGallery(), await openGallery()];
     await expect(last(one)).toHaveText("none yet");
@@ -72,6 +104,19 @@ test.describe("without a fault", () => {
     const late = await openGallery();
     await expect(last(late)).toHaveText("21");
   });
+});
+
+test("a window that is cut off shows who was there, and is still the same when it is back", async ({
+  openGallery,
+}) => {
+  const [one, two] = [await openGallery(), await openGallery()];
+  await expect(here(chat(one))).toHaveCount(2);
+  const names = await here(chat(one)).allTextContents();
+  await cutOff(one).press("Space");
+  await expect(chat(one).getByRole("region", { name: "Who was here" })).toBeVisible();
+  await cutOff(one).press("Space");
+  await expect(here(chat(one))).toHaveText(names);
+  await expect(here(chat(two))).toHaveCount(2);
 });
 
 test("a window that is cut off for longer than its lease loses the lock, and says so", async ({

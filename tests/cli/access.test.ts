@@ -97,6 +97,8 @@ test("a token is made, and explained", async () => {
     [["token", "--user", "alice"], {}, /no secret[\s\S]*FANFARE_SECRET=\$\(openssl rand -hex 32\)/],
     [["token", "--user", "alice", "--seconds", "0"], env, /--seconds is 0/],
     [["token", "--user", "alice", "--channel", "a::b"], env, /"a::b" is no channel pattern/],
+    [["token", "--user", "alice", "--info", "Alice"], env, /"Alice" is no JSON/],
+    [["token", "--user", "alice", "--info", `"${"x".repeat(1024)}"`], env, /info is 1026 bytes/],
     [["token", "--user", "alice", "--channel", "a", "--action", "read"], env, /"read"/],
   ] as const) {
     expect(await run(args, folder, given)).toMatchObject({
@@ -105,6 +107,20 @@ test("a token is made, and explained", async () => {
       stdout: "",
     });
   }
+});
+
+test("a token says what others see of its user", async () => {
+  const folder = newFolder();
+  const env = { FANFARE_SECRET: SECRET };
+  const info = { name: "Älice" };
+  const grants = ["--channel", "room", "--action", "subscribe,presence"];
+  const made = await run(
+    ["token", "--user", "alice", ...grants, "--info", JSON.stringify(info)],
+    folder,
+    env,
+  );
+  const [, claims = ""] = made.stdout.split(".");
+  expect(JSON.parse(Buffer.from(claims, "base64url").toString())).toMatchObject({ sub: "alice", info });
 });
 
 test("SIGHUP takes over other keys, secrets and grants, and nothing of what is wrong", async () => {

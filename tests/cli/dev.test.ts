@@ -34,6 +34,20 @@ describe("fanfare dev", () => {
     client.close();
   });
 
+  test("tells who is there, on every channel", async () => {
+    const { port } = await dev();
+    const url = `http://localhost:${port}/push`;
+    for (const channel of ["hello", "order:42"]) {
+      const client = await Client.connect(url);
+      expect(await client.subscribe(channel)).toMatchObject({
+        presence: { count: 1, members: [{ id: expect.stringMatching(/^session:/) }] },
+      });
+      const answer = await fetch(`${url}/channels/${channel}/presence`);
+      expect(await answer.json()).toMatchObject({ channel, count: 1 });
+      client.close();
+    }
+  });
+
   test("can be reached from this machine only", async () => {
     const { command, port } = await dev();
     const listening = await listeningAddresses(command.pid, port);

@@ -77,6 +77,10 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
     return this.#publisher.waiting;
   }
 
+  get memberId(): string | null {
+    return this.#link.memberId;
+  }
+
   // ---- what the page asks
 
   subscribe<Data>(

@@ -30,6 +30,8 @@ export interface LinkOwner {
 
 export class Link implements TokensHost {
   state: ConnectionState = { status: "idle" };
+  /** What others know this client by; `null` before the first connection. */
+  memberId: string | null = null;
   readonly clock: ClientClock;
   readonly random: () => number;
   readonly #tokens: Tokens;
@@ -190,7 +192,10 @@ export class Link implements TokensHost {
     }
     this.#step({ kind: "heard" });
     if (frame.type === "connected") {
-      const { connection, resumed } = frame;
+      const { connection, resumed, user } = frame;
+      // A session that goes on is known by the name of its first connection.
+      if (user !== undefined) this.memberId = `user:${user}`;
+      else if (!resumed) this.memberId = `session:${connection}`;
       // One that lasts beyond this connection: a stream has none.
       this.#session = frame.session ?? this.#session;
       this.#tokens.accepted(frame);

@@ -68,6 +68,29 @@ describe("the page", () => {
     expect(told.slice(2)).toEqual([[2, "ba", "-c"]]);
   });
 
+  test("knows which member it is, as long as its session goes on", async () => {
+    const server = new ScriptedServer();
+    const client = createClient({
+      url: "ws://localhost/push",
+      WebSocket: server.WebSocket,
+      random: () => 0,
+    });
+    expect(client.memberId).toBeNull();
+    client.connect();
+    server.welcome();
+    expect(client.memberId).toBe("session:c1");
+    for (const [resumed, id] of [
+      [true, "session:c1"],
+      [false, "session:c3"],
+    ] as const) {
+      server.socket.lose();
+      expect(client.memberId).not.toBeNull();
+      client.connect();
+      server.welcome({ resumed });
+      expect(client.memberId).toBe(id);
+    }
+  });
+
   test("is given the count alone while names are not told, and then what has changed meanwhile", async () => {
     const { server, told, say } = start();
     await settled();

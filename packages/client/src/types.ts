@@ -312,6 +312,11 @@ export interface Client extends LocksAndSequences {
   /** How many publishes and patches wait for a connection; always 0 without `queue`. */
   readonly queued: number;
   /**
+   * The `id` of the {@link Member} that this client is where it is present; `null` before the first connection. It stays while the session
+   * goes on, and for a user always.
+   */
+  readonly memberId: string | null;
+  /**
    * Listens to a channel, and connects if there is no connection yet. Several handlers may listen to one channel; each gets
    * every message once.
    *

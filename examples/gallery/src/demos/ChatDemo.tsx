@@ -4,26 +4,32 @@ import { useEffect, useReducer, useRef, useState } from "react";
 import { Demo } from "../parts/Demo";
 import { Feedback } from "../parts/Feedback";
 import type { Outcome } from "../parts/use-publish";
+import { WhoIsHere } from "../parts/WhoIsHere";
 import { history } from "../push/calls";
 import { CHANNELS, client, useQueued } from "../push/fanfare";
 import { gapInWords } from "../push/gap-words";
 import { readSaid } from "../push/payloads";
+import { useOwnName } from "../push/window-names";
 import classes from "./ChatDemo.module.css";
 import form from "./form.module.css";
 import { addToLog, type LogRows, NO_ROWS, type Row } from "./log-rows";
 
-const NAMES = ["Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Margaret", "Niklaus"];
-
 const CODE = `import { createClient } from "@fanfare/client";
 const client = createClient({ url: "/push", queue: true });
 
-client.subscribe("chat:demo", ({ data }) => addLine(data));
+client.subscribe("chat:demo", ({ data }) => addLine(data), {
+  // Where users log in, members have names, too. Here nobody does.
+  onPresence: ({ members }) => showFaces(members ?? []),
+});
 
 // Without a connection it waits for one.
 await client.publish("chat:demo", { name, text }, { event: "said" });`;
 
 export function ChatDemo() {
-  const [name, setName] = useState(() => NAMES[Math.floor(Math.random() * NAMES.length)] ?? "");
+  const ownName = useOwnName();
+  /** The name, where another was typed. */
+  const [typed, setTyped] = useState<string | null>(null);
+  const name = typed ?? ownName;
   const [text, setText] = useState("");
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const queued = useQueued();
@@ -53,6 +59,7 @@ export function ChatDemo() {
       ]}
       code={CODE}
     >
+      <WhoIsHere channel={CHANNELS.chat} />
       <Lines log={useChat()} own={said.name} />
       <form
         className={form.form}
@@ -66,7 +73,7 @@ export function ChatDemo() {
             label="Your name"
             value={name}
             maxLength={30}
-            onChange={(event) => setName(event.currentTarget.value)}
+            onChange={(event) => setTyped(event.currentTarget.value)}
           />
           <TextInput
             label="Say something"

@@ -5,23 +5,22 @@ import { Demo } from "../parts/Demo";
 import { Feedback } from "../parts/Feedback";
 import { useLock } from "../parts/use-lock";
 import type { Outcome } from "../parts/use-publish";
+import { WhoIsHere } from "../parts/WhoIsHere";
 import { client, RECORD } from "../push/fanfare";
 import { type Fields, readFields, readName } from "../push/payloads";
+import { useOwnName } from "../push/window-names";
 import classes from "./RecordDemo.module.css";
 
 /** Short, so that a window that is cut off loses the lock while one looks on. */
 const LEASE_MS = 9000;
 
-/** Whoever sits before this window. */
-const PEOPLE = ["Ada", "Alan", "Barbara", "Edsger", "Grace", "Hedy", "Katherine", "Ken", "Margaret", "Radia"];
-const NAME = `${PEOPLE[Math.floor(Math.random() * PEOPLE.length)]} ${Math.floor(Math.random() * 90) + 10}`;
-
 const CODE = `import { createClient } from "@fanfare/client";
 const client = createClient({ url: "/push" });
 
-// The fields: as they are, and as they change.
+// The fields, as they are and as they change; and who has them open.
 client.subscribe("record:demo", () => {}, {
   onState: ({ state }) => showFields(state),
+  onPresence: ({ members }) => showFaces(members ?? []),
 });
 
 // Who edits them.
@@ -35,7 +34,8 @@ await lock.release();`;
 
 export function RecordDemo() {
   const fields = useFields();
-  const { lock, state, take, release } = useLock(RECORD, { leaseMs: LEASE_MS, info: { name: NAME } });
+  const name = useOwnName();
+  const { lock, state, take, release } = useLock(RECORD, { leaseMs: LEASE_MS, info: { name } });
   /** What was typed here; what others see follows. */
   const [draft, setDraft] = useState<Partial<Fields>>({});
   const [outcome, setOutcome] = useState<Outcome | null>(null);
@@ -89,7 +89,7 @@ export function RecordDemo() {
     <Demo
       title="A record, open in several windows"
       channel={RECORD}
-      lead="What is typed in one window appears in the others. One at a time may edit, and all see who it is."
+      lead="What is typed in one window appears in the others. One at a time may edit. All see who it is, and who is here."
       calls={[
         { name: "A field", call: { channel: RECORD, patch: { status: "Shipped" } } },
         {
@@ -99,8 +99,9 @@ export function RecordDemo() {
       ]}
       code={CODE}
     >
+      <WhoIsHere channel={RECORD} />
       <p className={classes.who} role="status" data-ours={isOurs} data-held={editor !== null}>
-        {isOurs && `You edit this record, as ${NAME}.`}
+        {isOurs && `You edit this record, as ${name}.`}
         {!isOurs && editor !== null && `${editor} edits this record.`}
         {!isOurs && editor === null && "Nobody edits this record."}
       </p>

@@ -19,6 +19,18 @@ export function parsePort(text: string): number {
   throw new UsageError(`--port is ${quote(text)}`, "Give a port from 0 to 65535, such as --port 3030.");
 }
 
+/** @throws UsageError */
+export function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    throw new UsageError(
+      `${quote(json)} is no JSON`,
+      `Quote text twice, for the shell and as JSON: '"Hello"'.`,
+    );
+  }
+}
+
 /** Refuses options and words that the command does not know. @throws UsageError */
 export function checkNoOthers(
   raw: readonly string[],

@@ -11,6 +11,8 @@ import { stopOnSignal } from "./serving.js";
 
 /** How long clients are given to leave when the server is told to stop. */
 const STOP_WITHIN_MS = 10_000;
+/** Whoever tries things out may look at who is there, on whatever channel. */
+const RULES = [{ channels: "**", presence: true }];
 
 const args = {
   port: {
@@ -49,7 +51,7 @@ export const dev = defineCommand({
 async function serve(port: number, path: string, pages: string | undefined): Promise<void> {
   const logger = createLogger(levelOfEnvironment());
   await rehearse();
-  const fanfare = createFanfare({ path, access: "open", loopbackOnly: true, logger });
+  const fanfare = createFanfare({ path, access: "open", loopbackOnly: true, rules: RULES, logger });
   const servers = await listenOnLoopback(port, pages === undefined ? barePage(fanfare.path) : folder(pages));
   for (const server of servers.all) fanfare.attach(server);
   process.stdout.write(banner(servers.port, fanfare.path));

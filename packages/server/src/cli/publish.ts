@@ -1,9 +1,9 @@
 /** `fanfare publish`: sends one message, and prints where it stands. */
 import { text } from "node:stream/consumers";
 import type { Client } from "@fanfare/client";
-import { CLOSE, quote } from "@fanfare/protocol";
+import { CLOSE } from "@fanfare/protocol";
 import { defineCommand } from "citty";
-import { checkNoOthers, UsageError } from "./arguments.js";
+import { checkNoOthers, parseJson } from "./arguments.js";
 import { tellErrors } from "./errors.js";
 import { publishOverHttp } from "./over-http.js";
 import { connect, connected, RemoteError, urlArgument } from "./remote.js";
@@ -37,7 +37,7 @@ export const publish = defineCommand({
     tellErrors("publish", async () => {
       const { channel, json, event, key, url } = context.args;
       checkNoOthers(context.rawArgs, context.args._.slice(2), Object.keys(args));
-      const data = parseData(json === "-" ? await text(process.stdin) : json);
+      const data = parseJson(json === "-" ? await text(process.stdin) : json);
       const apiKey = context.args["api-key"] ?? keyOfEnvironment();
       const published =
         // Over a WebSocket an idempotency key holds for one session only, which would end with this call.
@@ -80,16 +80,4 @@ function keyOfEnvironment(): string | undefined {
   return process.env.FANFARE_API_KEY?.split(",")
     .find((key) => key.trim() !== "")
     ?.trim();
-}
-
-/** @throws UsageError */
-function parseData(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    throw new UsageError(
-      `${quote(json)} is no JSON`,
-      `Quote text twice, for the shell and as JSON: '"Hello"'.`,
-    );
-  }
 }

@@ -1,7 +1,7 @@
 /** `fanfare token`: makes a token for a user, with the secret of the configuration. Needs no running server. */
 import { defineCommand } from "citty";
 import { DEFAULT_TOKEN_SECONDS, signToken } from "../access/sign.js";
-import { checkNoOthers, UsageError } from "./arguments.js";
+import { checkNoOthers, parseJson, UsageError } from "./arguments.js";
 import { configFileArgument, configuration } from "./configuration.js";
 import { tellErrors } from "./errors.js";
 import { grantArguments, grantsIn } from "./grants.js";
@@ -16,6 +16,11 @@ const args = {
     description: "How long it is good for, in seconds",
     valueHint: "number",
   },
+  info: {
+    type: "string",
+    description: "What others see of the user who is present, as JSON of at most 1 KiB",
+    valueHint: "json",
+  },
   config: configFileArgument,
 } as const;
 
@@ -24,7 +29,7 @@ export const token = defineCommand({
   args,
   run: (context) =>
     tellErrors("token", async () => {
-      const { user, action, seconds, config } = context.args;
+      const { user, action, seconds, info, config } = context.args;
       checkNoOthers(context.rawArgs, context.args._, Object.keys(args));
       const { tokens } = (await configuration({ config })).config;
       const [secret] = tokens.secrets;
@@ -38,6 +43,7 @@ export const token = defineCommand({
         secret,
         user,
         grants: grantsIn(context.rawArgs, action, user),
+        ...(info !== undefined && { info: parseJson(info) }),
         expiresInSeconds: secondsIn(seconds, tokens.maxSeconds),
         issuer: tokens.issuers[0],
         audience: tokens.audiences[0],

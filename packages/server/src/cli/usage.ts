@@ -25,7 +25,8 @@ API keys and secrets are not shown.`,
   token: `Needs the secret of the server, as FANFARE_SECRET or in the configuration file.
 
   fanfare token --user alice --channel 'order:*' --channel 'user:{sub}:**'
-  fanfare token --user alice --channel 'chat:7' --action subscribe,publish --seconds 600`,
+  fanfare token --user alice --channel 'chat:7' --action subscribe,publish --seconds 600
+  fanfare token --user alice --channel 'order:*' --action subscribe,presence --info '{"name": "Alice"}'`,
   key: `Keys are kept in dataDir, as hashes. A running server sees a change within a second.
 
   fanfare key add shop --channel 'order:*' --action publish

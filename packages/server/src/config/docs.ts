@@ -75,7 +75,7 @@ A token is a JSON Web Token with \`sub\` (the id of the user), \`exp\`, \`iat\` 
 {"sub": "alice", "iat": 1790000000, "exp": 1790003600, "grants": [{"channels": "order:*", "actions": ["subscribe", "history"]}]}
 \`\`\`
 
-Or ask for one: \`POST {path}/tokens\` with an API key and \`{"user": "alice", "grants": […]}\`. Actions are ${Object.entries(
+Or ask for one: \`POST {path}/tokens\` with an API key and \`{"user": "alice", "grants": […]}\`. \`info\`, in either, is what others see of a user who is [present](presence.md). Actions are ${Object.entries(
   ACTIONS,
 )
   .map(([name, { meaning }]) => `\`${name}\` (${meaning})`)
