@@ -12,7 +12,7 @@ const test = base.extend<{ openGallery: () => Promise<Page> }>({
 });
 test.use({ ownServer: "gallery" });
 
-const record = (page: Page) => page.getByRole("region", { name: "A record, open in several windows" });
+const record = (page: Page) => page.getByRole("region", { name: "A shared record" });
 const who = (page: Page) => record(page).getByRole("status").first();
 const field = (page: Page, name: string) => record(page).getByRole("textbox", { name });
 const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
@@ -45,10 +45,11 @@ test.describe("without a fault", () => {
     await expect(field(two, "Notes")).not.toBeEditable();
 
     await button(two, "Edit").click();
-    await expect(record(two)).toContainText("record:demo is locked by the session");
+    await expect(record(two)).toContainText("Somebody else has the lock");
 
     await button(one, "Done").click();
     await expect(who(two)).toHaveText("Nobody edits this record.");
+    await expect(record(two)).not.toContainText("Somebody else has the lock");
     await button(two, "Edit").click();
     await field(two, "Status").fill("Delivered");
     await expect(field(one, "Status")).toHaveValue("Delivered");

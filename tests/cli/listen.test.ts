@@ -49,3 +49,24 @@ test("fanfare listen says what it cannot follow, and ends with 2", async () => {
     expect([code, stdout]).toEqual([2, ""]);
   }
 });
+
+test("fanfare listen says who it is, with a token or the key of the environment", async () => {
+  const KEY = "0123456789abcdef-key";
+  const { fanfare, base } = await serve({ apiKeys: [KEY], access: [] });
+  const { epoch } = await fanfare.position("a");
+  await fanfare.publish("a", "secret");
+  const listen = (args: readonly string[], env: Record<string, string> = {}, input = "") =>
+    new Command(["listen", "a", "--since", `${epoch}:0`, "--url", base, ...args], env, { input });
+
+  await Promise.all([
+    listen(["--token", KEY]).says(/secret/),
+    listen(["--token", "-"], {}, `${KEY}\n`).says(/secret/),
+    listen([], { FANFARE_API_KEY: KEY }).says(/secret/),
+  ]);
+  const { code, stderr } = await listen([]).end();
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(/lacks the action subscribe on a: [\s\S]*Use an API key/),
+  ]);
+  expect(stderr).not.toContain("This server has neither");
+});

@@ -419,7 +419,7 @@ describe("the state", () => {
     client.say({ type: "patch", id: 1, channel: "a", patch: {} });
     const { code, reason } = await client.closed;
     expect(code).toBe(4403);
-    expect(reason).toContain("may not patch on a");
+    expect(reason).toContain("lacks the action patch on a");
   });
 });
 
@@ -491,7 +491,7 @@ describe("publishing", () => {
     client.say({ type: "publish", id: 1, channel: "a", data: 1 });
     expect(await client.closed).toEqual({
       code: 4403,
-      reason: expect.stringContaining("may not publish on a"),
+      reason: expect.stringContaining("lacks the action publish on a"),
     });
   });
 });

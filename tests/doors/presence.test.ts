@@ -259,5 +259,8 @@ describe("what the application hears", () => {
     off();
     await come();
     expect(heard).toHaveLength(1);
+    expect(() => fanfare.on(JSON.parse('"message"'), () => {})).toThrow(
+      'on: "message" is not known. Use connected, disconnected, occupied, vacated.',
+    );
   });
 });

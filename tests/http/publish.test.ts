@@ -150,7 +150,7 @@ describe("publishing over HTTP", () => {
     expect(answer.status).toBe(403);
     expect(await answer.json()).toMatchObject({
       code: "forbidden",
-      detail: expect.stringMatching(/may not publish on a: .*subscribe, history/),
+      detail: expect.stringMatching(/lacks the action publish on a: .*subscribe, history/),
       remedy: expect.stringContaining('access: "open"'),
     });
     expect((await fetch(messages)).status).toBe(200);

@@ -31,3 +31,13 @@ export function checkPosition(position: Position | undefined): void {
     "Use a position exactly as the server gave it: 16 hexadecimal characters and an offset.",
   );
 }
+
+/** @throws ClientError `invalid_request` */
+export function checkHandler(handler: unknown): void {
+  if (typeof handler === "function") return;
+  throw new ClientError(
+    "invalid_request",
+    `the handler is ${String(handler)}`,
+    "Give subscribe a function that is called with each message, such as () => {}.",
+  );
+}

@@ -686,6 +686,21 @@ describe("publishing", () => {
     expect(await published).toEqual({ epoch: EPOCH, offset: 9 });
   });
 
+  test("a handler that is none, and an event that there is not, are refused", () => {
+    const { client } = setUp();
+    const nothing = JSON.parse("null");
+    expect(() => client.subscribe("a", nothing)).toThrow(
+      expect.objectContaining({ code: "invalid_request", message: "the handler is null" }),
+    );
+    expect(() => client.on(JSON.parse('"message"'), () => {})).toThrow(
+      expect.objectContaining({
+        code: "invalid_request",
+        message: '"message" is no event of a client',
+        remedy: expect.stringMatching(/^Use state, .*subscribe/),
+      }),
+    );
+  });
+
   test("is refused without a connection, for what is no channel, and for what is no JSON", async () => {
     const { client } = setUp();
     await expect(client.publish("chat", 1)).rejects.toMatchObject({ code: "not_connected" });

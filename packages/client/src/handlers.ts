@@ -1,6 +1,6 @@
 /** The page's handlers of what the client tells. */
 import { reportError } from "./listener.js";
-import type { ClientEvents } from "./types.js";
+import { ClientError, type ClientEvents } from "./types.js";
 
 type Handler<Name extends keyof ClientEvents> = (value: ClientEvents[Name]) => void;
 
@@ -12,10 +12,18 @@ export class Handlers {
     queue: new Set(),
   };
 
-  /** @returns what ends it */
+  /** @returns what ends it. @throws ClientError `invalid_request` when there is no such event */
   on<Name extends keyof ClientEvents>(event: Name, handler: Handler<Name>): () => void {
-    this.#of[event].add(handler);
-    return () => void this.#of[event].delete(handler);
+    const handlers = this.#of[event];
+    if (!handlers) {
+      throw new ClientError(
+        "invalid_request",
+        `${JSON.stringify(event)} is no event of a client`,
+        `Use ${Object.keys(this.#of).join(", ")}; messages come to the handler of subscribe.`,
+      );
+    }
+    handlers.add(handler);
+    return () => void handlers.delete(handler);
   }
 
   /**

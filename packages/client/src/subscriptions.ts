@@ -4,7 +4,7 @@
  */
 import type { ServerFrame } from "@fanfare/protocol";
 import { Channel } from "./channel.js";
-import { checkAudible, checkPosition } from "./checks.js";
+import { checkAudible, checkHandler, checkPosition } from "./checks.js";
 import type { Link } from "./link.js";
 import { Listener, type ListenerHost } from "./listener.js";
 import { type Requests, type SubscribeItem, splitBatches } from "./requests.js";
@@ -37,6 +37,7 @@ export class Subscriptions {
 
   subscribe(name: string, handler: (message: Message) => void, options: SubscribeOptions = {}): Subscription {
     checkAudible(name);
+    checkHandler(handler);
     checkPosition(options.since);
     let channel = this.#channels.get(name);
     if (!channel) {

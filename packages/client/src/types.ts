@@ -354,7 +354,7 @@ export interface Client extends LocksAndSequences {
    * @example await client.patch("job:7", { done: 42 });
    */
   patch(channel: string, patch: JsonObject, options?: PatchOptions): Promise<Position>;
-  /** Listens to what the client tells; what it answers with ends that. */
+  /** Listens to what the client tells; what it answers with ends that. @throws ClientError `invalid_request` when there is no such event */
   on<Name extends keyof ClientEvents>(event: Name, listener: (value: ClientEvents[Name]) => void): () => void;
   /** Connects now: at first, instead of waiting for the next try, or after `close`. */
   connect(): void;

@@ -1,6 +1,5 @@
 /** What a Fanfare in your own server is made from. */
 import type { ChannelDefinitions } from "@fanfare/client";
-import { quote } from "@fanfare/protocol";
 import type { EntranceOptions } from "./access/entrance.js";
 import type { AccessOptions } from "./access/settings.js";
 import type { Clock, Random } from "./clock.js";
@@ -9,6 +8,7 @@ import type { Engine } from "./engine/engine.js";
 import type { ReservedPaths } from "./http/path.js";
 import { DEFAULT_LIMITS, type Limits } from "./hub/limits.js";
 import type { RuleOptions } from "./hub/rules.js";
+import { checkName } from "./known-names.js";
 import type { Log } from "./log.js";
 
 /** What can be changed while clients are connected. */
@@ -53,11 +53,7 @@ export interface FanfareOptions extends ReloadOptions {
 export function checkLimits(given: Partial<Limits> = {}): Limits {
   const limits: Record<string, number> = { ...DEFAULT_LIMITS };
   for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(DEFAULT_LIMITS, name)) {
-      throw new TypeError(
-        `limits: ${quote(name)} is not known. Use ${Object.keys(DEFAULT_LIMITS).join(", ")}.`,
-      );
-    }
+    checkName("limits", name, Object.keys(DEFAULT_LIMITS));
     if (value === undefined) continue;
     if (!(typeof value === "number" && value >= 0)) {
       throw new TypeError(`limits: ${name} is ${String(value)}. Give a number of 0 or more.`);

@@ -1,4 +1,5 @@
 /** A record that is open in several windows: its fields are live, and one window at a time may edit them. */
+import { ClientError } from "@fanfare/client";
 import { Button, Textarea, TextInput } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { Demo } from "../parts/Demo";
@@ -13,6 +14,8 @@ import classes from "./RecordDemo.module.css";
 
 /** Short, so that a window that is cut off loses the lock while one looks on. */
 const LEASE_MS = 9000;
+
+const LOCKED = "Somebody else has the lock: wait until they are done.";
 
 const CODE = `import { createClient } from "@fanfare/client";
 const client = createClient({ url: "/push" });
@@ -39,8 +42,15 @@ export function RecordDemo() {
   /** What was typed here; what others see follows. */
   const [draft, setDraft] = useState<Partial<Fields>>({});
   const [outcome, setOutcome] = useState<Outcome | null>(null);
+  /** It was asked for in vain, and still is somebody else's. */
+  const [isRefused, setRefused] = useState(false);
   const isOurs = lock !== null;
   const shown = isOurs ? { ...fields, ...draft } : fields;
+  const editor = state?.holder ? readName(state.info) : null;
+
+  useEffect(() => {
+    if (isOurs || editor === null) setRefused(false);
+  }, [isOurs, editor]);
 
   useEffect(() => {
     if (!lock) return undefined;
@@ -60,7 +70,8 @@ export function RecordDemo() {
     try {
       await take();
     } catch (error) {
-      refuse(error);
+      if (error instanceof ClientError && error.code === "locked") setRefused(true);
+      else refuse(error);
     }
   }
 
@@ -83,11 +94,10 @@ export function RecordDemo() {
     maxLength: 200,
     onChange: (event: { currentTarget: { value: string } }) => type({ [name]: event.currentTarget.value }),
   });
-  const editor = state?.holder ? readName(state.info) : null;
 
   return (
     <Demo
-      title="A record, open in several windows"
+      title="A shared record"
       channel={RECORD}
       lead="What is typed in one window appears in the others. One at a time may edit. All see who it is, and who is here."
       calls={[
@@ -123,7 +133,7 @@ export function RecordDemo() {
         ) : (
           <Button onClick={() => void edit()}>Edit</Button>
         )}
-        <Feedback outcome={outcome} />
+        <Feedback outcome={isRefused ? { isError: true, text: LOCKED } : outcome} />
       </div>
     </Demo>
   );

@@ -13,6 +13,7 @@ export function authorize(principal: Principal, action: Action, channel: Channel
  * Lets somebody go on who may do this.
  *
  * @param canLogIn whether there are keys or users at all, so that somebody who said nothing could say who he is
+ * @param unknown what such a one is told: over HTTP the next request may say who he is, a connection stays nobody's
  * @throws FanfareError `forbidden`, `not_logged_in`
  */
 export function allow(
@@ -20,11 +21,12 @@ export function allow(
   action: Action,
   channel: ChannelName | null,
   canLogIn: boolean,
+  unknown: "not_logged_in" | "forbidden" = "not_logged_in",
 ): void {
   if (principal.grants.find(action, channel) !== null) return;
   const { why, remedy } = explain(principal, action, channel);
   if (principal.kind !== "nobody") throw new FanfareError("forbidden", why, { remedy });
-  if (canLogIn) throw new FanfareError("not_logged_in", why, { remedy });
+  if (canLogIn) throw new FanfareError(unknown, why, { remedy });
   throw new FanfareError("forbidden", why, { remedy: `${remedy} ${NOBODY_CAN}` });
 }
 
@@ -46,14 +48,17 @@ const NOBODY_CAN =
 export function explain(principal: Principal, action: Action, channel: ChannelName | null): Explanation {
   const { grants } = principal;
   const who = nameOf(principal);
-  const what = channel === null ? ACTIONS[action].meaning : `${action} on ${channel}`;
+  const words = (has: boolean) =>
+    channel === null
+      ? `${who} may ${has ? "" : "not "}${ACTIONS[action].meaning}`
+      : `${who} ${has ? "has" : "lacks"} the action ${action} on ${channel}`;
   const grant = grants.find(action, channel);
-  if (grant) return { allowed: true, grant, why: `${who} may ${what}: ${JSON.stringify(grant)}`, remedy: "" };
+  if (grant) return { allowed: true, grant, why: `${words(true)}: ${JSON.stringify(grant)}`, remedy: "" };
   const wanted = JSON.stringify({ channels: channel ?? "**", actions: [action] });
   return {
     allowed: false,
     grant: null,
-    why: `${who} may not ${what}: ${missing(principal, channel)}`,
+    why: `${words(false)}: ${missing(principal, channel)}`,
     remedy: `${WHERE[principal.kind]} the grant ${wanted}, or one with a pattern that covers it.`,
   };
 }

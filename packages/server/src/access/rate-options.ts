@@ -1,5 +1,5 @@
 /** How much is taken at once from one connection, one user and one address. */
-import { quote } from "@fanfare/protocol";
+import { checkName } from "../known-names.js";
 
 /** All rates are counted over so long. */
 export const RATE_WINDOW_SECONDS = 10;
@@ -52,11 +52,7 @@ export const DEFAULT_RATES: RateSettings = {
 /** @throws TypeError */
 export function rateSettings(options: RateOptions = {}): RateSettings {
   for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(DEFAULT_RATES, name)) {
-      throw new TypeError(
-        `rates: ${quote(name)} is not known. Use ${Object.keys(DEFAULT_RATES).join(", ")}.`,
-      );
-    }
+    checkName("rates", name, Object.keys(DEFAULT_RATES));
     if (value === undefined || (Number.isInteger(value) && value >= 0)) continue;
     throw new TypeError(
       `rates.${name} is ${String(value)}. Give a whole number within 10 seconds, or 0 for no limit.`,

@@ -53,9 +53,9 @@ export class Visit {
     return this.#principal.kind === "user" ? this.#principal.expires : null;
   }
 
-  /** @throws FanfareError `forbidden`, `not_logged_in` */
+  /** @throws FanfareError `forbidden` */
   allow(action: Action, channel: ChannelName): void {
-    policy.allow(this.#principal, action, channel, false);
+    policy.allow(this.#principal, action, channel, this.#access.canLogIn, "forbidden");
   }
 
   may(action: Action, channel: ChannelName): boolean {

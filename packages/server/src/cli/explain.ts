@@ -1,10 +1,9 @@
 /** `fanfare explain`: asks a running server why something is allowed, or is not. */
-import { text } from "node:stream/consumers";
 import { defineCommand } from "citty";
 import { checkNoOthers } from "./arguments.js";
 import { tellErrors } from "./errors.js";
 import { askOverHttp } from "./over-http.js";
-import { urlArgument } from "./remote.js";
+import { tokenIn, urlArgument } from "./remote.js";
 
 const args = {
   action: { type: "positional", description: "What is to be done, such as subscribe", required: true },
@@ -25,7 +24,7 @@ export const explain = defineCommand({
     tellErrors("explain", async () => {
       const { action, channel, token, url } = context.args;
       checkNoOthers(context.rawArgs, context.args._.slice(channel === undefined ? 1 : 2), Object.keys(args));
-      const given = token === "-" ? (await text(process.stdin)).trim() : token;
+      const given = await tokenIn(token);
       const answer = await askOverHttp({
         url,
         path: "/access/explain",

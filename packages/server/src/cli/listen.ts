@@ -4,12 +4,17 @@ import { parsePosition } from "@fanfare/protocol";
 import { defineCommand } from "citty";
 import { checkNoOthers } from "./arguments.js";
 import { tellErrors } from "./errors.js";
-import { connect, urlArgument } from "./remote.js";
+import { connect, keyOfEnvironment, tokenIn, urlArgument } from "./remote.js";
 
 const args = {
   channel: { type: "positional", description: "Channel, such as order:42", required: true },
   since: { type: "string", description: "Begins after this position", valueHint: "epoch:offset" },
   json: { type: "boolean", default: false, description: "Prints each message whole, as a line of JSON" },
+  token: {
+    type: "string",
+    description: "Token of a user, or API key; - reads it from standard input (default $FANFARE_API_KEY)",
+    valueHint: "token",
+  },
   url: urlArgument,
 } as const;
 
@@ -18,9 +23,9 @@ export const listen = defineCommand({
   args,
   run: (context) =>
     tellErrors("listen", async () => {
-      const { channel, since, json, url } = context.args;
+      const { channel, since, json, token, url } = context.args;
       checkNoOthers(context.rawArgs, context.args._.slice(1), Object.keys(args));
-      const client = connect(url);
+      const client = connect(url, (await tokenIn(token)) ?? keyOfEnvironment());
       client.on("state", (state) => say(inWords(state)));
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => client.close());
       const print = json ? (message: Message) => `${JSON.stringify(message)}\n` : line;

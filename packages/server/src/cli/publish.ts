@@ -6,7 +6,7 @@ import { defineCommand } from "citty";
 import { checkNoOthers, parseJson } from "./arguments.js";
 import { tellErrors } from "./errors.js";
 import { publishOverHttp } from "./over-http.js";
-import { connect, connected, RemoteError, urlArgument } from "./remote.js";
+import { connect, connected, keyOfEnvironment, RemoteError, urlArgument } from "./remote.js";
 
 const args = {
   channel: { type: "positional", description: "Channel, such as order:42", required: true },
@@ -73,11 +73,4 @@ function closedBy({ state }: Client): RemoteError | null {
   if (state.status !== "closed" || state.code === null) return null;
   const key = "Give an API key, as FANFARE_API_KEY or with --api-key, if the server has any.";
   return new RemoteError(state.why, state.code === CLOSE.notAllowed.code ? key : state.remedy);
-}
-
-/** The first, where the variable has several for `fanfare start`. */
-function keyOfEnvironment(): string | undefined {
-  return process.env.FANFARE_API_KEY?.split(",")
-    .find((key) => key.trim() !== "")
-    ?.trim();
 }

@@ -1,4 +1,5 @@
-/** What `fanfare publish` and `fanfare listen` share: a client of a running server, and how its errors are told. */
+/** What the commands share that call a running server: who they say they are, a client, and how its errors are told. */
+import { text } from "node:stream/consumers";
 import { type Client, type ConnectionState, createClient, type SocketConstructor } from "@fanfare/client";
 import { WebSocket } from "ws";
 
@@ -10,9 +11,25 @@ export const urlArgument = {
 } as const;
 
 /** A client of the server at this address. @throws ClientError when it is no address */
-export function connect(url: string): Client {
-  // The package's type is wider than what the client uses of it.
-  return createClient({ url, WebSocket: WebSocket as unknown as SocketConstructor });
+export function connect(url: string, token?: string): Client {
+  return createClient({
+    url,
+    ...(token !== undefined && { token }),
+    // The package's type is wider than what the client uses of it.
+    WebSocket: WebSocket as unknown as SocketConstructor,
+  });
+}
+
+/** A key or token as it was given: `-` stands for standard input. */
+export async function tokenIn(given: string | undefined): Promise<string | undefined> {
+  return given === "-" ? (await text(process.stdin)).trim() : given;
+}
+
+/** The first, where the variable has several for `fanfare start`. */
+export function keyOfEnvironment(): string | undefined {
+  return process.env.FANFARE_API_KEY?.split(",")
+    .find((key) => key.trim() !== "")
+    ?.trim();
 }
 
 /** Resolves when the client is connected. Rejects when it cannot be: at the first failure, since somebody is waiting. */

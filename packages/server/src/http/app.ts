@@ -81,7 +81,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   for (const [below, methods] of methodsOf(routes)) {
     app.all(below || "/", (c) => {
       c.header("Allow", methods);
-      throw new FanfareError("method_not_allowed", `${c.req.method} is not possible here; ${methods} is`);
+      throw new FanfareError("method_not_allowed", `${c.req.method} is not possible here, only ${methods}`);
     });
   }
   app.notFound((c) =>

@@ -26,7 +26,39 @@ export function check<T>(schema: z.ZodType<T>, value: unknown, where: string): T
     where,
   );
   const given = path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)?.[key], value);
-  throw new FanfareError("invalid_request", `${field} is ${shown(given)}: ${issue?.message ?? "wrong form"}`);
+  const wanted = issue && wantedBy(issue);
+  throw new FanfareError("invalid_request", `${field} is ${shown(given)}${wanted ? `: ${wanted}` : ""}`);
+}
+
+/** What would be right, in the words that schemas of ours use where they say it themselves. */
+function wantedBy(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.expected === "nonoptional" ? "" : `give ${TYPES[issue.expected] ?? issue.expected}`;
+    case "too_small":
+      return `give ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}${unitOf(issue.origin)}`;
+    case "too_big":
+      return `give ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}${unitOf(issue.origin)}`;
+    case "invalid_value":
+      return `give ${issue.values.map(String).join(", ")}`;
+    default:
+      return issue.message;
+  }
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "an array",
+  object: "an object",
+  record: "an object",
+};
+
+function unitOf(origin: string): string {
+  if (origin === "string") return " characters";
+  return origin === "array" ? " items" : "";
 }
 
 /** Never the whole of a value: it may be large, and nested without end. */

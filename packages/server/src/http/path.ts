@@ -26,13 +26,14 @@ export class ReservedPathError extends Error {
 /**
  * The path, checked: it begins with a slash, has no slash at the end, and consists of letters, digits and `-._~`.
  *
+ * @param option what it was given as
  * @throws TypeError when it has another form
  * @throws ReservedPathError when its first segment is reserved, in whatever case
  */
-export function checkPath(path: string, reserved: ReservedPaths = []): string {
+export function checkPath(path: string, reserved: ReservedPaths = [], option = "path"): string {
   if (!/^(?:\/[A-Za-z0-9._~-]+)+$/.test(path) || path.split("/").some((segment) => /^\.+$/.test(segment))) {
     throw new TypeError(
-      `path is ${quote(path)}. Give a path such as /push: segments of letters, digits and -._~`,
+      `${option} is ${quote(path)}. Give a path such as /push: segments of letters, digits and -._~`,
     );
   }
   const names = [...ALWAYS_RESERVED, ...(reserved === "mendix" ? MENDIX_RESERVED : reserved)];

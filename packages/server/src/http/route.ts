@@ -46,7 +46,7 @@ export const TAGS = {
   state: "Keep a JSON object per channel: newcomers get it, everybody else its changes.",
   locks: "Let one at a time do something: leases with fencing tokens.",
   sequences: "Take numbers that nobody else has.",
-  channels: "Which channels there are.",
+  channels: "Which channels there are, and who is on them.",
   streams: "Listen over plain HTTP: Server-Sent Events.",
   connections: "Which clients are connected to this node, how they keep up, and how to send them away.",
   access: "Who may do what: keys for servers, tokens for users, and why something is allowed or not.",

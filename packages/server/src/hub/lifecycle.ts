@@ -4,6 +4,7 @@
  */
 import type { ChannelName } from "@fanfare/protocol";
 import type { Clock } from "../clock.js";
+import { checkName } from "../known-names.js";
 import type { Channel } from "./channel.js";
 import type { Connection } from "./connection.js";
 
@@ -81,7 +82,9 @@ export class Lifecycle {
     this.#failed = failed;
   }
 
+  /** @throws TypeError when there is no such event */
   on<Name extends keyof LifecycleEvents>(name: Name, listener: LifecycleListener<Name>): () => void {
+    checkName("on", name, Object.keys(this.#listeners));
     // Whoever listens from now on hears what changes from now on.
     if (name === "occupied" || name === "vacated") this.#occupied ??= this.#populated();
     // Of its own, so that one function can listen twice.

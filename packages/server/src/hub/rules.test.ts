@@ -92,6 +92,13 @@ test.each(refused)("%s: %s is refused, and the refusal names both", (name, value
   expect(refuse).toThrow(`rule order:*: ${name} is ${value}`);
 });
 
+test("a mistyped member is refused, with those that there are", () => {
+  const mistyped: object = { histroy: 5 };
+  expect(() => new Rules([{ channels: "order:*", ...mistyped }])).toThrow(
+    /rule order:\*: "histroy" is not known\. Use channels, history, /,
+  );
+});
+
 test("the edges of what is allowed are allowed", () => {
   const edges: Partial<RuleOptions>[] = [
     { history: 0 },

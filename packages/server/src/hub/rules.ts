@@ -11,6 +11,7 @@ import {
   plainName,
 } from "@fanfare/protocol";
 import type { Retention } from "../engine/engine.js";
+import { checkName } from "../known-names.js";
 
 /** What holds for a channel. */
 export interface Rule {
@@ -106,7 +107,7 @@ export class Rules {
   #rules: readonly PreparedRule[];
   #auto: readonly ChannelName[];
 
-  /** @throws RuleError, FanfareError `invalid_pattern` */
+  /** @throws RuleError, FanfareError `invalid_pattern`, TypeError for a member that rules do not have */
   constructor(options: readonly RuleOptions[] = []) {
     this.#rules = prepare(options);
     this.#auto = autoOf(this.#rules);
@@ -185,8 +186,20 @@ function placesOf(rules: readonly PreparedRule[]): string {
   return rules.map(({ pattern, rule }) => `${pattern.text} ${rule.durability}`).join("\n");
 }
 
+const RULE_MEMBERS: readonly string[] = Object.keys({
+  channels: true,
+  history: true,
+  historySeconds: true,
+  maxRate: true,
+  events: true,
+  durability: true,
+  auto: true,
+  presence: true,
+} satisfies Record<keyof RuleOptions, true>);
+
 function toRule(options: RuleOptions): Rule {
   const { channels, history, historySeconds, maxRate, events, durability, auto } = options;
+  for (const name of Object.keys(options)) checkName(`rule ${channels}`, name, RULE_MEMBERS);
   const refuse = (name: string, value: unknown, wanted: string) =>
     new RuleError(`rule ${channels}: ${name} is ${String(value)}`, `Give ${name} ${wanted}.`);
   if (history !== undefined && !(Number.isInteger(history) && history >= 0 && history <= 100_000)) {

@@ -29,7 +29,7 @@ export function socketIoSettings(
   ownPath: string,
   reserved: ReservedPaths = [],
 ): SocketIoSettings {
-  const path = checkPath(options.path ?? DEFAULT_SOCKETIO_PATH, reserved);
+  const path = checkPath(options.path ?? DEFAULT_SOCKETIO_PATH, reserved, "socketio.path");
   if (path === ownPath)
     throw new TypeError(`socketio: its path is ${path}, as that of everything else. Choose another.`);
   return { path, services: serviceSettings(options.services ?? [], [ownPath, path], reserved) };
