@@ -1,7 +1,7 @@
 /** A client of event streams on bare HTTP, which reads as the HTML Standard says (section 9.2.6) and keeps what it read. */
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { onTestFinished } from "vitest";
-import { Inbox, soon } from "./waiting.js";
+import { Inbox, soon, until } from "./waiting.js";
 
 export interface StreamEvent {
   readonly name: string;
@@ -138,3 +138,20 @@ export class EventStream {
     else if (event.name !== "fanfare.cursor") this.own.put(event);
   }
 }
+
+/** Opens a stream, and waits until all of its subscriptions stand and the cursor is told. */
+export async function listening(
+  http: string,
+  query: string,
+  headers: Record<string, string> = {},
+): Promise<EventStream> {
+  const stream = await EventStream.open(`${http}/sse?${query}`, { headers });
+  const { length } = query.match(/\bchannel=/g) ?? [];
+  for (let left = length ?? 0; left > 0; left--) await stream.next("subscribed");
+  await until(() => stream.lastEventId !== "", "the cursor is told");
+  return stream;
+}
+
+/** Where the next messages stand, each as its channel and its offset. */
+export const offsets = async (stream: EventStream, count: number) =>
+  (await stream.take(count)).map(({ channel, offset }) => `${channel}${offset}`);

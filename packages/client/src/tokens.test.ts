@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { createClient } from "./client.js";
+import { setUp } from "./testing/a-client.js";
 import { FakeClock } from "./testing/fake-clock.js";
 import { FakePage, ScriptedServer, settled } from "./testing/scripted-server.js";
 import type { ClientOptions } from "./types.js";
@@ -52,6 +53,68 @@ async function connected(options: Pick<ClientOptions, "token" | "getToken"> = {}
   const sent = () => server.socket.news().filter(({ type }) => type !== "ping");
   return { clock, server, page, client, errors, welcome, pass, sent, asked: () => asked };
 }
+
+describe("the token", () => {
+  test("is said in connect", () => {
+    const { client, server } = setUp({ token: "t1" });
+    client.connect();
+    server.socket.open();
+    return settled().then(() => expect(server.socket.sent).toEqual([{ type: "connect", token: "t1" }]));
+  });
+
+  test("is asked for before every connect", async () => {
+    let asked = 0;
+    const { client, server, nextTry } = setUp({ getToken: () => `t${++asked}` });
+    client.connect();
+    server.socket.open();
+    await settled();
+    server.socket.lose();
+    nextTry();
+    server.socket.open();
+    await settled();
+    expect(server.sockets.map(({ sent }) => sent[0])).toEqual([
+      { type: "connect", token: "t1" },
+      { type: "connect", token: "t2" },
+    ]);
+  });
+
+  test("that comes late serves the next connect, and is not asked for twice", async () => {
+    const waiting: ((token: string) => void)[] = [];
+    const { client, server, clock } = setUp({ getToken: () => new Promise((done) => waiting.push(done)) });
+    client.connect();
+    server.socket.open();
+    await settled();
+    clock.advance(10_000);
+    clock.advance(250);
+    server.socket.open();
+    await settled();
+    waiting[0]?.("late");
+    await settled();
+    expect(waiting).toHaveLength(1);
+    expect(server.sockets.map(({ sent }) => sent)).toEqual([[], [{ type: "connect", token: "late" }]]);
+  });
+
+  test.each([
+    ["rejects", () => Promise.reject(new Error("logged out"))],
+    [
+      "throws",
+      () => {
+        throw new Error("logged out");
+      },
+    ],
+  ])("that cannot be had (getToken %s) is told, and tried again later", async (_how, getToken) => {
+    const { client, server, nextTry } = setUp({ getToken });
+    const errors: string[] = [];
+    client.on("error", ({ message }) => errors.push(message));
+    client.connect();
+    server.socket.open();
+    await settled();
+    expect(errors).toEqual(["logged out"]);
+    expect(client.state).toMatchObject({ status: "reconnecting", why: "The token could not be had." });
+    nextTry();
+    expect(server.sockets).toHaveLength(2);
+  });
+});
 
 describe("a token that expires", () => {
   test("is replaced a minute before, on the connection that there is", async () => {

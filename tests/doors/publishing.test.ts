@@ -1,0 +1,141 @@
+import { describe, expect, test } from "vitest";
+import { Client } from "./client.js";
+import { serve } from "./serving.js";
+
+describe("the state", () => {
+  test("comes with the subscription, and each change after it", async () => {
+    const { url, fanfare } = await serve();
+    await fanfare.setState("job:7", { done: 1, of: 3 });
+    const client = await Client.connect(url);
+    expect(await client.ask({ type: "subscribe", channel: "job:7" })).toMatchObject({
+      offset: 1,
+      state: { done: 1, of: 3 },
+      stateOffset: 1,
+    });
+    await fanfare.patch("job:7", { done: 2, of: null });
+    expect(await client.others.nextThat(({ type }) => type === "state")).toEqual({
+      type: "state",
+      channel: "job:7",
+      from: 1,
+      offset: 2,
+      patch: { done: 2, of: null },
+    });
+    await fanfare.removeState("job:7");
+    expect(await client.others.nextThat(({ type }) => type === "state")).toEqual({
+      type: "state",
+      channel: "job:7",
+      from: 2,
+      offset: 3,
+      value: null,
+    });
+  });
+
+  test("comes to who asks for it, though nothing was missed", async () => {
+    const { url, fanfare } = await serve();
+    const { channel, ...since } = await fanfare.setState("job:7", { done: 1 });
+    const client = await Client.connect(url);
+    expect(await client.ask({ type: "subscribe", channel, since, state: true })).toMatchObject({
+      recovered: true,
+      state: { done: 1 },
+    });
+  });
+
+  test("is patched by a client that may, on the version that it expects", async () => {
+    const { url, fanfare } = await serve({ access: "open" });
+    const client = await Client.connect(url);
+    const patch = (members: object) => client.ask({ type: "patch", channel: "job:7", ...members });
+    const first = await patch({ patch: { done: 1 }, ifVersion: null });
+    expect(first).toMatchObject({ type: "ok", channel: "job:7", offset: 1 });
+    expect(await patch({ patch: { done: 2 }, ifVersion: null })).toMatchObject({
+      type: "error",
+      code: "version_mismatch",
+    });
+    expect(await patch({ patch: [1] })).toMatchObject({ type: "error", code: "invalid_value" });
+    const keyed = { patch: { done: 3 }, key: "k" };
+    expect(await patch(keyed)).toMatchObject({ type: "ok", offset: 2 });
+    expect(await patch(keyed)).toMatchObject({ type: "ok", offset: 2 });
+    expect(await fanfare.state("job:7")).toMatchObject({ offset: 2, state: { done: 3 } });
+  });
+
+  test("is not patched by a client that may not, which is disconnected", async () => {
+    const { url } = await serve({ access: "listen" });
+    const client = await Client.connect(url);
+    client.say({ type: "patch", id: 1, channel: "a", patch: {} });
+    const { code, reason } = await client.closed;
+    expect(code).toBe(4403);
+    expect(reason).toContain("lacks the action patch on a");
+  });
+});
+
+describe("publishing", () => {
+  test("is answered by the message's position, where everybody may", async () => {
+    const { url, fanfare } = await serve({ access: "open" });
+    const client = await Client.connect(url);
+    await client.subscribe("chat");
+    const { epoch } = await fanfare.position("chat");
+    const answer = await client.ask({
+      type: "publish",
+      channel: "chat",
+      event: "said",
+      data: { text: "hi" },
+      key: "k",
+    });
+    expect(answer).toEqual({ type: "ok", id: expect.any(Number), channel: "chat", epoch, offset: 1 });
+    expect(await client.deliveries.next()).toMatchObject({
+      event: "said",
+      data: { text: "hi" },
+      id: "k",
+      offset: 1,
+    });
+  });
+
+  test("twice with one key appends once; another message with that key is refused", async () => {
+    const { url, fanfare } = await serve({ access: "open" });
+    const client = await Client.connect(url);
+    const frame = { type: "publish", channel: "chat", data: 1, key: "same" };
+    const first = await client.ask(frame);
+    expect(await client.ask(frame)).toMatchObject({ ...first, id: expect.any(Number) });
+    expect(await client.ask({ ...frame, data: 2 })).toMatchObject({ type: "error", code: "key_reused" });
+    expect((await fanfare.position("chat")).offset).toBe(1);
+    await client.alive();
+  });
+
+  test.each([
+    [
+      "a number that is not exact",
+      '{"type":"publish","id":1,"channel":"a","data":9007199254740993}',
+      "invalid_value",
+    ],
+    ["an endless number", '{"type":"publish","id":1,"channel":"a","data":1e999}', "invalid_value"],
+    ["33 levels", { data: JSON.parse("[".repeat(33) + "]".repeat(33)) as unknown }, "invalid_value"],
+    ["an event of 201 characters", { data: 1, event: "x".repeat(201) }, "invalid_request"],
+    ["an empty key", { data: 1, key: "" }, "invalid_request"],
+    ["no channel name", { data: 1, channel: "a b" }, "invalid_channel"],
+  ])("%s is refused, and the connection lives on", async (_, frame, code) => {
+    const { url } = await serve({ access: "open" });
+    const client = await Client.connect(url);
+    client.say(typeof frame === "string" ? frame : { type: "publish", id: 1, channel: "a", ...frame });
+    expect(await client.answers.next()).toMatchObject({ type: "error", id: 1, code });
+    await client.alive();
+  });
+
+  test("data over the limit closes with 4413", async () => {
+    const { url } = await serve({ access: "open", limits: { messageBytes: 1000 } });
+    const client = await Client.connect(url);
+    expect(await client.ask({ type: "publish", channel: "a", data: "x".repeat(998) })).toMatchObject({
+      type: "ok",
+    });
+    client.say({ type: "publish", id: 9, channel: "a", data: "x".repeat(999) });
+    expect(await client.closed).toEqual({ code: 4413, reason: expect.stringContaining("1001 bytes") });
+  });
+
+  test("where clients may only listen closes with 4403, naming the action", async () => {
+    const { url } = await serve();
+    const client = await Client.connect(url);
+    client.say({ type: "publish", id: 1, channel: "a", data: 1 });
+    expect(await client.closed).toEqual({
+      code: 4403,
+      reason: expect.stringContaining("lacks the action publish on a"),
+    });
+  });
+});
