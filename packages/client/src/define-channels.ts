@@ -13,6 +13,8 @@ export interface ChannelDefinition {
   readonly messages?: { readonly [event: string]: StandardSchema };
   /** The whole state. */
   readonly state?: StandardSchema;
+  /** The `info` of a member who is present; the server checks it at once, so the schema has to answer without waiting. */
+  readonly presence?: StandardSchema;
 }
 
 /** Definitions by channel name, in which `{…}` stands for one segment, whatever it is: `order:{id}`. */
@@ -124,6 +126,10 @@ export type MessageOf<Channels, Name extends string> =
 /** The state of a channel. */
 export type StateOf<Channels, Name extends string> =
   DefinitionOf<Channels, Name> extends { readonly state: infer Schema } ? InputOf<Schema> : JsonObject;
+
+/** What the application says about a member who is present on a channel. */
+export type InfoOf<Channels, Name extends string> =
+  DefinitionOf<Channels, Name> extends { readonly presence: infer Schema } ? InputOf<Schema> : unknown;
 
 /** A JSON Merge Patch of a state: any of its members; `null` removes one that may be missing. */
 export type PatchOf<State> = State extends readonly unknown[]

@@ -6,6 +6,7 @@ import { createClient } from "./client.js";
 import {
   type DataOf,
   defineChannels,
+  type InfoOf,
   type MessageOf,
   type NamesOf,
   type StateOf,
@@ -29,6 +30,7 @@ const channels = defineChannels({
   "order:{id}": {
     message: z.object({ status: z.string() }),
     state: z.object({ total: z.number(), note: z.string().optional() }),
+    presence: z.object({ name: z.string() }),
   },
   "order:latest": { message: v.object({ id: v.number() }) },
   "chat:{room}": {
@@ -59,6 +61,8 @@ describe("typed channels", () => {
       total: number;
       note?: string | undefined;
     }>();
+    expectTypeOf<InfoOf<Channels, "order:42">>().toEqualTypeOf<{ name: string }>();
+    expectTypeOf<InfoOf<Channels, "broadcast">>().toEqualTypeOf<unknown>();
     expectTypeOf<StateOf<Channels, "broadcast">>().toEqualTypeOf<{ readonly [key: string]: unknown }>();
   });
 
@@ -84,6 +88,14 @@ describe("a typed client", () => {
       },
       { onState: ({ state }) => expectTypeOf(state?.total).toEqualTypeOf<number | undefined>() },
     );
+    const order = client.subscribe("order:42", () => {}, {
+      onPresence: ({ joined, left, members }) => {
+        expectTypeOf(joined).toEqualTypeOf(left);
+        expectTypeOf(joined[0]?.info).toEqualTypeOf<{ name: string } | undefined>();
+        expectTypeOf(members?.[0]?.info?.name).toEqualTypeOf<string | undefined>();
+      },
+    });
+    expectTypeOf(order.presence?.members?.[0]?.info).toEqualTypeOf<{ name: string } | undefined>();
     client.subscribe(`order:${id}`, ({ data }) => expectTypeOf(data).toEqualTypeOf<{ status: string }>());
     client.subscribe("order:latest", ({ data }) => expectTypeOf(data).toEqualTypeOf<{ id: number }>());
     const subscription = client.subscribe(`log:${id}:warn`, ({ data }) => expectTypeOf(data).toBeUnknown());
@@ -101,6 +113,8 @@ describe("a typed client", () => {
       client.subscribe(id, () => {});
       // @ts-expect-error the data has no such member
       client.subscribe("order:42", ({ data }) => data.amount);
+      // @ts-expect-error what is said about a member has no such member
+      client.subscribe("order:42", () => {}, { onPresence: ({ joined }) => joined[0]?.info?.age });
       // @ts-expect-error status is a text
       client.publish("order:42", { status: 1 });
       // @ts-expect-error status is missing

@@ -3,6 +3,7 @@ import type {
   ChannelDefinitions,
   DataOf,
   EventOf,
+  InfoOf,
   MessageOf,
   Named,
   NamesOf,
@@ -25,8 +26,8 @@ export interface TypedClient<Channels extends ChannelDefinitions>
   subscribe<Name extends NamesOf<Channels>>(
     channel: Named<Channels, Name>,
     handler: (message: MessageOf<Channels, Name>) => void,
-    options?: SubscribeOptions<StateOf<Channels, Name>>,
-  ): Subscription<StateOf<Channels, Name>>;
+    options?: SubscribeOptions<StateOf<Channels, Name>, InfoOf<Channels, Name>>,
+  ): Subscription<StateOf<Channels, Name>, InfoOf<Channels, Name>>;
   /** As {@link Client.messages}. */
   messages<Name extends NamesOf<Channels>>(
     channel: Named<Channels, Name>,

@@ -38,31 +38,31 @@ export interface StateChange<State = JsonObject> {
 }
 
 /** Somebody who is on a channel: a user with all connections, or a session that has no user. */
-export interface Member {
+export interface Member<Info = unknown> {
   /** The same as long as it is there; no secret. */
   readonly id: string;
   /** The id of the user, where there is one. */
   readonly user?: string;
   /** What the application says about the user, such as a name. */
-  readonly info?: unknown;
+  readonly info?: Info;
   /** Since when: milliseconds since 1970, by the server's clock. */
   readonly since: number;
 }
 
 /** Who is on a channel. */
-export interface Presence {
+export interface Presence<Info = unknown> {
   readonly count: number;
   /** All of them; `null` while only the count is known, as when there are too many. */
-  readonly members: readonly Member[] | null;
+  readonly members: readonly Member<Info>[] | null;
 }
 
 /** Who is on a channel, and what has just changed. */
-export interface PresenceChange extends Presence {
+export interface PresenceChange<Info = unknown> extends Presence<Info> {
   readonly channel: string;
   /** Those who were not there the last time; at first, all. */
-  readonly joined: readonly Member[];
+  readonly joined: readonly Member<Info>[];
   /** Those who were there the last time. */
-  readonly left: readonly Member[];
+  readonly left: readonly Member<Info>[];
 }
 
 /** Why messages are missing. */
@@ -157,7 +157,7 @@ export class ClientError extends Error {
   }
 }
 
-export interface SubscribeOptions<State = JsonObject> {
+export interface SubscribeOptions<State = JsonObject, Info = unknown> {
   /** Where to go on: what came after this position is delivered first. @default the newest message */
   readonly since?: Position;
   /**
@@ -178,14 +178,14 @@ export interface SubscribeOptions<State = JsonObject> {
    * Who is on the channel, where the server follows it and the page may see it: as it is when the subscription stands, and after each
    * change. After a lost connection `joined` and `left` say what has changed meanwhile.
    */
-  readonly onPresence?: (change: PresenceChange) => void;
+  readonly onPresence?: (change: PresenceChange<Info>) => void;
   /** The subscription stands: at first, after every reconnect, and when the server was asked for earlier messages. */
   readonly onSubscribed?: (subscribed: Subscribed) => void;
   /** The server refused, or the snapshot failed. @default the client's `error` listeners */
   readonly onError?: (error: Error) => void;
 }
 
-export interface Subscription<State = JsonObject> {
+export interface Subscription<State = JsonObject, Info = unknown> {
   readonly channel: string;
   /** What this handler has been given; `since` or `null` until the subscription stands. */
   readonly position: Position | null;
@@ -194,7 +194,7 @@ export interface Subscription<State = JsonObject> {
   /** Which version of the state that is, for `ifVersion` of `patch`; `null` when there is none, or it is not known. */
   readonly stateVersion: Position | null;
   /** Who is on the channel; `null` when that is not followed, may not be seen, or is not known yet. */
-  readonly presence: Presence | null;
+  readonly presence: Presence<Info> | null;
   /** Ends it. The last one of a channel to leave ends the channel's subscription on the server. */
   unsubscribe(): void;
 }

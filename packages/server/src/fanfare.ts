@@ -97,7 +97,7 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const { engine, ownEngine } = enginesOf(options, rules, limits, clock, random);
   const store = options.dataDir === undefined ? new MemoryStore() : new FileStore(options.dataDir, log);
   const access = new Access({ settings, store, engine, rates: entrance.rates, clock, random, log });
-  const checks = options.channels && new TypedChannels(options.channels);
+  const checks = options.channels && new TypedChannels(options.channels, log);
   const hub = new Hub({ engine, rules, limits, clock, random, checks });
   hub.locks.startUpkeep();
   hub.lifecycle.onFailure((error) => log.error({ err: error }, "a listener of the application failed"));

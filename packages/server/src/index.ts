@@ -5,6 +5,7 @@ export {
   type DataOf,
   defineChannels,
   type EventOf,
+  type InfoOf,
   type MessageOf,
   type NamesOf,
   type PatchOf,

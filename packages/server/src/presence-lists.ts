@@ -13,11 +13,11 @@ export interface PresenceListOptions {
 }
 
 /** Who is on a channel. */
-export interface Present {
+export interface Present<Info = unknown> {
   readonly channel: string;
   /** How many there are in all. */
   readonly count: number;
-  readonly members: readonly Member[];
+  readonly members: readonly Member<Info>[];
   /** Give it as `after` for the next page; `null` when this is the last. */
   readonly next: string | null;
 }

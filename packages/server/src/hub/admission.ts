@@ -10,6 +10,8 @@ export interface PayloadChecks {
   message(channel: ChannelName, event: string, data: unknown): void | Promise<void>;
   /** Throws, or rejects, with a FanfareError when this is no state of the channel. */
   state(channel: ChannelName, state: JsonObject): void | Promise<void>;
+  /** May this be shown of a member of the channel? */
+  info(channel: ChannelName, info: unknown): boolean;
 }
 
 /** A message that wants to go on. */

@@ -14,6 +14,7 @@ import {
   quote,
 } from "@fanfare/protocol";
 import type { PayloadChecks } from "../hub/admission.js";
+import type { Log } from "../log.js";
 import { sayIssues } from "./issues.js";
 
 /** A definition that cannot be used. */
@@ -39,14 +40,18 @@ const PARAMETER = /^\{[A-Za-z_][A-Za-z0-9_]*\}$/;
 export class TypedChannels implements PayloadChecks {
   /** The most specific first. */
   readonly #definitions: readonly Prepared[];
+  readonly #log: Log;
+  /** Definitions with a member who did not fit: the log has one line of each. */
+  readonly #logged = new Set<Prepared>();
 
   /** @throws ChannelDefinitionError */
-  constructor(definitions: ChannelDefinitions) {
+  constructor(definitions: ChannelDefinitions, log: Log) {
     this.#definitions = prepare(definitions);
+    this.#log = log;
   }
 
   message(channel: ChannelName, event: string, data: unknown): void | Promise<void> {
-    const definition = this.#of(channel);
+    const definition = this.#of(channel)?.definition;
     if (!definition) return;
     const { message, messages } = definition;
     if (messages && !Object.hasOwn(messages, event)) {
@@ -60,12 +65,35 @@ export class TypedChannels implements PayloadChecks {
   }
 
   state(channel: ChannelName, state: JsonObject): void | Promise<void> {
-    const schema = this.#of(channel)?.state;
+    const schema = this.#of(channel)?.definition.state;
     return schema && check(schema, state, "state", channel);
   }
 
-  #of(channel: ChannelName): ChannelDefinition | undefined {
-    return this.#definitions.find(({ pattern }) => matches(pattern, channel))?.definition;
+  info(channel: ChannelName, info: unknown): boolean {
+    const prepared = this.#of(channel);
+    if (!prepared?.definition.presence) return true;
+    try {
+      const checking = check(prepared.definition.presence, info, "info", channel);
+      if (!checking) return true;
+      checking.catch(() => {});
+      this.#hidden(prepared, channel, new TypeError(`${channel}: the schema of presence is asynchronous`));
+    } catch (error) {
+      this.#hidden(prepared, channel, error);
+    }
+    return false;
+  }
+
+  #hidden(prepared: Prepared, channel: ChannelName, error: unknown): void {
+    if (this.#logged.has(prepared)) return;
+    this.#logged.add(prepared);
+    this.#log.warn(
+      { channel, definition: prepared.name, err: error },
+      "the info of a member is not shown, because it does not fit; there may be more like it",
+    );
+  }
+
+  #of(channel: ChannelName): Prepared | undefined {
+    return this.#definitions.find(({ pattern }) => matches(pattern, channel));
   }
 }
 
@@ -73,7 +101,7 @@ export class TypedChannels implements PayloadChecks {
 function check(
   schema: StandardSchema,
   value: unknown,
-  name: "data" | "state",
+  name: "data" | "state" | "info",
   channel: ChannelName,
 ): void | Promise<void> {
   const judge = ({ issues }: Awaited<ReturnType<StandardSchema["~standard"]["validate"]>>) => {
@@ -117,7 +145,7 @@ function patternOf(name: string): Pattern {
   );
 }
 
-const MEMBERS = ["message", "messages", "state"];
+const MEMBERS = ["message", "messages", "state", "presence"];
 
 function checkDefinition(name: string, definition: ChannelDefinition): void {
   const unknown = Object.keys(definition).find((member) => !MEMBERS.includes(member));
@@ -127,14 +155,14 @@ function checkDefinition(name: string, definition: ChannelDefinition): void {
       `Use ${MEMBERS.join(", ")}.`,
     );
   }
-  const { message, messages, state } = definition;
+  const { message, messages, state, presence } = definition;
   if (message && messages) {
     throw new ChannelDefinitionError(
       `channels: ${quote(name)} has both message and messages`,
       "Give message where every event carries the same, otherwise messages with a schema for each event.",
     );
   }
-  for (const schema of [message, state, ...Object.values(messages ?? {})]) {
+  for (const schema of [message, state, presence, ...Object.values(messages ?? {})]) {
     if (schema === undefined || schema["~standard"]?.version === 1) continue;
     throw new ChannelDefinitionError(
       `channels: ${quote(name)} has a schema that is none`,

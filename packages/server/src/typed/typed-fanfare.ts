@@ -3,6 +3,7 @@ import type {
   ChannelDefinitions,
   DataOf,
   EventOf,
+  InfoOf,
   MessageOf,
   Named,
   NamesOf,
@@ -11,10 +12,11 @@ import type {
 } from "@fanfare/client";
 import type { Fanfare } from "../fanfare.js";
 import type { History, HistoryMessage, HistoryOptions, Published, PublishOptions } from "../messages.js";
+import type { PresenceListOptions, Present } from "../presence-lists.js";
 import type { ChangeOptions, HeldState } from "../states.js";
 
 export interface TypedFanfare<Channels extends ChannelDefinitions>
-  extends Omit<Fanfare, "publish" | "publishMany" | "history" | "state" | "patch" | "setState"> {
+  extends Omit<Fanfare, "publish" | "publishMany" | "history" | "state" | "patch" | "setState" | "presence"> {
   /**
    * As {@link Fanfare.publish}; a name that is not defined, and data that its channel does not carry, do not compile. Where messages
    * are defined by event, the event says what the data is.
@@ -54,6 +56,11 @@ export interface TypedFanfare<Channels extends ChannelDefinitions>
     state: StateOf<Channels, Name>,
     options?: ChangeOptions,
   ): Promise<Published>;
+  /** As {@link Fanfare.presence}. */
+  presence<Name extends NamesOf<Channels>>(
+    channel: Named<Channels, Name>,
+    options?: PresenceListOptions,
+  ): Promise<Present<InfoOf<Channels, Name>>>;
 }
 
 type Definitions<Channels> = keyof Channels & string;

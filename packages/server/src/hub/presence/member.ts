@@ -27,10 +27,10 @@ export interface Present extends Attendant {
 }
 
 /** A member as he is shown. */
-export interface Member {
+export interface Member<Info = unknown> {
   readonly id: string;
   readonly user?: string;
-  readonly info?: unknown;
+  readonly info?: Info;
   readonly since: number;
 }
 

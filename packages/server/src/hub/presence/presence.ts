@@ -6,6 +6,7 @@ import { type ChannelName, FanfareError } from "@fanfare/protocol";
 import type { Clock } from "../../clock.js";
 import type { Engine } from "../../engine/engine.js";
 import { FirstNames } from "../../engine/first-names.js";
+import type { PayloadChecks } from "../admission.js";
 import type { Counters } from "../counters.js";
 import type { Rules } from "../rules.js";
 import type { Subscription } from "../subscription.js";
@@ -28,6 +29,8 @@ export interface PresenceParts {
   readonly counters: Counters;
   /** How many members there may be on all channels together. */
   readonly maxMembers: number;
+  /** What channels carry. @default whatever JSON has */
+  readonly checks?: PayloadChecks | undefined;
 }
 
 /** A part of the list of those who are present, by their ids. */
@@ -53,13 +56,14 @@ export class Presence implements PresenceHost, PeersHost {
   readonly room: Room;
   readonly lists: ListQueue;
   readonly #rules: Rules;
+  readonly #checks: PayloadChecks | undefined;
   readonly #channels = new Map<ChannelName, ChannelPresence>();
   /** In the order in which their grace ends. */
   #leaving: Leaving[] = [];
   #peers: Peers | null = null;
   #closed = false;
 
-  constructor({ node, engine, rules, clock, counters, maxMembers }: PresenceParts) {
+  constructor({ node, engine, rules, clock, counters, maxMembers, checks }: PresenceParts) {
     this.node = node;
     this.engine = engine;
     this.clock = clock;
@@ -67,6 +71,7 @@ export class Presence implements PresenceHost, PeersHost {
     this.room = { used: 0, most: maxMembers };
     this.lists = new ListQueue(clock);
     this.#rules = rules;
+    this.#checks = checks;
     if (rules.somePresence) this.#peers = new Peers(this);
   }
 
@@ -76,12 +81,13 @@ export class Presence implements PresenceHost, PeersHost {
   begin(subscription: Subscription, attendance: Attendance): string | undefined {
     const { name } = subscription.channel;
     const { presence: rule } = this.#rules.of(name);
-    return rule ? this.#open(name, rule).begin(subscription, attendance) : undefined;
+    return rule ? this.#open(name, rule).begin(subscription, this.#shown(name, attendance)) : undefined;
   }
 
   /** Its connection is another to the application now, or may see other things. */
   change(subscription: Subscription, attendance: Attendance): void {
-    this.#channels.get(subscription.channel.name)?.change(subscription, attendance);
+    const { name } = subscription.channel;
+    this.#channels.get(name)?.change(subscription, this.#shown(name, attendance));
   }
 
   end(subscription: Subscription): void {
@@ -201,6 +207,14 @@ export class Presence implements PresenceHost, PeersHost {
       presence.changed();
     }
     for (const { channel, present } of members) this.heard(node, { channel, id: present.id, present });
+  }
+
+  /** Without what is said about a member, where that is nothing that the channel shows. */
+  #shown(channel: ChannelName, attendance: Attendance): Attendance {
+    const { attendant } = attendance;
+    if (!this.#checks || attendant?.info === undefined) return attendance;
+    const { info, ...unsaid } = attendant;
+    return this.#checks.info(channel, JSON.parse(info)) ? attendance : { ...attendance, attendant: unsaid };
   }
 
   #open(channel: ChannelName, rule: ChannelPresence["rule"]): ChannelPresence {
