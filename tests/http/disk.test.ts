@@ -12,17 +12,22 @@ async function serving(rules: readonly RuleOptions[] = []) {
   const open = () => DiskEngine.open({ dataDir, askFree: async () => disk.free });
   const engine = await open();
   onTestFinished(() => engine.close());
-  return { ...(await serve({ engine, rules })), disk, engine, open };
+  /** Twice: the first may be one that had begun already, and had asked for the space before. */
+  const sweep = async () => {
+    await engine.sweep();
+    await engine.sweep();
+  };
+  return { ...(await serve({ engine, rules })), disk, engine, open, sweep };
 }
 
 test("a full disk is told to publishers with 507, and to those who ask whether the server is ready", async () => {
-  const { base, disk, engine } = await serving();
+  const { base, disk, sweep } = await serving();
   const url = `${base}/channels/order:1/messages`;
   expect((await post(url, { data: 1 })).status).toBe(201);
   expect((await fetch(`${base}/health`)).status).toBe(200);
 
   disk.free = 10 * MiB;
-  await engine.sweep();
+  await sweep();
   const refused = await post(url, { data: 2 });
   expect(refused.status).toBe(507);
   expect(await refused.json()).toMatchObject({
@@ -38,7 +43,7 @@ test("a full disk is told to publishers with 507, and to those who ask whether t
   expect(await (await fetch(url)).json()).toMatchObject({ head: 1, messages: [{ data: 1 }] });
 
   disk.free = 1000 * MiB;
-  await engine.sweep();
+  await sweep();
   expect((await post(url, { data: 3 })).status).toBe(201);
   expect((await fetch(`${base}/health`)).status).toBe(200);
 });

@@ -5,7 +5,8 @@ import type { DoorCapabilities } from "../door.js";
 import { type DeliveredGap, dataOf, type Open } from "./harness.contract.js";
 
 export function positionsContract(opened: Open, can: DoorCapabilities): void {
-  describe.runIf(can.positions)("positions", () => {
+  if (!can.positions) return;
+  describe("positions", () => {
     test("a channel without messages has a position, and one can go on from it", async () => {
       const { fanfare, open } = await opened();
       const first = await open();
