@@ -30,9 +30,6 @@ const STATES = [
   ["game:demo", { seats: { x: "one", o: "two" }, cells: { 0: "x", 4: "o", 2: "x", 1: "o" } }],
 ];
 
-/** Who edits the record. */
-const LOCK = { leaseMs: 60_000, info: { name: "Grace 12" } };
-
 /** What the pictures show as the address, whichever port is free. */
 const SITE = "http://localhost:3030";
 
@@ -83,10 +80,7 @@ async function take({ name, colorScheme, width, height }, port) {
   const page = await browser.newPage({ colorScheme, viewport: { width, height }, reducedMotion: "reduce" });
   await page.goto(SITE);
   await page.getByText("Connected", { exact: true }).waitFor();
-  // One that a line of the chat has would make that line this window's own.
-  await page.getByLabel("Your name").fill("Alan");
-  const push = `http://localhost:${port}/push`;
-  const channels = `${push}/channels`;
+  const channels = `http://localhost:${port}/push/channels`;
   const headers = { "Content-Type": "application/json" };
   for (const [channel, state] of STATES) {
     await fetch(`${channels}/${channel}/state`, { method: "PUT", headers, body: JSON.stringify(state) });
@@ -95,10 +89,13 @@ async function take({ name, colorScheme, width, height }, port) {
     const body = JSON.stringify({ event, data });
     await fetch(`${channels}/${channel}/messages`, { method: "POST", headers, body });
   }
-  await fetch(`${push}/locks/record:demo`, { method: "PUT", headers, body: JSON.stringify(LOCK) });
+  // Somebody else is here, too, and edits the record.
+  const other = await browser.newPage();
+  await other.goto(SITE);
+  await other.getByRole("button", { name: "Edit", exact: true }).click();
   await page.getByRole("button", { name: "Take 10 at once" }).click();
   await page.getByText("This window got 10 numbers").waitFor();
-  await page.getByText("Grace 12 edits this record.").waitFor();
+  await page.getByText(/\w+ \d+ edits this record\./).waitFor();
   await page.getByRole("region", { name: "Toasts" }).getByRole("listitem").waitFor();
   await page.getByText("shipped").last().waitFor();
   // The window takes the whole page, so that the toast stands at its end.

@@ -1,8 +1,10 @@
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { connect } from "node:net";
-import { describe, expect, test } from "vitest";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { Client } from "../library/client.js";
 import { listen, post } from "../library/serve.js";
 import { within } from "../library/within.js";
@@ -46,6 +48,25 @@ describe("fanfare dev", () => {
       expect(await answer.json()).toMatchObject({ channel, count: 1 });
       client.close();
     }
+  });
+
+  test("takes rules and the door of Socket.IO from a configuration, and stays open", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "fanfare-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const file = join(folder, "fanfare.config.json");
+    const config = {
+      apiKeys: ["0123456789abcdef"],
+      rules: [{ channels: "order:*", presence: true }],
+      socketio: { path: "/socket.io", services: ["microflow"] },
+    };
+    await writeFile(file, JSON.stringify(config));
+    const { command, port } = await dev("--config", file);
+    await command.says(/Socket\.IO {2}http:\/\/localhost:\d+\/socket\.io\n/);
+    const site = `http://localhost:${port}`;
+    const present = await fetch(`${site}/push/channels/order:42/presence`);
+    expect(await present.json()).toMatchObject({ count: 0 });
+    const headers = { "Content-Type": "application/json" };
+    expect((await post(`${site}/microflow`, { text: "1" }, headers)).status).toBe(201);
   });
 
   test("can be reached from this machine only", async () => {

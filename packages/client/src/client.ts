@@ -193,7 +193,7 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
     const lost = new ClientError(
       "not_connected",
       `the connection was lost before the answer came${reason && `: ${reason}`}`,
-      "Publish again with the same key; or have the client do that, by `queue`.",
+      "Where `client.state` is closed, it says what to do; else publish again with the same key, or have the client do that, by `queue`.",
     );
     this.#publisher.disconnected();
     this.#requests.lost(lost);

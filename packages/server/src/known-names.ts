@@ -2,7 +2,7 @@
 import { quote } from "@fanfare/protocol";
 
 /** @param where what the name was given to. @throws TypeError */
-export function checkName(where: string, name: string, known: readonly string[]): void {
+export function checkKnown(where: string, name: string, known: readonly string[]): void {
   if (known.includes(name)) return;
   throw new TypeError(`${where}: ${quote(name)} is not known. Use ${known.join(", ")}.`);
 }

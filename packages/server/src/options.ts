@@ -8,7 +8,7 @@ import type { Engine } from "./engine/engine.js";
 import type { ReservedPaths } from "./http/path.js";
 import { DEFAULT_LIMITS, type Limits } from "./hub/limits.js";
 import type { RuleOptions } from "./hub/rules.js";
-import { checkName } from "./known-names.js";
+import { checkKnown } from "./known-names.js";
 import type { Log } from "./log.js";
 
 /** What can be changed while clients are connected. */
@@ -53,7 +53,7 @@ export interface FanfareOptions extends ReloadOptions {
 export function checkLimits(given: Partial<Limits> = {}): Limits {
   const limits: Record<string, number> = { ...DEFAULT_LIMITS };
   for (const [name, value] of Object.entries(given)) {
-    checkName("limits", name, Object.keys(DEFAULT_LIMITS));
+    checkKnown("limits", name, Object.keys(DEFAULT_LIMITS));
     if (value === undefined) continue;
     if (!(typeof value === "number" && value >= 0)) {
       throw new TypeError(`limits: ${name} is ${String(value)}. Give a number of 0 or more.`);

@@ -1,5 +1,5 @@
 /** How much is taken at once from one connection, one user and one address. */
-import { checkName } from "../known-names.js";
+import { checkKnown } from "../known-names.js";
 
 /** All rates are counted over so long. */
 export const RATE_WINDOW_SECONDS = 10;
@@ -52,7 +52,7 @@ export const DEFAULT_RATES: RateSettings = {
 /** @throws TypeError */
 export function rateSettings(options: RateOptions = {}): RateSettings {
   for (const [name, value] of Object.entries(options)) {
-    checkName("rates", name, Object.keys(DEFAULT_RATES));
+    checkKnown("rates", name, Object.keys(DEFAULT_RATES));
     if (value === undefined || (Number.isInteger(value) && value >= 0)) continue;
     throw new TypeError(
       `rates.${name} is ${String(value)}. Give a whole number within 10 seconds, or 0 for no limit.`,

@@ -1,7 +1,9 @@
 /** `fanfare dev`: a server to try things out. Everybody may do everything, so it listens on this machine only. */
 import { defineCommand } from "citty";
 import { createFanfare } from "../fanfare.js";
+import type { FanfareOptions } from "../options.js";
 import { checkNoOthers, parsePort } from "./arguments.js";
+import { configuration } from "./configuration.js";
 import { tellErrors } from "./errors.js";
 import { createLogger, levelOfEnvironment } from "./logger.js";
 import { listenOnLoopback } from "./loopback.js";
@@ -32,6 +34,11 @@ const args = {
     description: "Folder with pages of your own, served at / (default: one bare page)",
     valueHint: "folder",
   },
+  config: {
+    type: "string",
+    description: "Configuration file of which rules, limits and socketio are taken (default: none)",
+    valueHint: "file",
+  },
 } as const;
 
 export const dev = defineCommand({
@@ -42,29 +49,49 @@ export const dev = defineCommand({
   args,
   run: (context) =>
     tellErrors("dev", async () => {
-      const { port, path, serve: pages } = context.args;
+      const { port, path, serve: pages, config } = context.args;
       checkNoOthers(context.rawArgs, context.args._, Object.keys(args));
-      await serve(parsePort(port), path, pages);
+      await serve(parsePort(port), path, pages, await tried(config));
     }),
 });
 
-async function serve(port: number, path: string, pages: string | undefined): Promise<void> {
+/** Of a configuration, what there is to try out: the rest is about keys, users and other machines. */
+async function tried(file: string | undefined): Promise<FanfareOptions> {
+  if (file === undefined) return {};
+  const { rules, limits, socketio } = (await configuration({ config: file })).config;
+  return { limits, ...(rules.length > 0 && { rules }), ...(socketio.path !== "" && { socketio }) };
+}
+
+async function serve(
+  port: number,
+  path: string,
+  pages: string | undefined,
+  options: FanfareOptions,
+): Promise<void> {
   const logger = createLogger(levelOfEnvironment());
   await rehearse();
-  const fanfare = createFanfare({ path, access: "open", loopbackOnly: true, rules: RULES, logger });
+  const fanfare = createFanfare({
+    rules: RULES,
+    ...options,
+    path,
+    access: "open",
+    loopbackOnly: true,
+    logger,
+  });
   const servers = await listenOnLoopback(port, pages === undefined ? barePage(fanfare.path) : folder(pages));
   for (const server of servers.all) fanfare.attach(server);
-  process.stdout.write(banner(servers.port, fanfare.path));
+  process.stdout.write(banner(servers.port, fanfare.path, options.socketio?.path));
   stopOnSignal({ fanfare, servers: servers.all, logger, stopWithinMs: STOP_WITHIN_MS });
 }
 
-function banner(port: number, path: string): string {
+function banner(port: number, path: string, socketIo: string | undefined): string {
   const site = `http://localhost:${port}`;
+  const door = socketIo === undefined ? "" : `\n  Socket.IO  ${site}${socketIo}`;
   return `
 Fanfare is running, on this machine only. Stop it with Ctrl-C.
 
   Page       ${site}/
-  WebSocket  ws://localhost:${port}${path}
+  WebSocket  ws://localhost:${port}${path}${door}
   Health     ${site}${path}/health
 
 Open the page, then publish from another terminal:

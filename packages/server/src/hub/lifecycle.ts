@@ -4,7 +4,7 @@
  */
 import type { ChannelName } from "@fanfare/protocol";
 import type { Clock } from "../clock.js";
-import { checkName } from "../known-names.js";
+import { checkKnown } from "../known-names.js";
 import type { Channel } from "./channel.js";
 import type { Connection } from "./connection.js";
 
@@ -84,7 +84,7 @@ export class Lifecycle {
 
   /** @throws TypeError when there is no such event */
   on<Name extends keyof LifecycleEvents>(name: Name, listener: LifecycleListener<Name>): () => void {
-    checkName("on", name, Object.keys(this.#listeners));
+    checkKnown("on", name, Object.keys(this.#listeners));
     // Whoever listens from now on hears what changes from now on.
     if (name === "occupied" || name === "vacated") this.#occupied ??= this.#populated();
     // Of its own, so that one function can listen twice.

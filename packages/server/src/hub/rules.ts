@@ -11,7 +11,7 @@ import {
   plainName,
 } from "@fanfare/protocol";
 import type { Retention } from "../engine/engine.js";
-import { checkName } from "../known-names.js";
+import { checkKnown } from "../known-names.js";
 
 /** What holds for a channel. */
 export interface Rule {
@@ -199,7 +199,7 @@ const RULE_MEMBERS: readonly string[] = Object.keys({
 
 function toRule(options: RuleOptions): Rule {
   const { channels, history, historySeconds, maxRate, events, durability, auto } = options;
-  for (const name of Object.keys(options)) checkName(`rule ${channels}`, name, RULE_MEMBERS);
+  for (const name of Object.keys(options)) checkKnown(`rule ${channels}`, name, RULE_MEMBERS);
   const refuse = (name: string, value: unknown, wanted: string) =>
     new RuleError(`rule ${channels}: ${name} is ${String(value)}`, `Give ${name} ${wanted}.`);
   if (history !== undefined && !(Number.isInteger(history) && history >= 0 && history <= 100_000)) {
