@@ -85,7 +85,7 @@ const limits = {
   windowBytes: limit(
     "windowBytes",
     0,
-    "Memory for what is kept ready of the logs that are listened to.",
+    "Memory for what is kept ready of the logs and states that are listened to. States stay as long as they are; logs make room.",
     "bytes",
   ),
   waitingBytes: limit(

@@ -46,7 +46,7 @@ export const BOUNDS: Readonly<Record<keyof Limits, Bound>> = {
   },
   windowBytes: {
     name: "window_bytes",
-    help: "Bytes that the process keeps ready of the logs it listens to",
+    help: "Bytes that the process keeps ready of the logs and states it listens to",
     used: ({ hub }) => hub.windowBytes,
   },
   waitingBytes: {

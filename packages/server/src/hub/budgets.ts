@@ -2,35 +2,40 @@
 import type { Channel } from "./channel.js";
 import type { Connection } from "./connection.js";
 
-/** Bounds what all windows take together: the channel whose window was used longest ago lets go first. */
+/**
+ * Bounds what all windows and copies of states take together: the channel whose window was used longest ago lets go first. A copy stays
+ * as long as somebody listens, and leaves less room for windows.
+ */
 export class WindowBudget {
   readonly #maxBytes: number;
-  /** In the order of last use, with the bytes counted for each. */
+  /** Windows in the order of last use, with the bytes counted for each. */
   readonly #used = new Map<Channel, number>();
+  /** The same of copies of states. */
+  readonly #states = new Map<Channel, number>();
   #bytes = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  /** Bytes that all windows take, roughly. */
+  /** Bytes that all of it takes, roughly. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** The channel's window has changed. */
+  /** The channel's window has changed, or its state. */
   used(channel: Channel): void {
     this.forget(channel);
-    const cost = channel.tail?.window.cost ?? 0;
-    if (cost === 0) return;
-    this.#used.set(channel, cost);
-    this.#bytes += cost;
+    this.#add(this.#states, channel, channel.state?.cost ?? 0);
+    this.#add(this.#used, channel, channel.tail?.window.cost ?? 0);
     if (this.#bytes > this.#maxBytes) this.#shrink();
   }
 
   forget(channel: Channel): void {
-    this.#bytes -= this.#used.get(channel) ?? 0;
-    this.#used.delete(channel);
+    for (const counted of [this.#used, this.#states]) {
+      this.#bytes -= counted.get(channel) ?? 0;
+      counted.delete(channel);
+    }
   }
 
   /** Lets windows go of what is too old, beginning with those used longest ago. Looks at so many at most. */
@@ -49,6 +54,12 @@ export class WindowBudget {
       this.#recount(channel, counted, channel.tail?.window.cost ?? 0);
       if (this.#bytes <= this.#maxBytes) return;
     }
+  }
+
+  #add(counted: Map<Channel, number>, channel: Channel, cost: number): void {
+    if (cost === 0) return;
+    counted.set(channel, cost);
+    this.#bytes += cost;
   }
 
   #recount(channel: Channel, counted: number, cost: number): void {

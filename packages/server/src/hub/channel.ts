@@ -145,6 +145,7 @@ export class Channel implements TailOwner, LogListener, FollowerOwner {
   /** Whoever was live may have missed a change of the state in the hole, which is written before. */
   stateFound(): void {
     this.flush();
+    this.#host.settleSoon(this);
     for (const subscription of this.#live.takeAll()) {
       subscription.stateDue = true;
       subscription.state = "lagging";

@@ -31,7 +31,7 @@ export class Channels {
     return this.#known.size;
   }
 
-  /** Bytes that all windows take, roughly. */
+  /** Bytes that all windows take, and copies of states, roughly. */
   get windowBytes(): number {
     return this.#windows.bytes;
   }
@@ -62,7 +62,9 @@ export class Channels {
     this.#known.set(name, channel);
     engine.listen(name, channel).then(
       (position) => {
-        if (this.#known.get(name) === channel) channel.listening(position);
+        if (this.#known.get(name) !== channel) return;
+        channel.listening(position);
+        this.#windows.used(channel);
       },
       (error: unknown) => this.#listenFailed(channel, error),
     );

@@ -217,6 +217,46 @@ test("windows let go when their budget is used up, and what they had is read fro
   }
 });
 
+test("a copy of a state leaves less room for windows, as long as somebody listens", async () => {
+  const { hub, open, subscribe, publish, clock } = aHub({ limits: { windowBytes: 50_000 } });
+  const name = parseChannelName("job:1");
+  const patch = async (value: object) => {
+    await hub.changeState(name, { patch: value });
+    await turns(2);
+  };
+  await patch({ text: "x".repeat(20_000) });
+  await publish("news", ...Array.from({ length: 10 }, () => "x".repeat(2000)));
+  const one = open();
+  subscribe(one, "job:1");
+  await turns(3);
+  expect(hub.stats().windowBytes).toBeGreaterThan(40_000);
+  expect(hub.stats().windowBytes).toBeLessThan(41_000);
+
+  // The window of another channel has to go; nobody misses anything.
+  const other = open();
+  subscribe(other, "news");
+  await turns(3);
+  for (let count = 0; count < 10; count++) {
+    await publish("news", "x".repeat(2000));
+    await turns(2);
+    expect(hub.stats().windowBytes).toBeLessThanOrEqual(50_000);
+  }
+  expect(other.story).toEqual([
+    "subscribed 10",
+    ...Array.from({ length: 10 }, (_, index) => String(index + 11)),
+  ]);
+
+  // Many small patches leave a small state: it is counted by what it is.
+  await patch({ text: null });
+  for (let count = 0; count < 200; count++) await patch({ count });
+  await clock.forward(400_000, 1000);
+  expect(hub.stats().windowBytes).toBeGreaterThan(0);
+  expect(hub.stats().windowBytes).toBeLessThan(200);
+  one.connection.unsubscribe(name, 2);
+  await clock.forward(60_000, 1000);
+  expect(hub.stats().windowBytes).toBe(0);
+});
+
 test("windows let go of what has grown too old", async () => {
   const rules = [{ channels: "news", historySeconds: 10 }];
   const { hub, open, subscribe, publish, clock } = aHub({ rules });

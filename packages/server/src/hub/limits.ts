@@ -14,7 +14,7 @@ export interface Limits {
   readonly stateBytes: number;
   /** Bytes of all logs together, in memory or on the disk; in memory those of all states count, too. @default 256 MiB */
   readonly historyBytes: number;
-  /** Bytes of what the process keeps ready of the logs it listens to. @default 64 MiB */
+  /** Bytes of what the process keeps ready of the logs and states it listens to; states stay, and logs make room. @default 64 MiB */
   readonly windowBytes: number;
   /** Bytes that wait in all connections together; beyond that the worst are closed. @default 256 MiB */
   readonly waitingBytes: number;

@@ -12,6 +12,8 @@ const RETRY_MIN_MS = 50;
 const RETRY_MAX_MS = 5000;
 /** Changes that may come while the engine is asked; beyond that it is asked again. */
 const MAX_HEARD = 1000;
+/** After so many patches the whole is measured, which may have become smaller. */
+const MEASURED_AFTER = 100;
 
 export interface FollowerHost {
   readonly engine: Engine;
@@ -41,6 +43,10 @@ export class StateFollower implements KnownState {
   #value: JsonObject | null = null;
   /** The value as text, once somebody has asked for it. */
   #json: string | null = null;
+  /** How long the text was when that was last known; the patches since, and how long they are together. */
+  #length = 0;
+  #patches = 0;
+  #patched = 0;
   /** There was a state at some time: then its absence is worth telling. */
   everSet = false;
   /** What came while the state was not known. */
@@ -69,6 +75,13 @@ export class StateFollower implements KnownState {
   get json(): string | null {
     if (this.#value !== null) this.#json ??= JSON.stringify(this.#value);
     return this.#json;
+  }
+
+  /** Bytes that the copy may take, as a value and as text. Roughly, since patches do not say how long they leave the whole. */
+  get cost(): number {
+    if (this.#value === null) return 0;
+    if (this.#patched > this.#length || this.#patches >= MEASURED_AFTER) this.#measured(this.json ?? "");
+    return 2 * (this.#length + this.#patched);
   }
 
   /** The tail has heard a change. */
@@ -133,6 +146,7 @@ export class StateFollower implements KnownState {
 
   #adopt({ offset, json }: ChannelState): void {
     this.#json = json;
+    this.#measured(json ?? "");
     this.#value = json === null ? null : JSON.parse(json);
     this.#offset = offset;
     if (offset > 0) this.everSet = true;
@@ -144,7 +158,17 @@ export class StateFollower implements KnownState {
     const value = JSON.parse(json);
     this.#value = change === "patch" ? applyMergePatch(this.#value, value as JsonObject) : value;
     this.#json = null;
+    if (change === "patch") {
+      this.#patches++;
+      this.#patched += json.length;
+    } else this.#measured(json);
     this.#offset = offset;
     this.everSet = true;
+  }
+
+  #measured({ length }: string): void {
+    this.#length = length;
+    this.#patches = 0;
+    this.#patched = 0;
   }
 }
