@@ -4,7 +4,7 @@
  */
 import { type ChannelName, ownChannel } from "@fanfare/protocol";
 import type { Hub } from "../hub/hub.js";
-import { Turns } from "./turns.js";
+import { InOrder } from "../hub/in-order.js";
 
 /** What a member costs beside its key: quotes, colon, comma, and a time of 13 digits. */
 const MEMBER_BYTES = 17;
@@ -14,7 +14,7 @@ export class RecordIndex {
   readonly #hub: Hub;
   readonly #channel: ChannelName;
   readonly #maxRecords: number;
-  readonly #turns = new Turns<typeof ONE_AT_A_TIME>();
+  readonly #inOrder = new InOrder<typeof ONE_AT_A_TIME>();
 
   constructor(hub: Hub, service: ChannelName, maxRecords: number) {
     this.#hub = hub;
@@ -34,7 +34,7 @@ export class RecordIndex {
    * @throws FanfareError `too_many_channels`, `insufficient_storage`, `unavailable`
    */
   add(id: string): Promise<string[]> {
-    return this.#turns.take(ONE_AT_A_TIME, async () => {
+    return this.#inOrder.run(ONE_AT_A_TIME, async () => {
       const known = await this.#read();
       if (known.some(([other]) => other === id)) return [];
       const dropped = this.#tooMany(known, id);
@@ -49,7 +49,7 @@ export class RecordIndex {
 
   /** Forgets an id. @throws FanfareError `insufficient_storage`, `unavailable` */
   async remove(id: string): Promise<void> {
-    await this.#turns.take(ONE_AT_A_TIME, () =>
+    await this.#inOrder.run(ONE_AT_A_TIME, () =>
       this.#hub.changeState(this.#channel, { patch: Object.fromEntries([[id, null]]) }),
     );
   }

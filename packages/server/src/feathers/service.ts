@@ -15,13 +15,13 @@ import {
 } from "@fanfare/protocol";
 import type { Action } from "../access/actions.js";
 import type { Hub } from "../hub/hub.js";
+import { InOrder } from "../hub/in-order.js";
 import type { Prepared } from "../hub/publishing.js";
 import { VersionMismatchError } from "../hub/state-changes.js";
 import { type Found, FoundPage } from "./found.js";
 import { checkNoQuery, parseQuery } from "./query.js";
 import { RecordIndex } from "./record-index.js";
 import type { ServiceSettings } from "./service-options.js";
-import { Turns } from "./turns.js";
 
 /** Who calls, and what he may do. */
 export interface ServiceCaller {
@@ -51,7 +51,7 @@ export class Service {
   readonly settings: ServiceSettings;
   readonly #hub: Hub;
   readonly #index: RecordIndex;
-  readonly #turns = new Turns<ChannelName>();
+  readonly #inOrder = new InOrder<ChannelName>();
 
   constructor(settings: ServiceSettings, hub: Hub) {
     this.settings = settings;
@@ -91,7 +91,7 @@ export class Service {
     const id = given.id ?? Buffer.from(this.#hub.random.bytes(ID_BYTES)).toString("base64url");
     const channel = this.#channelOf(id);
     const record = applyMergePatch(null, { ...given, id });
-    return this.#turns.take(channel, async () => {
+    return this.#inOrder.run(channel, async () => {
       const messages = this.#messages("create", channel, record, caller);
       if (await this.#read(id)) throw this.#exists(channel);
       const dropped = await this.#index.add(String(id));
@@ -135,7 +135,7 @@ export class Service {
     this.#checkKept(method);
     checkNoQuery(query, method);
     const change = changeOf(this.#checked(data));
-    return this.#turns.take(channel, () => this.#apply(method, channel, String(id), change, caller));
+    return this.#inOrder.run(channel, () => this.#apply(method, channel, String(id), change, caller));
   }
 
   /** Changes a record as it is now, and tells of it. */
@@ -168,7 +168,7 @@ export class Service {
   /** There are too many: the oldest goes, as if somebody had removed it. */
   #drop(id: string): Promise<unknown> {
     const channel = this.#channelOf(id);
-    return this.#turns.take(channel, () =>
+    return this.#inOrder.run(channel, () =>
       this.#apply("remove", channel, id, () => null, null).catch((error: unknown) => {
         // Somebody has removed it meanwhile.
         if (!(error instanceof FanfareError && error.code === "not_found")) throw error;

@@ -21,6 +21,7 @@ import type {
 import type { PayloadChecks } from "./admission.js";
 import type { Counters } from "./counters.js";
 import { type CheckedChange, checkState, type StateInput } from "./draft.js";
+import { InOrder } from "./in-order.js";
 
 /** So often is a change worked out anew when other nodes have been faster. */
 const MAX_TRIES = 30;
@@ -53,8 +54,7 @@ export interface Next extends CheckedChange {
 export class StateChanges {
   readonly #host: StateChangesHost;
   readonly #checks: PayloadChecks | undefined;
-  /** The last change of each channel that is under way. */
-  readonly #last = new Map<ChannelName, Promise<void>>();
+  readonly #inOrder = new InOrder<ChannelName>();
 
   constructor(host: StateChangesHost, checks?: PayloadChecks) {
     this.#host = host;
@@ -73,7 +73,7 @@ export class StateChanges {
     retention: Retention,
     maxBytes: number,
   ): Promise<Appended> {
-    return await this.#inTurn(channel, () => this.#append(channel, change, input, retention, maxBytes));
+    return await this.#inOrder.run(channel, () => this.#append(channel, change, input, retention, maxBytes));
   }
 
   /**
@@ -89,7 +89,7 @@ export class StateChanges {
     retention: Retention,
     idempotency?: IdempotencyKey,
   ): Promise<Appended | null> {
-    return await this.#inTurn(channel, () =>
+    return await this.#inOrder.run(channel, () =>
       this.#retrying(channel, async () => {
         const present = existing(await this.#host.engine.state(channel));
         const change = next(present);
@@ -98,20 +98,6 @@ export class StateChanges {
         return await this.#commit(channel, draft, retention);
       }),
     );
-  }
-
-  async #inTurn<Answer>(channel: ChannelName, call: () => Promise<Answer>): Promise<Answer> {
-    const appending = (this.#last.get(channel) ?? Promise.resolve()).then(call);
-    const over = appending.then(
-      () => {},
-      () => {},
-    );
-    this.#last.set(channel, over);
-    try {
-      return await appending;
-    } finally {
-      if (this.#last.get(channel) === over) this.#last.delete(channel);
-    }
   }
 
   #append(
