@@ -32,16 +32,19 @@ export function parsePattern(text: string): Pattern {
   return { text, segments, literal };
 }
 
-/** Does the pattern cover this channel? */
+/** Does the pattern cover this channel? Asked for every message and subscription, so the channel is not taken apart for it. */
 export function matches(pattern: Pattern, channel: string): boolean {
   if (pattern.literal) return pattern.text === channel;
-  const segments = channel.split(":");
-  for (const [index, wanted] of pattern.segments.entries()) {
-    if (wanted === "**") return segments.length > index;
-    const segment = segments[index];
-    if (segment === undefined || (wanted !== "*" && wanted !== segment)) return false;
+  let start = 0;
+  for (const wanted of pattern.segments) {
+    if (start > channel.length) return false;
+    if (wanted === "**") return true;
+    const colon = channel.indexOf(":", start);
+    const end = colon < 0 ? channel.length : colon;
+    if (wanted !== "*" && !(end - start === wanted.length && channel.startsWith(wanted, start))) return false;
+    start = end + 1;
   }
-  return segments.length === pattern.segments.length;
+  return start > channel.length;
 }
 
 /** Does the outer pattern cover every channel that the inner one covers? */

@@ -1,6 +1,7 @@
 /** The HTTP API as a web-standard application: one file per resource, errors as problem details. */
 import { type ErrorCode, FanfareError, quote } from "@fanfare/protocol";
 import { type Context, Hono } from "hono";
+import { TrieRouter } from "hono/router/trie-router";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Access } from "../access/access.js";
 import type { Entrance } from "../access/entrance.js";
@@ -13,7 +14,7 @@ import { VersionMismatchError } from "../hub/state-changes.js";
 import type { Log } from "../log.js";
 import { PROBLEM_TYPE, problemOf } from "../problem.js";
 import { accessRoutes } from "./access.js";
-import { admission, checks } from "./admission.js";
+import { admission, admitted, checks } from "./admission.js";
 import { batchRoutes } from "./batch.js";
 import { channelRoutes } from "./channels.js";
 import { clientScript } from "./client-script.js";
@@ -21,7 +22,7 @@ import { connectionRoutes } from "./connections.js";
 import type { HttpContext, HttpEnv } from "./context.js";
 import { docsRoutes } from "./docs.js";
 import { healthRoutes } from "./health.js";
-import { identify } from "./identify.js";
+import { identification } from "./identify.js";
 import { keyRoutes } from "./keys.js";
 import { lockRoutes } from "./locks.js";
 import { messageRoutes } from "./messages.js";
@@ -51,13 +52,14 @@ export interface AppOptions {
 /** Refusals that an operator wants to know of. Their messages carry no secrets. */
 const LOGGED = new Set<ErrorCode>(["host_not_allowed", "origin_not_allowed", "not_logged_in"]);
 
+const ANY_METHOD = "ALL";
+
 export function createApp(options: AppOptions): Hono<HttpEnv> {
   const { path, version, hub, disconnects, access, entrance, sse, log, stopping } = options;
   const { rates } = entrance;
   const { allow, count } = checks(access, rates);
   const app = new Hono<HttpEnv>({ strict: false }).basePath(path);
-
-  app.use(admission(entrance));
+  const admit = admission(entrance);
 
   const context: HttpContext = {
     hub,
@@ -72,21 +74,22 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     count,
   };
   const routes = routesOf(context, { path, version });
-  const identified = identify(access, rates, count);
+  const identify = identification(access, rates, count);
   for (const { method, path: below, needs, speaksOfCaller = false, identifies = false, handle } of routes) {
     // What everybody may read is there for those, too, whose session cannot be looked up.
-    if (identifies || (needs === null && !speaksOfCaller)) app.on(method, below || "/", handle);
-    else app.on(method, below || "/", identified, handle);
+    const isForAll = identifies || (needs === null && !speaksOfCaller);
+    app.on(method, below || "/", admitted(admit, handle, isForAll ? undefined : identify));
   }
-  for (const [below, methods] of methodsOf(routes)) {
-    app.all(below || "/", (c) => {
-      c.header("Allow", methods);
-      throw new FanfareError("method_not_allowed", `${c.req.method} is not possible here, only ${methods}`);
-    });
-  }
-  app.notFound((c) =>
-    answerProblem(c, new FanfareError("not_found", `there is nothing at ${quote(c.req.path, 200)}`)),
-  );
+  const methods = methodsOf(routes, path);
+  app.notFound((c) => {
+    const answered = admit(c);
+    if (answered) return answered;
+    const [[found]] = methods.match(ANY_METHOD, c.req.path);
+    if (!found) throw new FanfareError("not_found", `there is nothing at ${quote(c.req.path, 200)}`);
+    const [allowed] = found;
+    c.header("Allow", allowed);
+    throw new FanfareError("method_not_allowed", `${c.req.method} is not possible here, only ${allowed}`);
+  });
   app.onError((error, c) => {
     if (!(error instanceof FanfareError)) {
       log.error({ err: error, method: c.req.method, path: quote(c.req.path, 200) }, "a request failed");
@@ -142,14 +145,17 @@ function webSocketRoute(path: string): Route {
   };
 }
 
-/** What `Allow` says, for each address. */
-function methodsOf(routes: readonly Route[]): Map<string, string> {
+/** What `Allow` says, by address. */
+function methodsOf(routes: readonly Route[], path: string): TrieRouter<string> {
   const methods = new Map<string, string[]>();
-  for (const { method, path } of routes) {
+  for (const { method, path: below } of routes) {
     const same = method === "GET" ? ["GET", "HEAD"] : [method];
-    methods.set(path, [...(methods.get(path) ?? []), ...same].sort(byCustom));
+    methods.set(below, [...(methods.get(below) ?? []), ...same].sort(byCustom));
   }
-  return new Map([...methods].map(([path, names]) => [path, names.join(", ")]));
+  // Beside the application's own router, so that a request finds one handler there, its own, and nothing has to be composed.
+  const router = new TrieRouter<string>();
+  for (const [below, names] of methods) router.add(ANY_METHOD, `${path}${below}`, names.join(", "));
+  return router;
 }
 
 /** Reading first. */

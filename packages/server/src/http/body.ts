@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { FanfareError, quote } from "@fanfare/protocol";
 import type { Context } from "hono";
 import type { HttpEnv } from "./context.js";
+import { headerOf } from "./header.js";
 
 /** Room for the parts of a body around the value. */
 export const BODY_OVERHEAD = 4096;
@@ -21,28 +22,28 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
  * @throws FanfareError `invalid_json`, `invalid_request`, `too_large`, `unsupported_media_type`
  */
 export async function readJson(c: Context<HttpEnv>, maxBytes: number): Promise<unknown> {
-  const type = c.req.header("content-type") ?? "";
+  const type = headerOf(c, "content-type") ?? "";
   // Only browsers can be made to send a body by a foreign page, and of those only what is not JSON.
-  if (c.req.header("origin") !== undefined && !JSON_TYPE.test(type)) {
+  if (headerOf(c, "origin") !== undefined && !JSON_TYPE.test(type)) {
     throw new FanfareError("unsupported_media_type", `the Content-Type is ${type ? quote(type) : "missing"}`);
   }
   const incoming = c.env?.incoming;
   if (incoming?.readableEnded) return readBefore(incoming, type);
-  const encoding = c.req.header("content-encoding") ?? "identity";
+  const encoding = headerOf(c, "content-encoding") ?? "identity";
   if (encoding.toLowerCase() !== "identity") {
     throw new FanfareError("unsupported_media_type", `the Content-Encoding is ${quote(encoding)}`, {
       remedy: "Send the body as it is, not compressed.",
     });
   }
-  const declared = Number(c.req.header("content-length") ?? 0);
+  const declared = Number(headerOf(c, "content-length") ?? 0);
   if (declared > maxBytes) throw tooLarge(`${declared}`, maxBytes);
   return parse(await (incoming ? readIncoming(incoming, maxBytes) : readWeb(c.req.raw.body, maxBytes)));
 }
 
 /** The same, where no body at all stands for an empty object. */
 export async function readOptionalJson(c: Context<HttpEnv>, maxBytes: number): Promise<unknown> {
-  const isEmpty = Number(c.req.header("content-length") ?? 0) === 0;
-  if (isEmpty && c.req.header("transfer-encoding") === undefined) return {};
+  const isEmpty = Number(headerOf(c, "content-length") ?? 0) === 0;
+  if (isEmpty && headerOf(c, "transfer-encoding") === undefined) return {};
   return await readJson(c, maxBytes);
 }
 

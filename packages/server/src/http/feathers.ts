@@ -11,13 +11,15 @@ import type { Service, ServiceCaller } from "../feathers/service.js";
 import type { Services } from "../feathers/services.js";
 import type { Log } from "../log.js";
 import { refuseUpgrade } from "../refuse-upgrade.js";
-import { admission, checks } from "./admission.js";
+import { admission, admitted, checks } from "./admission.js";
 import { answerJson } from "./answer.js";
 import { BODY_OVERHEAD, BYTES_PER_ESCAPE, readJson } from "./body.js";
 import type { HttpEnv } from "./context.js";
-import { identify } from "./identify.js";
+import { headerOf } from "./header.js";
+import { identification } from "./identify.js";
 import { createListener } from "./listener.js";
 import { type Mounted, nothingServedAt } from "./mount.js";
+import type { Handle } from "./route.js";
 
 export interface FeathersParts {
   readonly access: Access;
@@ -52,30 +54,35 @@ function feathersApp(service: Service, path: string, parts: FeathersParts): Hono
   });
   const idOf = (c: Context<HttpEnv>) => c.req.param("id");
 
-  app.use(admission(entrance));
-  app.use(identify(access, entrance.rates, count));
-  app.get("/", async (c) => answer(c, await service.find(queryOf(c), callerOf(c))));
-  app.post("/", async (c) => {
-    const method = c.req.header("x-service-method");
+  const admit = admission(entrance);
+  const identify = identification(access, entrance.rates, count);
+  const on = (method: string, below: string, handle: Handle) =>
+    app.on(method, below, admitted(admit, handle, identify));
+
+  on("GET", "/", async (c) => answer(c, await service.find(queryOf(c), callerOf(c))));
+  on("POST", "/", async (c) => {
+    const method = headerOf(c, "x-service-method");
     if (method !== undefined) throw notPossible(`the method ${quote(method)}`);
     return answer(c, await service.create(await body(c), queryOf(c), callerOf(c)), 201);
   });
-  app.get("/:id", async (c) => answer(c, await service.get(idOf(c), queryOf(c), callerOf(c))));
-  app.put("/:id", async (c) =>
+  on("GET", "/:id", async (c) => answer(c, await service.get(idOf(c), queryOf(c), callerOf(c))));
+  on("PUT", "/:id", async (c) =>
     answer(c, await service.update(idOf(c), await body(c), queryOf(c), callerOf(c))),
   );
-  app.patch("/:id", async (c) =>
+  on("PATCH", "/:id", async (c) =>
     answer(c, await service.patch(idOf(c), await body(c), queryOf(c), callerOf(c))),
   );
-  app.delete("/:id", async (c) => answer(c, await service.remove(idOf(c), queryOf(c), callerOf(c))));
+  on("DELETE", "/:id", async (c) => answer(c, await service.remove(idOf(c), queryOf(c), callerOf(c))));
   for (const below of ["/", "/:id"]) {
-    app.all(below, (c) => {
+    on("ALL", below, (c) => {
       c.header("Allow", METHODS);
       throw notPossible(`${c.req.method} of ${below === "/" ? "all records at once" : "one record"}`);
     });
   }
-  app.notFound((c) =>
-    refuse(c, new FanfareError("not_found", `there is nothing at ${quote(c.req.path, 200)}`)),
+  app.notFound(
+    admitted(admit, (c) =>
+      refuse(c, new FanfareError("not_found", `there is nothing at ${quote(c.req.path, 200)}`)),
+    ),
   );
   app.onError((cause, c) => {
     const error = shownError(cause);

@@ -1,31 +1,33 @@
 /** Who calls: for the routes where that matters, found out before they are asked. */
 import { FanfareError, quote } from "@fanfare/protocol";
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import type { Access } from "../access/access.js";
 import { bearerOf, type Credentials } from "../access/credentials.js";
+import type { Principal } from "../access/principal.js";
 import type { Rates } from "../access/rates.js";
 import { JSON_TYPE } from "./body.js";
 import type { HttpContext, HttpEnv } from "./context.js";
+import { headerOf } from "./header.js";
 
 const READING = new Set(["GET", "HEAD"]);
 
 /** Sets `principal` and `party`; `caller` has been set. @throws FanfareError `not_logged_in`, `unavailable`, `rate_limited` */
-export function identify(
-  access: Access,
-  rates: Rates,
-  count: HttpContext["count"],
-): MiddlewareHandler<HttpEnv> {
-  return async (c, next) => {
-    const authorization = c.req.header("authorization");
-    if (authorization === undefined && access.asking.possible && !READING.has(c.req.method)) {
-      if (access.asking.goesByCookies(c.req.raw.headers)) checkOwnPage(c);
-    }
-    const found = access.authenticate(credentialsOf(c, rates));
-    const principal = found instanceof Promise ? await found : found;
+export type Identify = (c: Context<HttpEnv>) => void | Promise<void>;
+
+export function identification(access: Access, rates: Rates, count: HttpContext["count"]): Identify {
+  const isKnown = (c: Context<HttpEnv>, principal: Principal) => {
     c.set("principal", principal);
     c.set("party", rates.partyOf(c.get("caller"), principal));
     count(c, "frames");
-    await next();
+  };
+  return (c) => {
+    const credentials = credentialsOf(c, rates);
+    const mayGoByCookies = credentials.token === undefined && access.asking.possible;
+    if (mayGoByCookies && !READING.has(c.req.method) && access.asking.goesByCookies(c.req.raw.headers)) {
+      checkOwnPage(c);
+    }
+    const found = access.authenticate(credentials);
+    return found instanceof Promise ? found.then((principal) => isKnown(c, principal)) : isKnown(c, found);
   };
 }
 
@@ -34,7 +36,7 @@ export function credentialsOf(c: Context<HttpEnv>, rates: Rates): Credentials {
   const { url, raw } = c.req;
   return {
     token: bearerOf(c.req.header("authorization")),
-    csrf: c.req.header("x-csrf-token"),
+    csrf: headerOf(c, "x-csrf-token"),
     from: rates.addressOf(c.get("caller").line),
     request: () => ({ url, headers: raw.headers }),
   };
@@ -47,11 +49,11 @@ export function credentialsOf(c: Context<HttpEnv>, rates: Rates): Credentials {
  * @throws FanfareError `unsupported_media_type`, `forbidden`, `origin_not_allowed`
  */
 function checkOwnPage(c: Context<HttpEnv>): void {
-  const type = c.req.header("content-type") ?? "";
+  const type = headerOf(c, "content-type") ?? "";
   if (c.req.method === "POST" && !JSON_TYPE.test(type)) {
     throw new FanfareError("unsupported_media_type", `the Content-Type is ${type ? quote(type) : "missing"}`);
   }
-  if (c.req.header("x-csrf-token") === undefined) {
+  if (headerOf(c, "x-csrf-token") === undefined) {
     throw new FanfareError("forbidden", "the call comes with cookies, and without the header X-Csrf-Token", {
       remedy: "Send the CSRF token of your application as X-Csrf-Token, or a token as Authorization: Bearer.",
     });
@@ -68,5 +70,5 @@ function checkOwnPage(c: Context<HttpEnv>): void {
 
 /** Does it say that a page of ours made it? The origin has been compared already, where there is one. */
 export function saysItsPage(c: Context<HttpEnv>): boolean {
-  return c.req.header("origin") !== undefined || c.req.header("sec-fetch-site") === "same-origin";
+  return headerOf(c, "origin") !== undefined || headerOf(c, "sec-fetch-site") === "same-origin";
 }

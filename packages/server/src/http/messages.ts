@@ -8,6 +8,7 @@ import { answerJson } from "./answer.js";
 import { BODY_OVERHEAD, BYTES_PER_ESCAPE, readJson } from "./body.js";
 import { check, DEFAULT_PAGE, limitSchema, MAX_PAGE } from "./check.js";
 import type { HttpContext } from "./context.js";
+import { headerOf } from "./header.js";
 import type { Route } from "./route.js";
 import * as part from "./schemas.js";
 
@@ -85,13 +86,11 @@ export function messageRoutes({ hub, allow }: HttpContext): Route[] {
       async handle(c) {
         const channel = parseChannelName(c.req.param("channel") ?? "");
         allow(c, "publish", channel);
-        const body = check(publishSchema, await readJson(c, maxBodyBytes), "body");
-        const key = c.req.header("idempotency-key");
-        const { epoch, offset, repeated } = await hub.publish(channel, {
-          ...body,
-          key,
-          ...publisherOf(c.get("principal")),
-        });
+        const { event, data } = check(publishSchema, await readJson(c, maxBodyBytes), "body");
+        const key = headerOf(c, "idempotency-key");
+        const { user, principal } = publisherOf(c.get("principal"));
+        const appended = await hub.publish(channel, { event, data, key, user, principal });
+        const { epoch, offset, repeated } = appended;
         return answerJson(c, JSON.stringify({ channel, epoch, offset }), repeated ? 200 : 201);
       },
     },

@@ -8,11 +8,13 @@ import type { z } from "zod";
 import type { Action } from "../access/actions.js";
 import type { HttpEnv } from "./context.js";
 
+export type Handle = (c: Context<HttpEnv>) => Response | Promise<Response>;
+
 export interface Route extends Description {
   readonly method: "GET" | "POST" | "PATCH" | "PUT" | "DELETE";
   /** Below the server's path, in Hono's notation, such as `/channels/:channel/messages`; empty is the path itself. */
   readonly path: string;
-  readonly handle: (c: Context<HttpEnv>) => Response | Promise<Response>;
+  readonly handle: Handle;
 }
 
 export interface Description {

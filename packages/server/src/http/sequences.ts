@@ -7,6 +7,7 @@ import { answerJson } from "./answer.js";
 import { BODY_OVERHEAD, readOptionalJson } from "./body.js";
 import { check } from "./check.js";
 import type { HttpContext } from "./context.js";
+import { headerOf } from "./header.js";
 import type { Route } from "./route.js";
 import * as part from "./schemas.js";
 
@@ -78,7 +79,7 @@ export function sequenceRoutes({ hub, allow }: HttpContext): Route[] {
         const name = parseChannelName(c.req.param("name") ?? "");
         allow(c, "sequence", name);
         const { count, start } = check(nextSchema, await readOptionalJson(c, BODY_OVERHEAD), "body");
-        const key = c.req.header("idempotency-key");
+        const key = headerOf(c, "idempotency-key");
         const { principal } = publisherOf(c.get("principal"));
         const numbers = await hub.sequences.next(name, { count, start, key, principal });
         return answerJson(c, JSON.stringify({ name, ...numbers }), 200);

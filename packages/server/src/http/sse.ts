@@ -17,6 +17,7 @@ import { NodeOutlet, type Outlet, STREAM_HEADERS, WebOutlet } from "../doors/sse
 import { readJson } from "./body.js";
 import { check } from "./check.js";
 import type { HttpContext, HttpEnv } from "./context.js";
+import { headerOf } from "./header.js";
 import { credentialsOf, saysItsPage } from "./identify.js";
 import type { Route } from "./route.js";
 import * as part from "./schemas.js";
@@ -149,7 +150,7 @@ export function sseRoutes({ sse, access, rates, tickets, count }: HttpContext): 
         const { client, ticketed } = await identify(c, query);
         enter(c, client);
         const channels = channelsOf(query, ticketed);
-        const items = itemsOf(channels, query, c.req.header("last-event-id"));
+        const items = itemsOf(channels, query, headerOf(c, "last-event-id"));
         if (c.req.method === "HEAD") {
           sse.check(client, items);
           return c.body(null, 200, STREAM_HEADERS);

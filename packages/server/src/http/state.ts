@@ -15,6 +15,7 @@ import type { StateInput } from "../hub/draft.js";
 import { answerJson, setHeader } from "./answer.js";
 import { BODY_OVERHEAD, BYTES_PER_ESCAPE, readJson } from "./body.js";
 import type { HttpContext, HttpEnv } from "./context.js";
+import { headerOf } from "./header.js";
 import type { Description, Route } from "./route.js";
 import * as part from "./schemas.js";
 
@@ -85,8 +86,8 @@ export function stateRoutes({ hub, allow }: HttpContext): Route[] {
   async function change(c: Context<HttpEnv>, inputOf: () => Promise<StateInput>): Promise<Response> {
     const channel = parseChannelName(c.req.param("channel") ?? "");
     allow(c, "patch", channel);
-    const ifVersion = versionOf(c.req.header("if-match"), c.req.header("if-none-match"));
-    const key = c.req.header("idempotency-key");
+    const ifVersion = versionOf(headerOf(c, "if-match"), headerOf(c, "if-none-match"));
+    const key = headerOf(c, "idempotency-key");
     const input = await inputOf();
     const { repeated, ...position } = await hub.changeState(channel, {
       ...input,

@@ -61,13 +61,11 @@ export function toDraft(input: MessageInput, maxBytes: number): Draft {
   const json = toJson("data", input.data, maxBytes);
   checkName("event", event);
   if (key !== undefined) checkName("key", key);
-  return {
-    event,
-    json,
-    ...(user !== undefined && { user }),
-    ...(except !== undefined && { except }),
-    ...(key !== undefined && { idempotency: { key, principal } }),
-  };
+  const draft: { -readonly [Name in keyof Draft]: Draft[Name] } = { event, json };
+  if (user !== undefined) draft.user = user;
+  if (except !== undefined) draft.except = except;
+  if (key !== undefined) draft.idempotency = { key, principal };
+  return draft;
 }
 
 /**
