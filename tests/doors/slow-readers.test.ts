@@ -57,8 +57,8 @@ async function bareDoor() {
 }
 
 /** What this process holds for a connection: what its socket has not taken, and what was read for it. */
-function heldFor({ subscriber, subscriptions }: Connection): number {
-  let bytes = subscriber.waitingBytes;
+function heldFor({ sink, subscriptions }: Connection): number {
+  let bytes = sink.waitingBytes;
   for (const { read } of subscriptions.values()) {
     for (const { json } of read?.messages ?? []) bytes += json.length;
   }

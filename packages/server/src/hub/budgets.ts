@@ -90,7 +90,7 @@ export class WaitingBudget {
   /** Bytes that wait in them. */
   get bytes(): number {
     let bytes = 0;
-    for (const { subscriber } of this.#full) bytes += subscriber.waitingBytes;
+    for (const { sink } of this.#full) bytes += sink.waitingBytes;
     return bytes;
   }
 
@@ -108,9 +108,9 @@ export class WaitingBudget {
     this.#nextCheck = now + CHECK_EVERY_MS;
     let { bytes } = this;
     if (bytes <= this.#maxBytes) return;
-    const worstFirst = [...this.#full].sort((a, b) => b.subscriber.waitingBytes - a.subscriber.waitingBytes);
+    const worstFirst = [...this.#full].sort((a, b) => b.sink.waitingBytes - a.sink.waitingBytes);
     for (const connection of worstFirst) {
-      bytes -= connection.subscriber.waitingBytes;
+      bytes -= connection.sink.waitingBytes;
       connection.leave();
       connection.subscriber.end("too_slow");
       if (bytes <= this.#maxBytes) return;

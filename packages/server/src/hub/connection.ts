@@ -1,18 +1,13 @@
 /**
- * One client's connection, as the hub keeps it: its subscriptions, and the ring of those that lag. Whenever the connection
- * can take more, answers go first, then each lagging subscription in turn writes a page.
+ * One client's connection, as the hub keeps it: its subscriptions, and what waits for it. Whenever the connection can take more,
+ * answers go first, then each lagging subscription in turn writes a page.
  */
 import { type ChannelName, FanfareError } from "@fanfare/protocol";
-import type { Clock, Random } from "../clock.js";
-import type { Engine } from "../engine/engine.js";
-import { nextStep } from "./catch-up.js";
 import type { Channel } from "./channel.js";
-import type { Counters } from "./counters.js";
-import { PAGE_BYTES } from "./page.js";
-import type { PageCache } from "./page-cache.js";
+import { LagRing, type LazyAnswer, type RingHost, type RingOwner } from "./lag-ring.js";
 import type { Attendance } from "./presence/member.js";
 import type { Presence } from "./presence/presence.js";
-import type { Encoding, Subscriber } from "./subscriber.js";
+import type { Sink, Subscriber } from "./subscriber.js";
 import { type Batch, type SubscribeRequest, Subscription } from "./subscription.js";
 import { SubscriptionMap } from "./subscription-map.js";
 
@@ -20,17 +15,9 @@ import { SubscriptionMap } from "./subscription-map.js";
 const MAX_WAITING_ANSWERS = 64 * 1024;
 /** What an answer that is not encoded yet counts. */
 const UNENCODED_ANSWER = 256;
-/** After so many pages the others get their turn. */
-const STEPS_PER_TURN = 64;
-const RETRY_MS = 200;
 
 /** What a connection needs of the hub. */
-export interface ConnectionHost {
-  readonly engine: Engine;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly pages: PageCache;
-  readonly counters: Counters;
+export interface ConnectionHost extends RingHost {
   readonly presence: Presence;
   readonly maxSubscriptions: number;
   /** The channel, listened to or about to be. @throws FanfareError `too_many_channels` */
@@ -44,13 +31,11 @@ export interface ConnectionHost {
   left(connection: Connection): void;
 }
 
-/** An answer that is encoded only when the connection takes it. */
-type LazyAnswer = (encoding: Encoding) => Uint8Array;
-
-export class Connection {
+export class Connection implements RingOwner {
   /** The same on every node; no secret. */
   readonly id: string;
   readonly subscriber: Subscriber;
+  readonly sink: Sink;
   readonly subscriptions = new SubscriptionMap();
   /** The connection takes nothing until it is drained. */
   full = false;
@@ -70,28 +55,28 @@ export class Connection {
   readonly #host: ConnectionHost;
   // Most connections are idle most of the time: neither is kept empty.
   #answers: Uint8Array[] | null = null;
-  #ring: (Subscription | LazyAnswer)[] | null = null;
+  #ring: LagRing | null = null;
   /** Bytes of answers that wait, roughly. */
   #waitingAnswers = 0;
   #paused = false;
-  #reading = false;
 
   constructor(id: string, subscriber: Subscriber, host: ConnectionHost) {
     this.id = id;
     this.publisher = id;
     this.subscriber = subscriber;
+    this.sink = subscriber.sink;
     this.since = host.clock.now();
     this.#host = host;
   }
 
   /** May a subscription be behind? */
   get behind(): boolean {
-    return this.#ring !== null || this.#reading;
+    return this.#ring !== null;
   }
 
   /** How many subscriptions and answers wait for their turn. */
   get waiting(): number {
-    return this.#ring?.length ?? 0;
+    return this.#ring?.size ?? 0;
   }
 
   // ---- requests
@@ -174,9 +159,8 @@ export class Connection {
   /** Writes what is encoded only when its turn comes. */
   offer(answer: LazyAnswer): void {
     if (this.ended) return;
-    this.#queue(answer);
     this.#wait(UNENCODED_ANSWER);
-    if (!this.full) this.#host.pumpSoon(this);
+    this.#enqueue(answer);
   }
 
   /** One more channel of a batch is answered. */
@@ -190,7 +174,7 @@ export class Connection {
   write(bytes: Uint8Array): void {
     if (bytes.length === 0 || this.ended) return;
     if (!this.heldBack) this.#host.holdBack(this);
-    if (!this.subscriber.write(bytes)) {
+    if (!this.sink.write(bytes)) {
       this.full = true;
       this.#host.becameFull(this);
     }
@@ -206,17 +190,26 @@ export class Connection {
 
   /** A lagging subscription waits for its turn. */
   enqueue(subscription: Subscription): void {
-    this.#queue(subscription);
+    this.#enqueue(subscription);
+  }
+
+  writeLazily(answer: LazyAnswer): void {
+    this.#waitingAnswers -= UNENCODED_ANSWER;
+    this.write(answer(this.subscriber.encoding));
+  }
+
+  ringDue(): void {
     if (!this.full) this.#host.pumpSoon(this);
   }
 
   /** Writes what waits, in turn, until the connection is full or nothing is left. */
   pump(): void {
     if (this.ended || this.full || !(this.#answers || this.#ring)) return;
-    this.subscriber.cork();
+    this.sink.cork();
     this.#writeAnswers();
-    this.#writePages();
-    this.subscriber.uncork();
+    this.#ring?.turn();
+    if (this.#ring?.isDone) this.#ring = null;
+    this.sink.uncork();
     if (this.#paused && this.#waitingAnswers < MAX_WAITING_ANSWERS) {
       this.#paused = false;
       this.subscriber.resumeReading();
@@ -278,74 +271,9 @@ export class Connection {
     this.#answers = written < answers.length ? answers.slice(written) : null;
   }
 
-  #writePages(): void {
-    const ring = this.#ring;
-    if (!ring) return;
-    const now = this.#host.clock.now();
-    let stepsLeft = STEPS_PER_TURN;
-    /** Subscriptions in a row that could only wait; when that is all of the ring, the turn is over. */
-    let waiting = 0;
-    while (!this.full && waiting < ring.length) {
-      if (stepsLeft-- === 0) {
-        this.#host.pumpSoon(this);
-        return;
-      }
-      const next = ring.shift();
-      if (typeof next === "function") {
-        this.#waitingAnswers -= UNENCODED_ANSWER;
-        this.write(next(this.subscriber.encoding));
-      } else if (next?.state === "lagging") {
-        const step = nextStep(next, now, this.#host.pages);
-        if (step.kind === "read" && this.#reading) {
-          ring.push(next);
-          waiting++;
-          continue;
-        }
-        if (step.kind === "read") void this.#read(next, step.after);
-        const wrote = step.kind === "write" || step.kind === "answer";
-        if (step.kind === "write") {
-          this.write(step.page.bytes);
-          this.#host.counters.wrote(step.page, 1);
-        } else if (step.kind === "answer") {
-          this.write(step.bytes);
-          if (step.reason) this.#host.counters.gaps[step.reason]++;
-        }
-        // After a write it may have become live. What was read for it goes out before anything else is read, so that
-        // a connection never holds more than one page of the engine's.
-        if (wrote && next.state === "lagging") {
-          if (next.read) ring.unshift(next);
-          else ring.push(next);
-        }
-      }
-      waiting = 0;
-    }
-    if (ring.length === 0) this.#ring = null;
-  }
-
-  #queue(next: Subscription | LazyAnswer): void {
-    this.#ring ??= [];
+  #enqueue(next: Subscription | LazyAnswer): void {
+    this.#ring ??= new LagRing(this, this.#host);
     this.#ring.push(next);
-  }
-
-  /** Asks the engine for a subscription; one at a time. */
-  async #read(subscription: Subscription, after: Subscription["cursor"]): Promise<void> {
-    this.#reading = true;
-    const { channel } = subscription;
-    try {
-      const page = await this.#host.engine.read(channel.name, after, { messages: 1000, bytes: PAGE_BYTES });
-      // What the tail has not heard of, a change of the state perhaps, it has to learn of first.
-      if (channel.tail?.lacks({ epoch: page.epoch, offset: page.head })) await channel.tail.catchUp();
-      subscription.read = page;
-    } catch {
-      const { clock, random } = this.#host;
-      await new Promise<void>((done) => clock.after(RETRY_MS * (0.5 + random.fraction()), done));
-    }
-    this.#reading = false;
-    if (this.ended) return;
-    if (subscription.state === "lagging") {
-      this.#ring ??= [];
-      this.#ring.unshift(subscription);
-    }
-    this.#host.pumpSoon(this);
+    this.ringDue();
   }
 }

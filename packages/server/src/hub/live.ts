@@ -2,6 +2,7 @@
  * The subscriptions of one channel that keep up, by their encodings. Writing to them is the hot path: the same bytes to
  * each, and nothing is allocated per subscription.
  */
+import type { Connection } from "./connection.js";
 import type { Counters } from "./counters.js";
 import type { Entry } from "./entry.js";
 import { buildPage, type PageOptions, type WirePage } from "./page.js";
@@ -11,6 +12,8 @@ import type { Subscription } from "./subscription.js";
 interface Group {
   readonly encoding: Encoding;
   readonly live: Subscription[];
+  /** Whose they are, at the same places: where all goes well, the subscriptions themselves are not looked at. */
+  readonly connections: Connection[];
 }
 
 /** A connection took no more: its subscription has seen up to this offset, or nothing of what was written (`null`). */
@@ -28,30 +31,36 @@ export class LiveSubscriptions {
     const { encoding } = subscription.connection.subscriber;
     let group = this.#groups.find((each) => each.encoding === encoding);
     if (!group) {
-      group = { encoding, live: [] };
+      group = { encoding, live: [], connections: [] };
       this.#groups.push(group);
     }
     subscription.index = group.live.length;
     group.live.push(subscription);
+    group.connections.push(subscription.connection);
   }
 
   /** All of them, which leaves none. */
   takeAll(): Subscription[] {
-    return this.#groups.flatMap(({ live }) => live.splice(0));
+    return this.#groups.flatMap(({ live, connections }) => {
+      connections.length = 0;
+      return live.splice(0);
+    });
   }
 
   remove(subscription: Subscription): void {
     const group = this.#groups.find((each) => each.live[subscription.index] === subscription);
     const last = group?.live.pop();
-    if (!group || !last || last === subscription) return;
+    const lastConnection = group?.connections.pop();
+    if (!group || !last || !lastConnection || last === subscription) return;
     group.live[subscription.index] = last;
+    group.connections[subscription.index] = lastConnection;
     last.index = subscription.index;
   }
 
   /** Writes these entries to all; whoever cannot take them has to be removed by `fallBehind`. */
   write(entries: readonly Entry[], options: PageOptions, fallBehind: FallBehind): void {
     const excepted = connectionsExcepted(entries);
-    for (const { encoding, live } of this.#groups) {
+    for (const { encoding, live, connections } of this.#groups) {
       if (live.length === 0) continue;
       const pages = buildPages(entries, encoding, options);
       /** How many were written all of these pages. */
@@ -59,17 +68,17 @@ export class LiveSubscriptions {
       // Backwards, so that taking one out (which moves the last into its place) does not skip another.
       for (let index = live.length - 1; index >= 0; index--) {
         const subscription = live[index];
-        if (!subscription) continue;
-        const { connection } = subscription;
+        const connection = connections[index];
+        if (!subscription || !connection) continue;
         if (connection.full) {
           whole--;
           fallBehind(subscription, null);
         } else if (excepted?.has(connection.id)) {
           whole--;
           const own = buildPages(entries, encoding, { ...options, recipient: connection.id });
-          this.#count(own, writePages(subscription, own, fallBehind), 1);
+          this.#count(own, writePages(subscription, connection, own, fallBehind), 1);
         } else {
-          const written = writePages(subscription, pages, fallBehind);
+          const written = writePages(subscription, connection, pages, fallBehind);
           if (written === pages.length) continue;
           whole--;
           this.#count(pages, written, 1);
@@ -89,8 +98,12 @@ export class LiveSubscriptions {
 }
 
 /** Answers with how many pages were written. */
-function writePages(subscription: Subscription, pages: readonly WirePage[], fallBehind: FallBehind): number {
-  const { connection } = subscription;
+function writePages(
+  subscription: Subscription,
+  connection: Connection,
+  pages: readonly WirePage[],
+  fallBehind: FallBehind,
+): number {
   const last = pages.length - 1;
   for (let index = 0; index <= last; index++) {
     const page = pages[index];

@@ -28,7 +28,7 @@ export interface SubscriptionStanding {
 }
 
 export function connectionStanding(connection: Connection): ConnectionStanding {
-  const { id, since, subscriptions, subscriber, full } = connection;
+  const { id, since, subscriptions, subscriber, sink, full } = connection;
   let lagging = 0;
   let furthestBehind = 0;
   for (const subscription of subscriptions.values()) {
@@ -36,7 +36,8 @@ export function connectionStanding(connection: Connection): ConnectionStanding {
     lagging++;
     furthestBehind = Math.max(furthestBehind, behind(subscription));
   }
-  const { door, waitingBytes } = subscriber;
+  const { door } = subscriber;
+  const { waitingBytes } = sink;
   return {
     connection: id,
     door,

@@ -64,6 +64,20 @@ export interface Subscriber {
   /** The name of the door that it came through. */
   readonly door: string;
   readonly encoding: Encoding;
+  /** Always the same. */
+  readonly sink: Sink;
+  /** Stop, or go on, taking requests from this client. */
+  pauseReading(): void;
+  resumeReading(): void;
+  /** Close the connection, saying why. */
+  end(reason: EndReason): void;
+}
+
+/**
+ * Where frames for one client are written. Apart from the subscriber, so that a write goes straight there: with many connections,
+ * every object on the way is one that the processor has to fetch from memory. None of its methods throws.
+ */
+export interface Sink {
   /**
    * Hands over whole frames. False means that the connection is full: the bytes were taken, but nothing more must be
    * written until the door calls `Connection.drained()`.
@@ -74,11 +88,6 @@ export interface Subscriber {
   uncork(): void;
   /** Bytes that were taken and have not left the process. */
   readonly waitingBytes: number;
-  /** Stop, or go on, taking requests from this client. */
-  pauseReading(): void;
-  resumeReading(): void;
-  /** Close the connection, saying why. */
-  end(reason: EndReason): void;
 }
 
 /**

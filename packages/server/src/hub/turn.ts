@@ -68,7 +68,7 @@ export class Turn {
   holdBack(connection: Connection): void {
     if (!this.#holding) return;
     connection.heldBack = true;
-    connection.subscriber.cork();
+    connection.sink.cork();
     this.#heldBack.push(connection);
   }
 
@@ -134,7 +134,7 @@ export class Turn {
     this.#heldBack = [];
     for (const connection of heldBack) {
       connection.heldBack = false;
-      connection.subscriber.uncork();
+      connection.sink.uncork();
     }
   }
 

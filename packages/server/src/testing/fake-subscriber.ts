@@ -8,6 +8,7 @@ import type {
   EndReason,
   Gap,
   PresenceNews,
+  Sink,
   StateNews,
   Subscribed,
   Subscriber,
@@ -126,8 +127,9 @@ export interface FakeSubscriberOptions {
   readonly highWaterMark?: number;
 }
 
-export class FakeSubscriber implements Subscriber {
+export class FakeSubscriber implements Subscriber, Sink {
   readonly door = "fake";
+  readonly sink: Sink = this;
   readonly encoding: Encoding;
   readonly highWaterMark: number;
   /** The very objects that were written. */

@@ -3,11 +3,11 @@
  * as it may have waiting. Several frames are one packet to it, whose text is made only for clients that poll.
  */
 import type { Socket as EngineSocket } from "engine.io";
+import type { Sink } from "../../hub/subscriber.js";
+import { HIGH_WATER_MARK } from "../high-water-mark.js";
 import { polledText } from "./encoding.js";
 import { takesAll } from "./raw-socket.js";
 
-/** Beyond so many waiting bytes a client is full. */
-const HIGH_WATER_MARK = 64 * 1024;
 /**
  * Engine.IO hears of what it sent only in the next turn. A client whose socket has taken all so far is not slow, and may have so
  * much waiting until then: pages that are shared with all others.
@@ -33,7 +33,7 @@ function optionsFor(bytes: Uint8Array): PacketOptions {
   return lastOptions;
 }
 
-export class Outgoing {
+export class Outgoing implements Sink {
   readonly #conn: EngineSocket;
   readonly #onDrained: () => void;
   /** The sizes of what Engine.IO has not sent yet, in order. */

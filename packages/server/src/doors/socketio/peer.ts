@@ -44,7 +44,7 @@ export class SocketIoPeer implements Subscriber, Guest, Visited, Requester, Read
   readonly #socket: Socket;
   readonly #door: SocketIoContext;
   readonly #address: string;
-  readonly #outgoing: Outgoing;
+  readonly sink: Outgoing;
   readonly #reading: Reading<Asked>;
   readonly #visit: Visit;
   readonly #connection: Connection;
@@ -60,7 +60,7 @@ export class SocketIoPeer implements Subscriber, Guest, Visited, Requester, Read
     this.#socket = socket;
     this.#door = door;
     this.#address = address;
-    this.#outgoing = new Outgoing(socket.conn, () => this.#connection.drained());
+    this.sink = new Outgoing(socket.conn, () => this.#connection.drained());
     this.#reading = new Reading(this);
     this.#connection = door.hub.open(this);
     this.#connection.owner = ownerOf(principal);
@@ -77,22 +77,6 @@ export class SocketIoPeer implements Subscriber, Guest, Visited, Requester, Read
 
   // ---- what the hub asks
 
-  get waitingBytes(): number {
-    return this.#outgoing.waitingBytes;
-  }
-
-  write(bytes: Uint8Array): boolean {
-    return this.#outgoing.write(bytes);
-  }
-
-  cork(): void {
-    this.#outgoing.cork();
-  }
-
-  uncork(): void {
-    this.#outgoing.uncork();
-  }
-
   pauseReading(): void {
     this.#reading.answersWait = true;
   }
@@ -107,7 +91,7 @@ export class SocketIoPeer implements Subscriber, Guest, Visited, Requester, Read
       return;
     }
     this.#door.log.warn(
-      { remote: this.#address, waitingBytes: this.waitingBytes },
+      { remote: this.#address, waitingBytes: this.sink.waitingBytes },
       "closing a slow client: no room for what waits",
     );
     this.#leave();
@@ -230,7 +214,7 @@ export class SocketIoPeer implements Subscriber, Guest, Visited, Requester, Read
 
   /** Beside what else is written, so that it is told even when it is full. */
   #say(event: string, what: object): void {
-    if (!this.#closing) this.#outgoing.write(eventFrame(event, JSON.stringify(what)));
+    if (!this.#closing) this.sink.write(eventFrame(event, JSON.stringify(what)));
   }
 
   #leave(): void {

@@ -15,7 +15,7 @@ import { notLoggedIn } from "../../access/credentials.js";
 import { ownerOf } from "../../access/principal.js";
 import type { Visit, Visited } from "../../access/visit.js";
 import type { Connection } from "../../hub/connection.js";
-import type { EndReason, Subscriber } from "../../hub/subscriber.js";
+import type { EndReason, Sink, Subscriber } from "../../hub/subscriber.js";
 import { attendanceOf } from "../attendance.js";
 import type { DoorHost } from "../door.js";
 import type { Guest } from "../guests.js";
@@ -47,8 +47,9 @@ const MAX_JOINED = 4096;
 const RETRY_MS = 1000;
 const RETRY_SPREAD_MS = 2000;
 
-export class SseStream implements Subscriber, Guest, Visited, Watched, OutletEvents {
+export class SseStream implements Subscriber, Sink, Guest, Visited, Watched, OutletEvents {
   readonly encoding = sseEncoding;
+  readonly sink: Sink = this;
   readonly #outlet: Outlet;
   readonly #host: DoorHost;
   readonly #caller: Caller;

@@ -3,6 +3,7 @@
  * what comes is read by `Incoming`; the closing handshake (RFC 6455, section 7) is done here.
  */
 import type { Socket } from "node:net";
+import type { Sink } from "../../hub/subscriber.js";
 import { HIGH_WATER_MARK } from "../high-water-mark.js";
 import { closeFrame, PING_FRAME, pongFrame } from "./frame.js";
 import { Incoming, type IncomingEvents } from "./incoming.js";
@@ -18,6 +19,8 @@ export interface ClientSocketEvents {
   binary(): void;
   /** Any bytes came. */
   alive(): void;
+  /** All that was written had left the process, and what was written now has not. */
+  filling(): void;
   /** It takes more again. */
   drained(): void;
   /** The input broke the rules of WebSockets, and the connection closes by itself. `closed` follows. */
@@ -37,7 +40,7 @@ interface OwnedSocket extends Socket {
   [OWNER]: ClientSocket;
 }
 
-export class ClientSocket implements IncomingEvents {
+export class ClientSocket implements Sink, IncomingEvents {
   readonly #socket: Socket;
   readonly #events: ClientSocketEvents;
   readonly #incoming: Incoming;
@@ -81,8 +84,7 @@ export class ClientSocket implements IncomingEvents {
       this.#gatheredBytes += bytes.length;
       return this.waitingBytes < HIGH_WATER_MARK;
     }
-    // The stream says false earlier than we do; where it said so, it will also say when it is drained.
-    return this.#socket.write(bytes) || this.#socket.writableLength < HIGH_WATER_MARK;
+    return this.#write(bytes);
   }
 
   /** Keeps what is written from now on, until `uncork`. */
@@ -157,6 +159,16 @@ export class ClientSocket implements IncomingEvents {
     this.#socket.end();
   }
 
+  /** The stream says that it is full earlier than we do; where it said so, it will also say when it is drained. */
+  #write(bytes: Uint8Array): boolean {
+    const socket = this.#socket;
+    const takesMore = socket.write(bytes);
+    const waiting = socket.writableLength;
+    if (waiting === 0) return true;
+    if (waiting <= bytes.length) this.#events.filling();
+    return takesMore || waiting < HIGH_WATER_MARK;
+  }
+
   #writeGathered(): void {
     const gathered = this.#gathered;
     if (!gathered) return;
@@ -165,11 +177,11 @@ export class ClientSocket implements IncomingEvents {
     this.#gatheredBytes = 0;
     if (!this.#open) return;
     if (bytes <= MAX_JOINED) {
-      this.#socket.write(
-        gathered.length === 1 ? (gathered[0] as Uint8Array) : Buffer.concat(gathered, bytes),
-      );
+      const [only] = gathered;
+      this.#write(only && gathered.length === 1 ? only : Buffer.concat(gathered, bytes));
       return;
     }
+    if (this.#socket.writableLength === 0) this.#events.filling();
     this.#socket.cork();
     for (const each of gathered) this.#socket.write(each);
     this.#socket.uncork();

@@ -31,7 +31,7 @@ export class WebSocketPeer
   implements Subscriber, Guest, ClientSocketEvents, Mortal, Reader<Buffer>, Requester, Visited
 {
   readonly encoding = webSocketEncoding;
-  readonly #socket: ClientSocket;
+  readonly sink: ClientSocket;
   readonly #door: DoorContext;
   readonly #caller: Caller;
   readonly #request: (() => AccessRequest) | undefined;
@@ -54,30 +54,13 @@ export class WebSocketPeer
     this.#caller = caller;
     this.#lifetime = new Lifetime(this, door.wheel, door.hub.random);
     this.#reading = new Reading(this);
-    this.#socket = new ClientSocket(socket, head, door.maxPayload, this);
+    this.sink = new ClientSocket(socket, head, door.maxPayload, this);
   }
 
   // ---- what the hub asks
 
   get door(): string {
     return "websocket";
-  }
-
-  get waitingBytes(): number {
-    return this.#socket.waitingBytes;
-  }
-
-  write(bytes: Uint8Array): boolean {
-    if (this.#socket.waitingBytes === 0) this.#lifetime.accepted();
-    return this.#socket.write(bytes);
-  }
-
-  cork(): void {
-    this.#socket.cork();
-  }
-
-  uncork(): void {
-    this.#socket.uncork();
   }
 
   pauseReading(): void {
@@ -102,7 +85,7 @@ export class WebSocketPeer
       return;
     }
     this.#door.log.warn(
-      { remote: this.#remote, waitingBytes: this.waitingBytes },
+      { remote: this.#remote, waitingBytes: this.sink.waitingBytes },
       "closing a slow client: no room for what waits",
     );
     this.close(CLOSE.tryAgainLater, "too slow: no room for what waits for this client");
@@ -112,6 +95,10 @@ export class WebSocketPeer
 
   alive(): void {
     this.#lifetime.heard();
+  }
+
+  filling(): void {
+    this.#lifetime.accepted();
   }
 
   drained(): void {
@@ -174,7 +161,7 @@ export class WebSocketPeer
 
   /** The server stops: come back after so many seconds. */
   goodbye(retryAfter: number): void {
-    if (this.#connection) this.#socket.write(encodeFrame({ type: "goodbye", retryAfter }));
+    if (this.#connection) this.sink.write(encodeFrame({ type: "goodbye", retryAfter }));
     this.close(CLOSE.restart, "the server stops or restarts");
   }
 
@@ -183,15 +170,19 @@ export class WebSocketPeer
     if (this.isClosing) return;
     this.#leave(false);
     this.#lifetime.closing();
-    this.#socket.close(code.code, reason);
+    this.sink.close(code.code, reason);
   }
 
   destroy(): void {
     this.#lifetime.end();
-    this.#socket.destroy();
+    this.sink.destroy();
   }
 
   // ---- what its lifetime asks
+
+  get waitingBytes(): number {
+    return this.sink.waitingBytes;
+  }
 
   get isReading(): boolean {
     return !this.#reading.isStopped;
@@ -202,7 +193,7 @@ export class WebSocketPeer
   }
 
   ping(): void {
-    this.#socket.ping();
+    this.sink.ping();
   }
 
   stillAlive(): void {
@@ -215,16 +206,16 @@ export class WebSocketPeer
 
   dead(silentMs: number): void {
     this.#door.log.info(
-      { remote: this.#remote, silentMs, waitingBytes: this.waitingBytes },
+      { remote: this.#remote, silentMs, waitingBytes: this.sink.waitingBytes },
       "client is dead",
     );
     this.destroy();
   }
 
   notGoneInTime(): void {
-    if (this.waitingBytes > 0) {
+    if (this.sink.waitingBytes > 0) {
       this.#door.log.warn(
-        { remote: this.#remote, waitingBytes: this.waitingBytes },
+        { remote: this.#remote, waitingBytes: this.sink.waitingBytes },
         "a client did not take the close frame in time; its socket is destroyed",
       );
     }
@@ -239,12 +230,12 @@ export class WebSocketPeer
 
   stopReading(): void {
     this.#lifetime.accepted();
-    this.#socket.pause();
+    this.sink.pause();
   }
 
   readAgain(): void {
     this.#lifetime.heard();
-    this.#socket.resume();
+    this.sink.resume();
   }
 
   // ---- frames
@@ -358,7 +349,7 @@ export class WebSocketPeer
     }
     const { code, message, retryAfter } = error;
     this.#door.log.warn({ code, remote: this.#remote }, `log-in refused: ${message}`);
-    if (retryAfter !== undefined) this.#socket.write(encodeFrame(errorFrame(error, undefined)));
+    if (retryAfter !== undefined) this.sink.write(encodeFrame(errorFrame(error, undefined)));
     this.close(refusalOf(error), message);
   }
 
