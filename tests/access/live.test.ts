@@ -42,11 +42,9 @@ describe("a client with a token", () => {
     await alice.subscribe("a");
     await alice.ask({ type: "publish", channel: "a", data: 1, user: "root" });
     expect(await alice.deliveries.next()).toMatchObject({ user: "alice", data: 1 });
-    await post(
-      `${http}/channels/a/messages`,
-      { data: 2, user: "root" },
-      { Authorization: `Bearer ${await token("bob")}` },
-    );
+    const bob = { Authorization: `Bearer ${await token("bob")}` };
+    expect((await post(`${http}/channels/a/messages`, { data: 2, user: "root" }, bob)).status).toBe(400);
+    await post(`${http}/channels/a/messages`, { data: 2 }, bob);
     expect(await alice.deliveries.next()).toMatchObject({ user: "bob", data: 2 });
     await post(`${http}/channels/a/messages`, { data: 3 }, authorization);
     expect(await alice.deliveries.next()).not.toHaveProperty("user");

@@ -55,9 +55,17 @@ describe("a batch", () => {
 
   test("takes __proto__ as a key of data like any other, and of nothing else", async () => {
     const { url, resultsOf, base } = await serving();
-    const body =
-      '{"__proto__":1,"messages":[{"__proto__":{"channel":"b"},"channel":"a","data":{"__proto__":{"x":1}}}]}';
-    expect(await resultsOf(await post(url, body))).toMatchObject([{ channel: "a", offset: 1 }]);
+    const message = '"channel":"a","data":{"__proto__":{"x":1}}';
+    for (const [body, place] of [
+      [`{"__proto__":1,"messages":[{${message}}]}`, "body"],
+      [`{"messages":[{"__proto__":{"channel":"b"},${message}}]}`, "body.messages[0]"],
+    ]) {
+      expect(await problemOf(await post(url, body))).toMatchObject({
+        code: "invalid_request",
+        detail: `${place} has "__proto__", which is not known`,
+      });
+    }
+    expect(await resultsOf(await post(url, `{"messages":[{${message}}]}`))).toMatchObject([{ offset: 1 }]);
     expect(await (await fetch(`${base}/channels/a/messages`)).text()).toContain(
       '"data":{"__proto__":{"x":1}}',
     );
@@ -110,9 +118,7 @@ describe("a batch", () => {
 
   test("of 1 MiB is taken, and of one byte more is not", async () => {
     const { url } = await serving();
-    const around = JSON.stringify({ messages: [fine], pad: "" });
-    const body = (bytes: number) =>
-      JSON.stringify({ messages: [fine], pad: "x".repeat(bytes - around.length) });
+    const body = (bytes: number) => JSON.stringify({ messages: [fine] }).padEnd(bytes);
     expect((await post(url, body(2 ** 20))).status).toBe(200);
     expect(await problemOf(await post(url, body(2 ** 20 + 1)))).toMatchObject({
       status: 413,

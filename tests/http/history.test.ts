@@ -77,11 +77,6 @@ describe("the history over HTTP", () => {
     });
   });
 
-  test("of a parameter that is given twice, the first counts; others are ignored", async () => {
-    const { ask } = await withMessages(3);
-    expect(offsets((await ask("limit=1&limit=2&__proto__=3&unknown")).page)).toEqual([1]);
-  });
-
   test("of a channel that nobody has used is empty, and makes no log", async () => {
     const { base, fanfare } = await withMessages(0);
     const page = await historyOf(await fetch(`${base}/channels/quiet/messages`));

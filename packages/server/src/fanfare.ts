@@ -4,7 +4,7 @@ import { Access } from "./access/access.js";
 import { Entrance } from "./access/entrance.js";
 import { FileStore } from "./access/file-store.js";
 import { accessSettings } from "./access/settings.js";
-import type { SignedToken, TokenRequest } from "./access/sign.js";
+import { type SignedToken, TOKEN_REQUEST, type TokenRequest } from "./access/sign.js";
 import { MemoryStore } from "./access/store.js";
 import { systemClock, systemRandom } from "./clock.js";
 import type { DoorHost } from "./doors/door.js";
@@ -18,10 +18,17 @@ import { Hub } from "./hub/hub.js";
 import type { LifecycleEvents, LifecycleListener } from "./hub/lifecycle.js";
 import { Rules } from "./hub/rules.js";
 import { Sessions } from "./hub/sessions.js";
+import { checkMembers, checkOptions, membersOf } from "./known-names.js";
 import { type LocksAndSequences, locksAndSequences } from "./locks-and-sequences.js";
 import { silentLog } from "./log.js";
 import { type Messages, messages } from "./messages.js";
-import { checkLimits, type FanfareOptions, type ReloadOptions } from "./options.js";
+import {
+  checkLimits,
+  FANFARE_OPTIONS,
+  type FanfareOptions,
+  RELOAD_OPTIONS,
+  type ReloadOptions,
+} from "./options.js";
 import { openPlaces, type Places } from "./places.js";
 import { type PresenceLists, presenceLists } from "./presence-lists.js";
 import { type States, states } from "./states.js";
@@ -32,6 +39,8 @@ export interface CloseOptions {
   /** Milliseconds after which connections that are still open are cut off. @default 10,000 */
   readonly withinMs?: number;
 }
+
+const CLOSE_OPTIONS = membersOf<CloseOptions>({ withinMs: true });
 
 export interface Fanfare extends Places, Messages, States, PresenceLists, LocksAndSequences {
   /**
@@ -76,7 +85,8 @@ export interface Fanfare extends Places, Messages, States, PresenceLists, LocksA
 /**
  * Makes a Fanfare. It listens to nothing until it is attached to a server.
  *
- * @throws TypeError, ReservedPathError, RuleError, ChannelDefinitionError, FanfareError `invalid_pattern`, SingleNodeEngineError
+ * @throws TypeError for an option that is not known, or has a value that it cannot have; ReservedPathError, RuleError,
+ * ChannelDefinitionError, FanfareError `invalid_pattern`, SingleNodeEngineError
  * @example
  * const fanfare = createFanfare();
  * fanfare.attach(server);
@@ -87,6 +97,7 @@ export function createFanfare<Channels extends ChannelDefinitions>(
 ): TypedFanfare<Channels>;
 export function createFanfare(options?: FanfareOptions): Fanfare;
 export function createFanfare(options: FanfareOptions = {}): Fanfare {
+  checkOptions("createFanfare", options, FANFARE_OPTIONS);
   const path = checkPath(options.path ?? "/push", options.reservedPaths);
   const socketio = options.socketio && socketIoSettings(options.socketio, path, options.reservedPaths);
   const { clock = systemClock, random = systemRandom, logger: log = silentLog } = options;
@@ -133,9 +144,13 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     ...states(hub),
     ...presenceLists(hub),
     ...locksAndSequences(hub),
-    token: (request) => access.makeToken(request),
+    async token(request) {
+      checkMembers("request", request, TOKEN_REQUEST);
+      return access.makeToken(request);
+    },
     logOut: (user) => access.revokeUser(user),
     reload(changed) {
+      checkOptions("reload", changed, RELOAD_OPTIONS);
       const next = accessSettings(changed);
       const enter = entrance.prepare(changed);
       const takeOver = rules.prepareOthers(changed.rules);
@@ -146,7 +161,9 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
     },
     on: (event, listener) => hub.lifecycle.on(event, listener),
     stats: () => hub.stats(),
-    close({ withinMs = 10_000 } = {}) {
+    close(options = {}) {
+      checkOptions("close", options, CLOSE_OPTIONS);
+      const { withinMs = 10_000 } = options;
       closing ??= stop(withinMs);
       return closing;
     },

@@ -1,8 +1,52 @@
 /** Names that stand for nothing are mostly mistyped, so none is passed over in silence. */
-import { quote } from "@fanfare/protocol";
+import { FanfareError, quote } from "@fanfare/protocol";
+import { nearest } from "./nearest.js";
+
+/** The names of all members of a type; the compiler sees that none is missing, and none too many. */
+export function membersOf<T extends object>(members: Readonly<Record<keyof T, true>>): readonly string[] {
+  return Object.keys(members);
+}
+
+/** What to do about a name that is not known: which one was meant, as far as that can be told, and which there are. */
+export function remedyFor(name: string, known: readonly string[]): string {
+  const near = nearest(name, known);
+  return `${near === undefined ? "" : `Did you mean ${near}? `}Use ${known.join(", ")}.`;
+}
 
 /** @param where what the name was given to. @throws TypeError */
 export function checkKnown(where: string, name: string, known: readonly string[]): void {
   if (known.includes(name)) return;
-  throw new TypeError(`${where}: ${quote(name)} is not known. Use ${known.join(", ")}.`);
+  throw new TypeError(`${where}: ${quote(name)} is not known. ${remedyFor(name, known)}`);
+}
+
+/** Looks at what something is made from. @param where how it is called. @throws TypeError */
+export function checkOptions(where: string, options: unknown, known: readonly string[]): void {
+  // Not shown: what stands in the place of options may be a secret.
+  if (!isObject(options)) throw new TypeError(`${where} is ${kindOf(options)}. Give an object.`);
+  for (const name of Object.keys(options)) checkKnown(where, name, known);
+}
+
+/** Looks at what a call was given. @param where how it is called. @throws FanfareError `invalid_request` */
+export function checkMembers(where: string, given: unknown, known: readonly string[]): void {
+  if (!isObject(given)) {
+    throw new FanfareError("invalid_request", `${where} is ${kindOf(given)}`, {
+      remedy: `Give an object with ${known.join(", ")}.`,
+    });
+  }
+  for (const name of Object.keys(given)) {
+    if (!known.includes(name)) throw unknownMember(where, name, remedyFor(name, known));
+  }
+}
+
+export function unknownMember(where: string, name: string, remedy: string): FanfareError {
+  return new FanfareError("invalid_request", `${where} has ${quote(name)}, which is not known`, { remedy });
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  return value === null || value === undefined ? String(value) : `a ${typeof value}`;
 }

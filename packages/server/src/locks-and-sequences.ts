@@ -1,6 +1,7 @@
 /** Locks and sequences as a library has them: names as texts, and a lock that can be renewed and let go of. */
 import { type LockRecord, parseChannelName } from "@fanfare/protocol";
 import type { Hub } from "./hub/hub.js";
+import { checkMembers, membersOf } from "./known-names.js";
 
 export interface LockOptions {
   /** For how long, 1,000 to 86,400,000 ms, unless it is renewed. @default 30,000 */
@@ -35,6 +36,9 @@ export interface NextOptions {
   /** Idempotency key: for 5 minutes the same call with the same key is given the same numbers. */
   readonly key?: string;
 }
+
+const LOCK_OPTIONS = membersOf<LockOptions>({ leaseMs: true, info: true });
+const NEXT_OPTIONS = membersOf<NextOptions>({ count: true, start: true, key: true });
 
 /** The part of a Fanfare that looks after locks and sequences. */
 export interface LocksAndSequences {
@@ -73,6 +77,7 @@ export interface LocksAndSequences {
 export function locksAndSequences({ locks, sequences }: Hub): LocksAndSequences {
   return {
     async lock(text, options = {}) {
+      checkMembers("options", options, LOCK_OPTIONS);
       const name = parseChannelName(text);
       const { token, durable, ...taken } = await locks.take(name, options);
       let { expires } = taken;
@@ -85,6 +90,7 @@ export function locksAndSequences({ locks, sequences }: Hub): LocksAndSequences 
           return expires;
         },
         async renew(changed = {}) {
+          checkMembers("options", changed, LOCK_OPTIONS);
           ({ expires } = await locks.take(name, { ...changed, token }));
         },
         release,
@@ -93,7 +99,10 @@ export function locksAndSequences({ locks, sequences }: Hub): LocksAndSequences 
     },
     lockState: async (name) => await locks.look(parseChannelName(name)),
     breakLock: async (name, token) => await locks.release(parseChannelName(name), { holder: null, token }),
-    next: async (name, options) => await sequences.next(parseChannelName(name), options),
+    async next(name, options = {}) {
+      checkMembers("options", options, NEXT_OPTIONS);
+      return await sequences.next(parseChannelName(name), options);
+    },
     sequence: async (name) => await sequences.last(parseChannelName(name)),
   };
 }

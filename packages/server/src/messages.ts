@@ -8,6 +8,7 @@ import {
 } from "@fanfare/protocol";
 import { checkHistoryLimit, DEFAULT_HISTORY, toPublic } from "./http/messages.js";
 import type { Hub } from "./hub/hub.js";
+import { checkMembers, membersOf } from "./known-names.js";
 import { type MessageToMany, type MessageToPublish, publishMany } from "./publish-many.js";
 
 export interface PublishOptions {
@@ -53,6 +54,9 @@ export interface HistoryOptions {
   readonly limit?: number;
 }
 
+const PUBLISH_OPTIONS = membersOf<PublishOptions>({ event: true, key: true });
+const HISTORY_OPTIONS = membersOf<HistoryOptions>({ after: true, limit: true });
+
 /** The part of a Fanfare that looks after messages. */
 export interface Messages {
   /**
@@ -88,13 +92,17 @@ export interface Messages {
 
 export function messages(hub: Hub): Messages {
   return {
-    async publish(name, data, { event, key } = {}) {
+    async publish(name, data, options = {}) {
+      checkMembers("options", options, PUBLISH_OPTIONS);
+      const { event, key } = options;
       const channel = parseChannelName(name);
       const { epoch, offset } = await hub.publish(channel, { data, event, key });
       return { channel, epoch, offset };
     },
     publishMany: (batch) => publishMany(hub, batch),
-    async history(name, { after, limit = DEFAULT_HISTORY } = {}) {
+    async history(name, options = {}) {
+      checkMembers("options", options, HISTORY_OPTIONS);
+      const { after, limit = DEFAULT_HISTORY } = options;
       const channel = parseChannelName(name);
       const text = after === undefined || typeof after === "string" ? after : formatPosition(after);
       const position = text === undefined ? null : parsePosition(text);

@@ -8,7 +8,7 @@ import type { Engine } from "./engine/engine.js";
 import type { ReservedPaths } from "./http/path.js";
 import { DEFAULT_LIMITS, type Limits } from "./hub/limits.js";
 import type { RuleOptions } from "./hub/rules.js";
-import { checkKnown } from "./known-names.js";
+import { checkOptions, membersOf } from "./known-names.js";
 import type { Log } from "./log.js";
 
 /** What can be changed while clients are connected. */
@@ -49,11 +49,43 @@ export interface FanfareOptions extends ReloadOptions {
   readonly random?: Random;
 }
 
+export const RELOAD_OPTIONS = membersOf<ReloadOptions>({
+  access: true,
+  apiKeys: true,
+  userGrants: true,
+  tokens: true,
+  authorize: true,
+  forwardedSession: true,
+  allowedOrigins: true,
+  publicUrl: true,
+  allowedHosts: true,
+  loopbackOnly: true,
+  trustedProxies: true,
+  rates: true,
+  rules: true,
+});
+
+const OTHER_OPTIONS = membersOf<Omit<FanfareOptions, keyof ReloadOptions>>({
+  path: true,
+  reservedPaths: true,
+  socketio: true,
+  dataDir: true,
+  channels: true,
+  limits: true,
+  engine: true,
+  allowIsolated: true,
+  logger: true,
+  clock: true,
+  random: true,
+});
+
+export const FANFARE_OPTIONS: readonly string[] = [...OTHER_OPTIONS, ...RELOAD_OPTIONS];
+
 /** @throws TypeError */
 export function checkLimits(given: Partial<Limits> = {}): Limits {
   const limits: Record<string, number> = { ...DEFAULT_LIMITS };
+  checkOptions("limits", given, Object.keys(DEFAULT_LIMITS));
   for (const [name, value] of Object.entries(given)) {
-    checkKnown("limits", name, Object.keys(DEFAULT_LIMITS));
     if (value === undefined) continue;
     if (!(typeof value === "number" && value >= 0)) {
       throw new TypeError(`limits: ${name} is ${String(value)}. Give a number of 0 or more.`);

@@ -4,6 +4,7 @@ import { DEFAULT_PAGE } from "./http/check.js";
 import { checkHistoryLimit } from "./http/messages.js";
 import type { Hub } from "./hub/hub.js";
 import type { Member } from "./hub/presence/member.js";
+import { checkMembers, membersOf } from "./known-names.js";
 
 export interface PresenceListOptions {
   /** Only those with an id after this one. */
@@ -11,6 +12,8 @@ export interface PresenceListOptions {
   /** 1 to 1,000. @default 100 */
   readonly limit?: number;
 }
+
+const LIST_OPTIONS = membersOf<PresenceListOptions>({ after: true, limit: true });
 
 /** Who is on a channel. */
 export interface Present<Info = unknown> {
@@ -34,7 +37,9 @@ export interface PresenceLists {
 
 export function presenceLists(hub: Hub): PresenceLists {
   return {
-    async presence(name, { after = null, limit = DEFAULT_PAGE } = {}) {
+    async presence(name, options = {}) {
+      checkMembers("options", options, LIST_OPTIONS);
+      const { after = null, limit = DEFAULT_PAGE } = options;
       const channel = parseChannelName(name);
       return { channel, ...hub.presence.page(channel, after, checkHistoryLimit(limit)) };
     },

@@ -2,6 +2,7 @@
 import { FanfareError, parseChannelName } from "@fanfare/protocol";
 import type { Hub } from "./hub/hub.js";
 import type { BatchResult, Prepared } from "./hub/publishing.js";
+import { checkMembers, membersOf } from "./known-names.js";
 import type { Published } from "./messages.js";
 
 /** One message for one channel. */
@@ -19,6 +20,9 @@ export interface MessageToPublish {
 export interface MessageToMany extends Omit<MessageToPublish, "channel"> {
   readonly channels: readonly string[];
 }
+
+const MESSAGE = membersOf<MessageToPublish>({ channel: true, event: true, data: true, key: true });
+const MESSAGE_TO_MANY = membersOf<MessageToMany>({ channels: true, event: true, data: true, key: true });
 
 /** Some messages of many could not be appended; its code is that of the first of these. */
 export class PublishManyError extends FanfareError {
@@ -42,7 +46,9 @@ export async function publishMany(
   hub: Hub,
   batch: readonly MessageToPublish[] | MessageToMany,
 ): Promise<Published[]> {
-  const prepared = "channels" in batch ? toMany(hub, batch) : batch.map((each) => toOne(hub, each));
+  const prepared = isList(batch)
+    ? batch.map((each, index) => toOne(hub, each, `messages[${index}]`))
+    : toMany(hub, batch);
   const results = (await hub.publishing.appendAll(prepared, (error) => error)).map(placeOf);
   const failures = results.filter((result) => result instanceof FanfareError);
   if (failures[0]) throw new PublishManyError(failures[0], failures.length, results);
@@ -58,11 +64,19 @@ function placeOf(result: BatchResult): Published | FanfareError {
   throw result.error;
 }
 
-function toOne(hub: Hub, { channel, event, data, key }: MessageToPublish): Prepared {
+function isList<T>(batch: readonly T[] | MessageToMany): batch is readonly T[] {
+  return Array.isArray(batch);
+}
+
+function toOne(hub: Hub, message: MessageToPublish, where: string): Prepared {
+  checkMembers(where, message, MESSAGE);
+  const { channel, event, data, key } = message;
   return hub.publishing.prepare(parseChannelName(channel), { event, data, key });
 }
 
-function toMany(hub: Hub, { channels, event, data, key }: MessageToMany): Prepared[] {
+function toMany(hub: Hub, message: MessageToMany): Prepared[] {
+  checkMembers("messages", message, MESSAGE_TO_MANY);
+  const { channels, event, data, key } = message;
   return hub.publishing.prepareForAll(
     channels.map((channel) => parseChannelName(channel)),
     { event, data, key },

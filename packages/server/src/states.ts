@@ -2,6 +2,7 @@
 import { type Position, parseChannelName, parsePosition } from "@fanfare/protocol";
 import type { StateInput } from "./hub/draft.js";
 import type { Hub } from "./hub/hub.js";
+import { checkMembers, membersOf } from "./known-names.js";
 import type { Published } from "./messages.js";
 
 /** A JSON object; `null` within a patch removes a member. */
@@ -22,6 +23,8 @@ export interface ChangeOptions {
   /** Idempotency key: the same change with the same key is made once within 5 minutes. */
   readonly key?: string;
 }
+
+const CHANGE_OPTIONS = membersOf<ChangeOptions>({ ifVersion: true, key: true });
 
 /** The part of a Fanfare that looks after the states of channels. */
 export interface States {
@@ -51,8 +54,10 @@ export function states(hub: Hub): States {
   async function change(
     name: string,
     input: Pick<StateInput, "patch" | "value">,
-    { ifVersion, key }: ChangeOptions = {},
+    options: ChangeOptions = {},
   ): Promise<Published> {
+    checkMembers("options", options, CHANGE_OPTIONS);
+    const { ifVersion, key } = options;
     const channel = parseChannelName(name);
     const version = typeof ifVersion === "string" ? parsePosition(ifVersion) : ifVersion;
     const { epoch, offset } = await hub.changeState(channel, { ...input, ifVersion: version, key });

@@ -1,5 +1,6 @@
 /** Where to ask whose session it is, and what is shown there. */
 import { quote } from "@fanfare/protocol";
+import { checkOptions, membersOf } from "../known-names.js";
 
 export interface ForwardedSessionOptions {
   /**
@@ -22,6 +23,13 @@ export interface ForwardedSessionSettings extends Required<ForwardedSessionOptio
 
 export const DEFAULT_FORWARDED_SESSION = { checkSeconds: 300, timeoutSeconds: 5 } as const;
 
+const OPTIONS = membersOf<ForwardedSessionOptions>({
+  url: true,
+  cookies: true,
+  checkSeconds: true,
+  timeoutSeconds: true,
+});
+
 /** A token of RFC 6265. */
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
@@ -29,6 +37,7 @@ const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 export function forwardedSessionSettings(
   options: ForwardedSessionOptions = {},
 ): ForwardedSessionSettings | null {
+  checkOptions("forwardedSession", options, OPTIONS);
   const { url, cookies = [] } = options;
   const { checkSeconds, timeoutSeconds } = { ...DEFAULT_FORWARDED_SESSION, ...options };
   if (!url) {

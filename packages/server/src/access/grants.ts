@@ -13,6 +13,7 @@ import {
   plainName,
   quote,
 } from "@fanfare/protocol";
+import { membersOf, remedyFor } from "../known-names.js";
 import { ACTIONS, type Action, CHANNEL_ACTIONS, EVERY_ACTION, isAction } from "./actions.js";
 
 /** A grant as it is written: `{"channels": "order:*", "actions": ["subscribe"]}`. */
@@ -30,6 +31,8 @@ export const MAX_USER_LENGTH = 200;
 /** Covers every channel, and alone the server as a whole. */
 const EVERYTHING = "**";
 const SUB = "{sub}";
+
+const MEMBERS = membersOf<Grant>({ channels: true, actions: true });
 
 interface Prepared {
   readonly grant: Grant;
@@ -130,9 +133,8 @@ function prepare(item: unknown, index: number, sub: string | null): Prepared {
   if (typeof item !== "object" || item === null) throw invalid(`${where} is no object`);
   for (const name of Object.keys(item)) {
     // A misspelt limit would otherwise grant more than was meant.
-    if (name !== "channels" && name !== "actions") {
-      throw invalid(`${where} has the member ${quote(name)}, which is not known`);
-    }
+    if (MEMBERS.includes(name)) continue;
+    throw invalid(`${where} has ${quote(name)}, which is not known`, remedyFor(name, MEMBERS));
   }
   const channels = "channels" in item ? item.channels : undefined;
   if (typeof channels !== "string") throw invalid(`${where}.channels is no text`);

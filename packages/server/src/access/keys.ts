@@ -1,6 +1,7 @@
 /** API keys: how other servers say who they are. Only hashes are kept, and they are compared in constant time. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Random } from "../clock.js";
+import { checkOptions, membersOf } from "../known-names.js";
 import { ALL_GRANTS, type Grant, Grants } from "./grants.js";
 import type { KeyHolder } from "./principal.js";
 
@@ -23,6 +24,8 @@ export type ApiKey =
       /** What it may do. @default everything */
       readonly grants?: readonly Grant[];
     };
+
+const API_KEY = membersOf<Exclude<ApiKey, string>>({ key: true, name: true, grants: true });
 
 /** A key as it is kept. */
 export interface StoredKey {
@@ -90,6 +93,7 @@ export class Keys {
 }
 
 function heldOf(given: ApiKey, index: number): Held {
+  if (typeof given !== "string") checkOptions(`apiKeys[${index}]`, given, API_KEY);
   const { key, name = `config-${index + 1}`, grants } = typeof given === "string" ? { key: given } : given;
   if (key.length < MIN_KEY_LENGTH) {
     // The key itself is a secret, also when it is a bad one.

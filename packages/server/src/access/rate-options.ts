@@ -1,5 +1,5 @@
 /** How much is taken at once from one connection, one user and one address. */
-import { checkKnown } from "../known-names.js";
+import { checkOptions } from "../known-names.js";
 
 /** All rates are counted over so long. */
 export const RATE_WINDOW_SECONDS = 10;
@@ -51,8 +51,8 @@ export const DEFAULT_RATES: RateSettings = {
 
 /** @throws TypeError */
 export function rateSettings(options: RateOptions = {}): RateSettings {
+  checkOptions("rates", options, Object.keys(DEFAULT_RATES));
   for (const [name, value] of Object.entries(options)) {
-    checkKnown("rates", name, Object.keys(DEFAULT_RATES));
     if (value === undefined || (Number.isInteger(value) && value >= 0)) continue;
     throw new TypeError(
       `rates.${name} is ${String(value)}. Give a whole number within 10 seconds, or 0 for no limit.`,

@@ -2,6 +2,7 @@
 import { FanfareError } from "@fanfare/protocol";
 import { SignJWT } from "jose";
 import { systemClock, systemRandom } from "../clock.js";
+import { checkMembers, membersOf } from "../known-names.js";
 import { type Grant, Grants, userProblem } from "./grants.js";
 import { infoOf } from "./info.js";
 import { checkSecret } from "./token-options.js";
@@ -30,6 +31,24 @@ export interface SignOptions extends TokenRequest {
   readonly id?: string;
 }
 
+export const TOKEN_REQUEST = membersOf<TokenRequest>({
+  user: true,
+  grants: true,
+  expiresInSeconds: true,
+  info: true,
+});
+
+const SIGN_OPTIONS = [
+  ...TOKEN_REQUEST,
+  ...membersOf<Omit<SignOptions, keyof TokenRequest>>({
+    secret: true,
+    issuer: true,
+    audience: true,
+    now: true,
+    id: true,
+  }),
+];
+
 export interface SignedToken {
   readonly token: string;
   /** The token's id, by which it can be revoked. */
@@ -48,6 +67,7 @@ export const DEFAULT_TOKEN_SECONDS = 3600;
  * const { token } = await signToken({ secret, user: "alice", grants: [{ channels: "order:*", actions: ["subscribe"] }] });
  */
 export async function signToken(options: SignOptions): Promise<SignedToken> {
+  checkMembers("options", options, SIGN_OPTIONS);
   const { secret, user, grants, info, issuer, audience, now = systemClock.now() } = options;
   const { expiresInSeconds = DEFAULT_TOKEN_SECONDS, id = newId() } = options;
   checkSecret(secret, "secret");

@@ -76,7 +76,9 @@ async function serve(inForce: InForce, again: () => Promise<InForce>): Promise<v
 async function reload(fanfare: Fanfare, again: () => Promise<InForce>): Promise<void> {
   const { config } = await again();
   if (!isGuarded(config)) throw keyMissing();
-  fanfare.reload(config);
+  const { host, port, logLevel, shutdownSeconds, ...options } = config;
+  const { path, reservedPaths, socketio, dataDir, engine, limits, ...changed } = options;
+  fanfare.reload(changed);
 }
 
 function banner(site: string, { config, file }: InForce): string {

@@ -1,9 +1,9 @@
 /** The configuration: put together from flags, environment, file and defaults, and checked as a whole. */
 import { socketIoSettings } from "../doors/socketio/options.js";
 import { checkPath } from "../http/path.js";
+import { nearest } from "../nearest.js";
 import { ConfigError } from "./errors.js";
 import { type ConfigFile, readConfigFile } from "./file.js";
-import { nearest } from "./nearest.js";
 import { GROUPS, OPTIONS, type Option, PREFIX } from "./options.js";
 import { problemOf } from "./problem.js";
 import { type Config, configSchema } from "./schema.js";

@@ -29,16 +29,3 @@ export function described<T extends z.ZodType>(schema: T, description: Descripti
 export function descriptionOf(schema: z.core.$ZodType): Description | undefined {
   return descriptions.get(schema);
 }
-
-/** The schema inside of defaults and the like. */
-export function bare(schema: z.core.$ZodType): z.core.$ZodType {
-  let inner = schema;
-  while (
-    inner instanceof z.ZodDefault ||
-    inner instanceof z.ZodPrefault ||
-    inner instanceof z.ZodExactOptional
-  ) {
-    inner = inner.unwrap();
-  }
-  return inner;
-}

@@ -1,8 +1,8 @@
 /** What the schema found wrong, in words: the key, the value, where it came from, and what would be right. */
 import { quote } from "@fanfare/protocol";
 import type { z } from "zod";
+import { nearest } from "../nearest.js";
 import type { Origin } from "./config.js";
-import { nearest } from "./nearest.js";
 import { descriptionAt, GROUPS, OPTIONS } from "./options.js";
 
 /** @param originOf where the option with this key came from */

@@ -2,9 +2,11 @@
  * The engine that keeps everything in the memory of this one process. Each call but `list` does its work in one synchronous
  * step, so no two ever interleave, and listeners have heard of a message before `append` answers. Nothing outlives the process.
  */
+
 import cluster from "node:cluster";
 import { type ChannelName, FanfareError, type Position } from "@fanfare/protocol";
 import { type Clock, systemClock, systemRandom, type Timer } from "../clock.js";
+import { checkOptions } from "../known-names.js";
 import { BirthEpoch } from "./birth-epoch.js";
 import type {
   AnyDraft,
@@ -27,6 +29,7 @@ import { type ChannelRecord, MemoryChannels } from "./memory-channels.js";
 import type { MemoryLog } from "./memory-log.js";
 import {
   DEFAULT_LIMITS,
+  MEMORY_OPTIONS,
   type MemoryEngineLimits,
   type MemoryEngineOptions,
   type MemoryEngineStats,
@@ -62,6 +65,7 @@ export class MemoryEngine implements Engine {
 
   /** @throws SingleNodeEngineError in one of several processes, unless `allowIsolated` is set */
   constructor(options: MemoryEngineOptions = {}) {
+    checkOptions("MemoryEngine", options, MEMORY_OPTIONS);
     const { clock = systemClock, random = systemRandom, allowIsolated = false, ...limits } = options;
     if (!allowIsolated) assertSingleNode(process.env, cluster);
     this.limits = { ...DEFAULT_LIMITS, ...limits };

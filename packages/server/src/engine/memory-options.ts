@@ -1,5 +1,6 @@
 /** What can be set on the memory engine, the bounds that it keeps, and how much of them is used. */
 import type { Clock, Random } from "../clock.js";
+import { membersOf } from "../known-names.js";
 
 export interface MemoryEngineOptions extends Partial<MemoryEngineLimits> {
   /** @default the machine's clock */
@@ -51,3 +52,12 @@ export const DEFAULT_LIMITS: MemoryEngineLimits = {
   forgetAfterMs: 3_600_000,
   maxSessions: 100_000,
 };
+
+export const MEMORY_OPTIONS = [
+  ...membersOf<Omit<MemoryEngineOptions, keyof MemoryEngineLimits>>({
+    clock: true,
+    random: true,
+    allowIsolated: true,
+  }),
+  ...Object.keys(DEFAULT_LIMITS),
+];

@@ -1,6 +1,7 @@
 /** Which Feathers services there are, and what each of them keeps. */
 import { type ChannelName, isChannelName, quote } from "@fanfare/protocol";
 import { checkPath, type ReservedPaths } from "../http/path.js";
+import { checkOptions, membersOf } from "../known-names.js";
 
 /** Who hears what happens in a service. */
 export const JOINS = ["all", "named"] as const;
@@ -25,6 +26,8 @@ export interface ServiceOptions {
    */
   readonly join?: Join;
 }
+
+const OPTIONS = membersOf<ServiceOptions>({ name: true, path: true, records: true, join: true });
 
 export interface ServiceSettings {
   readonly name: ChannelName;
@@ -66,6 +69,7 @@ export function serviceSettings(
 }
 
 function settingsOf(options: ServiceOptions, reserved: ReservedPaths): ServiceSettings {
+  checkOptions("services", options, OPTIONS);
   const { name, records = DEFAULT_RECORDS, join = "all" } = options;
   if (!isChannelName(name) || name.includes(":")) {
     throw new TypeError(

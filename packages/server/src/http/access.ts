@@ -23,7 +23,7 @@ const user = z
 const tokenId = z.string().min(1).max(200).meta({ description: "The token's id, its `jti`." });
 
 const wantedSchema = z
-  .object({
+  .strictObject({
     user,
     grants: part.grants,
     expiresInSeconds: z
@@ -45,7 +45,7 @@ const tokenSchema = z
 const actionNames = Object.keys(ACTIONS) as Action[];
 
 const questionSchema = z
-  .object({
+  .strictObject({
     action: z.enum(actionNames).meta({ description: "What is to be done." }),
     channel: part.channelName.optional().meta({ description: "Where; left out for admin." }),
     token: z

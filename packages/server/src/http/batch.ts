@@ -14,6 +14,7 @@ import type { Context } from "hono";
 import { z } from "zod";
 import { publisherOf } from "../access/principal.js";
 import type { BatchResult, Prepared } from "../hub/publishing.js";
+import { checkMembers } from "../known-names.js";
 import { problemOf } from "../problem.js";
 import { answerJson } from "./answer.js";
 import { readJson } from "./body.js";
@@ -27,18 +28,21 @@ const MAX_BYTES = 1024 * 1024;
 
 const contentSchema = { event: part.event.optional(), data: part.data, key: part.key.optional() };
 
-const itemSchema = z.object({ channel: part.channelName, ...contentSchema });
+const itemSchema = z.strictObject({ channel: part.channelName, ...contentSchema });
 
 const batchSchema = z
-  .object({ messages: z.array(itemSchema).max(MAX_MESSAGES) })
+  .strictObject({ messages: z.array(itemSchema).max(MAX_MESSAGES) })
   .meta({ id: "Batch", description: `At most ${MAX_MESSAGES} messages, and 1 MiB as a whole.` });
 
 const toManySchema = z
-  .object({ channels: z.array(part.channelName).max(MAX_MESSAGES), ...contentSchema })
+  .strictObject({ channels: z.array(part.channelName).max(MAX_MESSAGES), ...contentSchema })
   .meta({ id: "MessageToMany", description: `One message for at most ${MAX_MESSAGES} channels.` });
 
+/** Those of both forms, since it is by them that the forms are told apart. */
+const MEMBERS = [...Object.keys(batchSchema.shape), ...Object.keys(toManySchema.shape)];
+
 /** The batch without its messages, which are checked one by one, so that the error is about the first that is wrong. */
-const frameSchema = z.object({ messages: z.array(z.unknown()).max(MAX_MESSAGES) });
+const frameSchema = z.strictObject({ messages: z.array(z.unknown()).max(MAX_MESSAGES) });
 
 const resultsSchema = z.object({ results: z.array(z.union([part.published, part.problem])) }).meta({
   id: "BatchResults",
@@ -75,6 +79,7 @@ export function batchRoutes({ hub, allow, log }: HttpContext): Route[] {
       ],
       async handle(c) {
         const body = await readJson(c, MAX_BYTES);
+        if (isJsonObject(body)) checkMembers("body", body, MEMBERS);
         const { prepared, naming } =
           isJsonObject(body) && "channels" in body ? toMany(c, body) : batch(c, body);
         const appended = await hub.publishing.appendAll(prepared, naming);

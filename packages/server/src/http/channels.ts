@@ -1,12 +1,13 @@
 /** `{path}/channels`: which channels there are. */
 import { parseAudibleName } from "@fanfare/protocol";
 import { z } from "zod";
-import { check, limitSchema } from "./check.js";
+import { limitSchema } from "./check.js";
 import type { HttpContext } from "./context.js";
+import { readQuery } from "./query.js";
 import type { Route } from "./route.js";
 import * as part from "./schemas.js";
 
-const querySchema = z.object({ after: part.channelName.optional(), limit: limitSchema });
+const querySchema = z.strictObject({ after: part.channelName.optional(), limit: limitSchema });
 
 const channelsSchema = z
   .object({
@@ -41,7 +42,7 @@ export function channelRoutes({ hub, allow }: HttpContext): Route[] {
       errors: ["invalid_channel", "invalid_request", "unavailable"],
       async handle(c) {
         allow(c, "admin", null);
-        const { after, limit } = check(querySchema, c.req.query(), "query");
+        const { after, limit } = readQuery(c, querySchema);
         const name = after === undefined ? null : parseAudibleName(after);
         // One more than asked for tells whether there is another page.
         const found = await hub.list(name, limit + 1);

@@ -11,6 +11,40 @@ const schema = z.object({
   where: z.object({ channel: z.string() }).default({ channel: "a" }),
 });
 
+const strict = z.strictObject({
+  count: z.int().default(1),
+  since: z.union([z.string(), z.strictObject({ epoch: z.string(), offset: z.number() })]).optional(),
+  items: z.array(z.strictObject({ channel: z.string() })).default([]),
+});
+
+test.each([
+  [{ coun: 1 }, 'body has "coun", which is not known', "Did you mean count? Use count, since, items."],
+  [{ size: 1, count: "x" }, 'body has "size", which is not known', "Use count, since, items."],
+  [
+    { items: [{ chanel: "a" }] },
+    'body.items[0] has "chanel", which is not known',
+    "Did you mean channel? Use channel.",
+  ],
+  [
+    { since: { epoch: "x", ofset: 1 } },
+    'body.since has "ofset", which is not known',
+    "Did you mean offset? Use epoch, offset.",
+  ],
+])(
+  "%j has a member that is not known, which is named with the one that was meant",
+  (value, message, remedy) => {
+    expect(() => check(strict, value, "body")).toThrow(
+      expect.objectContaining({ code: "invalid_request", message, remedy }),
+    );
+  },
+);
+
+test("of a value that may have several forms, what is wrong is said of the one that was meant", () => {
+  const wrong = (since: unknown) => () => check(strict, { since }, "body");
+  expect(wrong({ epoch: "x", offset: "y" })).toThrow('body.since.offset is "y": give a number');
+  expect(wrong(5)).toThrow("body.since is 5");
+});
+
 test.each([
   [{ name: 5 }, "body.name is 5: give a text"],
   [{ name: "" }, 'body.name is "": give at least 1 characters'],

@@ -3,8 +3,9 @@ import { FanfareError, quote } from "@fanfare/protocol";
 import { z } from "zod";
 import { FirstNames } from "../engine/first-names.js";
 import { connectionStanding, subscriptionStandings } from "../hub/standing.js";
-import { check, limitSchema } from "./check.js";
+import { limitSchema } from "./check.js";
 import type { HttpContext } from "./context.js";
+import { readQuery } from "./query.js";
 import type { Route } from "./route.js";
 import * as part from "./schemas.js";
 
@@ -16,7 +17,7 @@ const connectionName = z.string().meta({
 
 const addressSchema = z.object({ connection: connectionName });
 
-const querySchema = z.object({
+const querySchema = z.strictObject({
   after: z.string().min(1).max(100).optional().meta({ description: "The name after which the page begins." }),
   limit: limitSchema,
 });
@@ -75,7 +76,7 @@ export function connectionRoutes({ hub, allow, disconnects }: HttpContext): Rout
       errors: ["invalid_request"],
       handle(c) {
         allow(c, "admin", null);
-        const { after, limit } = check(querySchema, c.req.query(), "query");
+        const { after, limit } = readQuery(c, querySchema);
         const names = new FirstNames(limit + 1);
         for (const name of hub.connections.keys()) if (after === undefined || name > after) names.offer(name);
         const found = names.take();

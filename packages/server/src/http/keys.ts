@@ -16,7 +16,7 @@ const keyId = z.string().min(1).max(100).meta({ description: "Names the key; no 
 const addressSchema = z.object({ key: keyId });
 
 const wantedSchema = z
-  .object({
+  .strictObject({
     name: z.string().min(1).max(100).meta({ description: "What it is called in lists and logs." }),
     grants: part.grants.optional().meta({ description: "What it may do; everything unless given." }),
   })

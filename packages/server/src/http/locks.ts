@@ -7,6 +7,7 @@ import { answerJson } from "./answer.js";
 import { BODY_OVERHEAD, readOptionalJson } from "./body.js";
 import { check } from "./check.js";
 import type { HttpContext } from "./context.js";
+import { readQuery } from "./query.js";
 import type { Description, Route } from "./route.js";
 import * as part from "./schemas.js";
 
@@ -21,7 +22,7 @@ const token = z
   .meta({ description: "The fencing token: each holder has a greater one than those before." });
 
 const takeSchema = z
-  .object({
+  .strictObject({
     leaseMs: z
       .int()
       .min(MIN_LEASE_MS)
@@ -68,7 +69,7 @@ const lockSchema = z
   })
   .meta({ id: "Lock" });
 
-const releaseSchema = z.object({
+const releaseSchema = z.strictObject({
   token: z
     .string()
     .regex(/^[0-9]{1,16}$/, "give the token as it came with the lock")
@@ -128,7 +129,7 @@ export function lockRoutes({ hub, allow }: HttpContext): Route[] {
       async handle(c) {
         const name = parseChannelName(c.req.param("name") ?? "");
         allow(c, "lock", name);
-        const held = check(releaseSchema, c.req.query(), "query");
+        const held = readQuery(c, releaseSchema);
         await locks.release(name, { ...held, holder: holderOf(c.get("principal")) });
         return c.body(null, 204);
       },

@@ -9,6 +9,7 @@ import { BODY_OVERHEAD, BYTES_PER_ESCAPE, readJson } from "./body.js";
 import { check, DEFAULT_PAGE, limitSchema, MAX_PAGE } from "./check.js";
 import type { HttpContext } from "./context.js";
 import { headerOf } from "./header.js";
+import { readQuery } from "./query.js";
 import type { Route } from "./route.js";
 import * as part from "./schemas.js";
 
@@ -16,10 +17,10 @@ export const DEFAULT_HISTORY = DEFAULT_PAGE;
 export const MAX_HISTORY = MAX_PAGE;
 
 const publishSchema = z
-  .object({ event: part.event.optional(), data: part.data })
+  .strictObject({ event: part.event.optional(), data: part.data })
   .meta({ id: "Message", description: "What is published." });
 
-const historySchema = z.object({ after: part.positionText.optional(), limit: limitSchema });
+const historySchema = z.strictObject({ after: part.positionText.optional(), limit: limitSchema });
 
 const addressSchema = z.object({ channel: part.channelName });
 
@@ -112,7 +113,7 @@ export function messageRoutes({ hub, allow }: HttpContext): Route[] {
       async handle(c) {
         const channel = parseChannelName(c.req.param("channel") ?? "");
         allow(c, "history", channel);
-        const { after, limit } = check(historySchema, c.req.query(), "query");
+        const { after, limit } = readQuery(c, historySchema);
         const position = after === undefined ? null : parsePosition(after);
         const page = await hub.history(channel, position, limit);
         return c.body(pageJson(channel, page), 200, {

@@ -148,15 +148,25 @@ function schemaOf(schema: z.ZodType, io: "input" | "output", components: JsonObj
 }
 
 function plain(schema: z.ZodType, io: "input" | "output"): JsonObject {
-  const made = z.toJSONSchema(schema, { io, override: ({ jsonSchema }) => void openEnded(jsonSchema) });
+  const made = z.toJSONSchema(schema, {
+    io,
+    override({ zodSchema, jsonSchema }) {
+      if (!isStrict(zodSchema)) delete jsonSchema.additionalProperties;
+      withoutNoise(jsonSchema);
+    },
+  });
   const { $schema: _, ...rest } = made;
   // References within one schema become references among the components.
   return JSON.parse(JSON.stringify(rest).replaceAll("#/$defs/", "#/components/schemas/")) as JsonObject;
 }
 
-/** Members that are not described are ignored, not refused; and bounds that every number of JSON has are noise. */
-function openEnded(schema: JsonObject): void {
-  if (schema.additionalProperties === false) delete schema.additionalProperties;
+/** Answers may have members one day that are not described; of requests such members are refused. */
+function isStrict(schema: z.core.$ZodType): boolean {
+  return !(schema instanceof z.ZodObject) || schema.def.catchall instanceof z.ZodNever;
+}
+
+/** Bounds that every number of JSON has. */
+function withoutNoise(schema: JsonObject): void {
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
 }

@@ -1,8 +1,9 @@
 /** `{path}/channels/{channel}/presence`: who is there, page by page. */
 import { parseChannelName } from "@fanfare/protocol";
 import { z } from "zod";
-import { check, limitSchema } from "./check.js";
+import { limitSchema } from "./check.js";
 import type { HttpContext } from "./context.js";
+import { readQuery } from "./query.js";
 import type { Route } from "./route.js";
 import * as part from "./schemas.js";
 
@@ -17,7 +18,7 @@ const memberId = z.string().meta({
 
 const addressSchema = z.object({ channel: part.channelName });
 
-const querySchema = z.object({
+const querySchema = z.strictObject({
   after: z
     .string()
     .min(1)
@@ -68,7 +69,7 @@ export function presenceRoutes({ hub, allow }: HttpContext): Route[] {
       handle(c) {
         const channel = parseChannelName(c.req.param("channel") ?? "");
         allow(c, "presence", channel);
-        const { after = null, limit } = check(querySchema, c.req.query(), "query");
+        const { after = null, limit } = readQuery(c, querySchema);
         const page = hub.presence.page(channel, after, limit);
         return c.json({ channel, ...page }, 200, { "Cache-Control": "no-store" });
       },

@@ -80,7 +80,7 @@ export const next = z
   .meta({ description: "Give it as `after` for the next page; null when this is the last." });
 
 export const grant = z
-  .object({
+  .strictObject({
     channels: z.string().meta({
       description: "A pattern: `*` is one segment, `**` one or more at the end, `{sub}` the id of the user.",
       examples: ["order:*"],

@@ -22,7 +22,7 @@ const keySchema = z.object({
 const number = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 const nextSchema = z
-  .object({
+  .strictObject({
     count: z
       .int()
       .min(1)

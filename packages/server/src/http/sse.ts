@@ -6,7 +6,6 @@ import {
   type Position,
   parseAudibleName,
   parsePosition,
-  quote,
 } from "@fanfare/protocol";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Context } from "hono";
@@ -19,6 +18,7 @@ import { check } from "./check.js";
 import type { HttpContext, HttpEnv } from "./context.js";
 import { headerOf } from "./header.js";
 import { credentialsOf, saysItsPage } from "./identify.js";
+import { readQuery } from "./query.js";
 import type { Route } from "./route.js";
 import * as part from "./schemas.js";
 
@@ -29,7 +29,7 @@ const MAX_URL_TOKEN_MS = 300_000;
 
 const cursor = z.string().min(1).max(MAX_CURSOR_LENGTH);
 
-const querySchema = z.object({
+const querySchema = z.strictObject({
   channel: z
     .array(part.channelName)
     .max(MAX_CURSOR_CHANNELS)
@@ -58,13 +58,13 @@ const headerSchema = z.object({
 });
 
 const wantedSchema = z
-  .object({
+  .strictObject({
     channels: z
       .array(
-        z.object({
+        z.strictObject({
           channel: part.channelName,
           since: z
-            .object({
+            .strictObject({
               epoch: part.epoch.refine(isEpoch, "16 characters of 0-9 a-f are wanted"),
               offset: part.offset,
             })
@@ -141,12 +141,7 @@ export function sseRoutes({ sse, access, rates, tickets, count }: HttpContext): 
       errors: ["invalid_channel", "invalid_position", ...ERRORS],
       async handle(c) {
         sse.admit(c.get("caller"));
-        const { channel, since, ...single } = c.req.queries();
-        const query = check(
-          querySchema,
-          { ...c.req.query(), channel, since: since ?? undefined, ...only(single) },
-          "query",
-        );
+        const query = readQuery(c, querySchema);
         const { client, ticketed } = await identify(c, query);
         enter(c, client);
         const channels = channelsOf(query, ticketed);
@@ -198,15 +193,6 @@ function answer(c: Context<HttpEnv>, open: (outlet: () => Outlet) => void): Resp
   const outlet = new WebOutlet();
   open(() => outlet);
   return c.body(outlet.body, 200, STREAM_HEADERS);
-}
-
-/** Parameters that were given once. @throws FanfareError `invalid_request` */
-function only(values: Record<string, string[]>): object {
-  for (const [name, { length }] of Object.entries(values)) {
-    if (length > 1)
-      throw new FanfareError("invalid_request", `the parameter ${quote(name, 40)} is given ${length} times`);
-  }
-  return {};
 }
 
 /** @throws FanfareError `invalid_channel`, `invalid_request` */

@@ -12,7 +12,7 @@ import { distinct } from "./sse.js";
 const MAX_BYTES = 64 * 1024;
 
 const wantedSchema = z
-  .object({ channels: z.array(part.channelName).min(1).max(MAX_CURSOR_CHANNELS) })
+  .strictObject({ channels: z.array(part.channelName).min(1).max(MAX_CURSOR_CHANNELS) })
   .meta({ id: "NewTicket" });
 
 const ticketSchema = z

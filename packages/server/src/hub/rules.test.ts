@@ -95,7 +95,11 @@ test.each(refused)("%s: %s is refused, and the refusal names both", (name, value
 test("a mistyped member is refused, with those that there are", () => {
   const mistyped: object = { histroy: 5 };
   expect(() => new Rules([{ channels: "order:*", ...mistyped }])).toThrow(
-    /rule order:\*: "histroy" is not known\. Use channels, history, /,
+    /rule order:\*: "histroy" is not known\. Did you mean history\? Use channels, history, /,
+  );
+  const nameless = { chanels: "a" } as unknown as RuleOptions;
+  expect(() => new Rules([{ channels: "a" }, nameless])).toThrow(
+    /^rules\[1\]: "chanels" is not known\. Did you mean channels\?/,
   );
 });
 

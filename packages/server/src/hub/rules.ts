@@ -11,7 +11,7 @@ import {
   plainName,
 } from "@fanfare/protocol";
 import type { Retention } from "../engine/engine.js";
-import { checkKnown } from "../known-names.js";
+import { checkOptions, membersOf } from "../known-names.js";
 
 /** What holds for a channel. */
 export interface Rule {
@@ -164,7 +164,11 @@ export class Rules {
 
 /** The most specific first. */
 function prepare(options: readonly RuleOptions[]): PreparedRule[] {
-  const rules = options.map((option) => ({ pattern: parsePattern(option.channels), rule: toRule(option) }));
+  const rules = options.map((option, index) => {
+    const channels: unknown = option?.channels;
+    checkOptions(channels === undefined ? `rules[${index}]` : `rule ${channels}`, option, RULE_MEMBERS);
+    return { pattern: parsePattern(option.channels), rule: toRule(option) };
+  });
   rules.sort((a, b) => bySpecificity(a.pattern, b.pattern));
   const seen = new Set<string>();
   for (const { pattern } of rules) {
@@ -186,7 +190,7 @@ function placesOf(rules: readonly PreparedRule[]): string {
   return rules.map(({ pattern, rule }) => `${pattern.text} ${rule.durability}`).join("\n");
 }
 
-const RULE_MEMBERS: readonly string[] = Object.keys({
+const RULE_MEMBERS = membersOf<RuleOptions>({
   channels: true,
   history: true,
   historySeconds: true,
@@ -195,11 +199,12 @@ const RULE_MEMBERS: readonly string[] = Object.keys({
   durability: true,
   auto: true,
   presence: true,
-} satisfies Record<keyof RuleOptions, true>);
+});
+
+const PRESENCE_MEMBERS = membersOf<PresenceOptions>({ maxListed: true, intervalMs: true });
 
 function toRule(options: RuleOptions): Rule {
   const { channels, history, historySeconds, maxRate, events, durability, auto } = options;
-  for (const name of Object.keys(options)) checkKnown(`rule ${channels}`, name, RULE_MEMBERS);
   const refuse = (name: string, value: unknown, wanted: string) =>
     new RuleError(`rule ${channels}: ${name} is ${String(value)}`, `Give ${name} ${wanted}.`);
   if (history !== undefined && !(Number.isInteger(history) && history >= 0 && history <= 100_000)) {
@@ -229,11 +234,12 @@ function toRule(options: RuleOptions): Rule {
     events: events ?? "all",
     durability: durability ?? "engine",
     auto: auto ?? false,
-    presence: toPresence(options.presence, refuse),
+    presence: toPresence(channels, options.presence, refuse),
   };
 }
 
 function toPresence(
+  channels: string,
   presence: RuleOptions["presence"],
   refuse: (name: string, value: unknown, wanted: string) => RuleError,
 ): PresenceRule | null {
@@ -242,6 +248,7 @@ function toPresence(
   if (typeof presence !== "object" || presence === null) {
     throw refuse("presence", presence, "true, false or { maxListed, intervalMs }");
   }
+  checkOptions(`rule ${channels}: presence`, presence, PRESENCE_MEMBERS);
   const { maxListed = DEFAULT_PRESENCE.maxListed, intervalMs = DEFAULT_PRESENCE.intervalMs } = presence;
   if (!(Number.isInteger(maxListed) && maxListed >= 0 && maxListed <= 100_000)) {
     throw refuse("presence.maxListed", maxListed, "a whole number from 0 to 100000");

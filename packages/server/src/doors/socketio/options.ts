@@ -5,6 +5,7 @@ import {
   serviceSettings,
 } from "../../feathers/service-options.js";
 import { checkPath, type ReservedPaths } from "../../http/path.js";
+import { checkOptions, membersOf } from "../../known-names.js";
 
 export const DEFAULT_SOCKETIO_PATH = "/socket.io";
 
@@ -14,6 +15,8 @@ export interface SocketIoOptions {
   /** Feathers services, by their names or with options. @default none */
   readonly services?: readonly (string | ServiceOptions)[];
 }
+
+const OPTIONS = membersOf<SocketIoOptions>({ path: true, services: true });
 
 export interface SocketIoSettings {
   readonly path: string;
@@ -29,6 +32,7 @@ export function socketIoSettings(
   ownPath: string,
   reserved: ReservedPaths = [],
 ): SocketIoSettings {
+  checkOptions("socketio", options, OPTIONS);
   const path = checkPath(options.path ?? DEFAULT_SOCKETIO_PATH, reserved, "socketio.path");
   if (path === ownPath)
     throw new TypeError(`socketio: its path is ${path}, as that of everything else. Choose another.`);

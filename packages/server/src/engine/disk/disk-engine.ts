@@ -2,8 +2,10 @@
  * The engine that keeps everything on the disk of this one process. What is decided is decided in one synchronous step, as in
  * memory; answers and announcements wait until it is on the disk. Those who read see only what is there already.
  */
+
 import { type ChannelName, FanfareError, type Position } from "@fanfare/protocol";
 import { type Clock, systemClock, systemRandom, type Timer } from "../../clock.js";
+import { checkOptions } from "../../known-names.js";
 import type {
   AnyDraft,
   Appended,
@@ -29,6 +31,7 @@ import { DiskMessages } from "./disk-messages.js";
 import {
   DEFAULT_DATA_DIR,
   DEFAULT_DISK_LIMITS,
+  DISK_OPTIONS,
   type DiskEngineLimits,
   type DiskEngineOptions,
 } from "./disk-options.js";
@@ -70,6 +73,7 @@ export class DiskEngine implements Engine, CommitsOwner {
    * const fanfare = createFanfare({ engine });
    */
   static async open(options: DiskEngineOptions = {}): Promise<DiskEngine> {
+    checkOptions("DiskEngine", options, DISK_OPTIONS);
     const {
       clock = systemClock,
       random = systemRandom,

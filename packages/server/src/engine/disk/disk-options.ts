@@ -1,5 +1,6 @@
 /** What can be set on the disk engine, the bounds that it keeps, and how much of them is used. */
 import type { Clock, Random } from "../../clock.js";
+import { membersOf } from "../../known-names.js";
 import { DEFAULT_LIMITS, type MemoryEngineLimits } from "../memory-options.js";
 import type { AskFree } from "./free-space.js";
 
@@ -32,3 +33,13 @@ export const DEFAULT_DISK_LIMITS: DiskEngineLimits = {
   forgetHeldAfterMs: Number.POSITIVE_INFINITY,
   reserveBytes: 64 * 2 ** 20,
 };
+
+export const DISK_OPTIONS = [
+  ...membersOf<Omit<DiskEngineOptions, keyof DiskEngineLimits>>({
+    dataDir: true,
+    clock: true,
+    random: true,
+    askFree: true,
+  }),
+  ...Object.keys(DEFAULT_DISK_LIMITS),
+];

@@ -1,7 +1,11 @@
 /** The known name that a mistyped one most likely stands for. */
 
+/** No name of ours is so long; whoever sends one is not kept waiting for what it may be near to. */
+const MAX_LENGTH = 80;
+
 /** @returns `undefined` when none is near */
 export function nearest(name: string, known: readonly string[]): string | undefined {
+  if (name.length > MAX_LENGTH) return undefined;
   let best: string | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const candidate of known) {

@@ -1,0 +1,198 @@
+/** What is given to the library and is not known is mostly misspelt: it is refused by its name, and nothing happens. */
+import { describe, expect, test } from "vitest";
+import {
+  createFanfare,
+  DiskEngine,
+  type Fanfare,
+  type FanfareOptions,
+  MemoryEngine,
+  signToken,
+} from "../../packages/server/src/index.js";
+import { make } from "./serve.js";
+
+const SECRET = "0123456789abcdef0123456789abcdef";
+const KEY = "0123456789abcdef";
+
+const OPTIONS: readonly (readonly [options: object, message: string])[] = [
+  [{ tokns: {} }, 'createFanfare: "tokns" is not known. Did you mean tokens? Use path, '],
+  [{ port: 3030 }, 'createFanfare: "port" is not known. '],
+  [
+    { limits: { conections: 1 } },
+    'limits: "conections" is not known. Did you mean connections? Use connections, ',
+  ],
+  [{ limits: 5 }, "limits is a number. Give an object."],
+  [{ rates: { frames: 1 } }, 'rates: "frames" is not known. Use connectsPerAddress, '],
+  [{ rates: [1] }, "rates is a list. Give an object."],
+  [
+    { tokens: { secret: SECRET } },
+    'tokens: "secret" is not known. Did you mean secrets? Use secrets, publicKeys, ',
+  ],
+  [{ tokens: SECRET }, "tokens is a string. Give an object."],
+  [
+    { forwardedSession: { url: "https://app.example.com/who", cookie: ["SID"] } },
+    'forwardedSession: "cookie" is not known. Did you mean cookies? Use url, cookies, checkSeconds, timeoutSeconds.',
+  ],
+  [
+    { apiKeys: [KEY, { key: KEY, grant: [] }] },
+    'apiKeys[1]: "grant" is not known. Did you mean grants? Use key, name, grants.',
+  ],
+  [{ access: [{ channels: "a", action: ["publish"] }] }, 'grants[0] has "action", which is not known'],
+  [
+    { rules: [{ channels: "a", maxrate: 5 }] },
+    'rule a: "maxrate" is not known. Did you mean maxRate? Use channels, ',
+  ],
+  [
+    { rules: [{ channels: "a", presence: { maxlisted: 5 } }] },
+    'rule a: presence: "maxlisted" is not known. Did you mean maxListed? Use maxListed, intervalMs.',
+  ],
+  [{ socketio: { paht: "/x" } }, 'socketio: "paht" is not known. Did you mean path? Use path, services.'],
+  [
+    { socketio: { services: [{ name: "orders", jion: "named" }] } },
+    'services: "jion" is not known. Did you mean join? Use name, path, records, join.',
+  ],
+  [{ channels: { a: { mesage: {} } } }, 'channels: "a" has "mesage", which is not known'],
+];
+
+describe("an option that is not known", () => {
+  test.each(OPTIONS)("%j is refused", (options, message) => {
+    expect(() => createFanfare(options as FanfareOptions)).toThrow(message);
+  });
+
+  test("is refused by reload, too, with what only a restart can change; and nothing is changed", async () => {
+    const fanfare = make({ rules: [{ channels: "a", history: 1 }] });
+    const reload = (options: object) => () => fanfare.reload(options);
+    expect(reload({ rules: [], tokns: {} })).toThrow(
+      'reload: "tokns" is not known. Did you mean tokens? Use access, ',
+    );
+    expect(reload({ rules: [], limits: {} })).toThrow('reload: "limits" is not known. Use access, ');
+    await fanfare.publish("a", 1);
+    await fanfare.publish("a", 2);
+    expect((await fanfare.history("a")).messages).toHaveLength(1);
+  });
+
+  test("of an engine is refused", async () => {
+    const misspelt: object = { maxByts: 1 };
+    expect(() => new MemoryEngine(misspelt)).toThrow(
+      'MemoryEngine: "maxByts" is not known. Did you mean maxBytes? Use ',
+    );
+    await expect(DiskEngine.open({ dataDir: "/dev/null/x", ...misspelt })).rejects.toThrow(
+      'DiskEngine: "maxByts" is not known. Did you mean maxBytes? Use ',
+    );
+  });
+
+  test("of close is refused", () => {
+    const misspelt: object = { withinMS: 1 };
+    expect(() => make().close(misspelt)).toThrow(
+      'close: "withinMS" is not known. Did you mean withinMs? Use withinMs.',
+    );
+  });
+});
+
+type Row = readonly [
+  name: string,
+  call: (fanfare: Fanfare) => Promise<unknown>,
+  message: string,
+  remedy: string,
+];
+
+const misspelt = (name: string): object => ({ [name]: 1 });
+const message = { channel: "a", data: 1 };
+
+const CALLS: readonly Row[] = [
+  [
+    "publish",
+    (f) => f.publish("a", 1, misspelt("evnt")),
+    'options has "evnt"',
+    "Did you mean event? Use event, key.",
+  ],
+  [
+    "publish",
+    (f) => f.publish("a", 1, "paid" as never),
+    "options is a string",
+    "Give an object with event, key.",
+  ],
+  [
+    "publishMany",
+    (f) => f.publishMany([message, { ...message, ...misspelt("evnt") }]),
+    'messages[1] has "evnt"',
+    "Did you mean event? Use channel, event, data, key.",
+  ],
+  [
+    "publishMany",
+    (f) => f.publishMany({ channels: ["a"], data: 1, ...misspelt("evnt") }),
+    'messages has "evnt"',
+    "Did you mean event? Use channels, event, data, key.",
+  ],
+  [
+    "history",
+    (f) => f.history("a", misspelt("limt")),
+    'options has "limt"',
+    "Did you mean limit? Use after, limit.",
+  ],
+  [
+    "patch",
+    (f) => f.patch("a", {}, misspelt("ifversion")),
+    'options has "ifversion"',
+    "Did you mean ifVersion? Use ifVersion, key.",
+  ],
+  [
+    "setState",
+    (f) => f.setState("a", {}, misspelt("version")),
+    'options has "version"',
+    "Use ifVersion, key.",
+  ],
+  [
+    "removeState",
+    (f) => f.removeState("a", misspelt("kye")),
+    'options has "kye"',
+    "Did you mean key? Use ifVersion, key.",
+  ],
+  [
+    "presence",
+    (f) => f.presence("a", misspelt("aftr")),
+    'options has "aftr"',
+    "Did you mean after? Use after, limit.",
+  ],
+  [
+    "lock",
+    (f) => f.lock("a", misspelt("leaseMS")),
+    'options has "leaseMS"',
+    "Did you mean leaseMs? Use leaseMs, info.",
+  ],
+  ["lock", (f) => f.lock("a", misspelt("token")), 'options has "token"', "Use leaseMs, info."],
+  [
+    "next",
+    (f) => f.next("a", misspelt("coun")),
+    'options has "coun"',
+    "Did you mean count? Use count, start, key.",
+  ],
+  [
+    "token",
+    (f) => f.token({ user: "alice", grants: [], ...misspelt("expiresInSecond") }),
+    'request has "expiresInSecond"',
+    "Did you mean expiresInSeconds? Use user, grants, expiresInSeconds, info.",
+  ],
+  [
+    "signToken",
+    () => signToken({ secret: SECRET, user: "alice", grants: [], ...misspelt("expires") }),
+    'options has "expires"',
+    "Use user, grants, expiresInSeconds, info, secret, issuer, audience, now, id.",
+  ],
+];
+
+test.each(CALLS)("%s refuses what it does not know", async (_name, call, text, remedy) => {
+  const fanfare = make({ rules: [{ channels: "**", presence: true }], tokens: { secrets: [SECRET] } });
+  await expect(call(fanfare)).rejects.toMatchObject({
+    code: "invalid_request",
+    message: expect.stringContaining(text),
+    remedy,
+  });
+  expect(await fanfare.position("a"), "nothing was published").toMatchObject({ offset: 0 });
+  expect(await fanfare.sequence("a"), "no number was taken").toBeNull();
+  expect(await fanfare.lockState("a"), "no lock was taken").toBeNull();
+});
+
+test("a lock refuses to be renewed with what is not known", async () => {
+  const lock = await make().lock("a");
+  await expect(lock.renew(misspelt("leaseSeconds"))).rejects.toMatchObject({ code: "invalid_request" });
+});
