@@ -67,8 +67,8 @@ export class Channel implements TailOwner, LogListener, FollowerOwner {
   #keptFrom = 0;
   /** Bytes of memory that wait to be flushed, roughly. */
   #unflushedCost = 0;
-  /** What is being flushed has a hole in it, which may hide a change of the state. */
-  #flushesHole = false;
+  /** A hole was flushed, which may hide a change of the state, and the state has not been given to those who were live. */
+  #stateOwed = false;
   #nextFlush = Number.NEGATIVE_INFINITY;
   /** It waits for the end of the turn, or for its next allowed write. */
   dirty = false;
@@ -152,6 +152,7 @@ export class Channel implements TailOwner, LogListener, FollowerOwner {
       subscription.cursor = this.#flushedTo;
       subscription.connection.enqueue(subscription);
     }
+    this.#stateOwed = false;
   }
 
   /** Ends everything; the channel is not used any more. */
@@ -257,7 +258,7 @@ export class Channel implements TailOwner, LogListener, FollowerOwner {
     const { end } = window;
     if (end > this.#flushed) {
       const entries = this.conflate(window.slice(this.#flushed, end));
-      this.#flushesHole = this.#state !== null && entries.some(({ gap }) => gap !== null);
+      if (this.#state && entries.some(({ gap }) => gap !== null)) this.#stateOwed = true;
       const options = this.rule.events === "latest" ? { overtaken: overtakenIn(entries) } : {};
       this.#live.write(entries, options, this.#fallBehind);
       this.#flushed = end;
@@ -295,7 +296,7 @@ export class Channel implements TailOwner, LogListener, FollowerOwner {
     if (subscription.state !== "live") return;
     this.#live.remove(subscription);
     subscription.state = "lagging";
-    if (this.#flushesHole) subscription.stateDue = true;
+    if (this.#stateOwed) subscription.stateDue = true;
     // When the window starts over, what was before is flushed first: all that is written at once is of one epoch.
     subscription.cursor = offset === null ? this.#flushedTo : { epoch: this.#need().window.epoch, offset };
     subscription.connection.enqueue(subscription);

@@ -1,6 +1,7 @@
 /** The state of channels, as the hub changes and delivers it. */
 import { type ChannelName, type Position, parseChannelName } from "@fanfare/protocol";
 import { describe, expect, test } from "vitest";
+import type { LogEntry, LogListener } from "../engine/engine.js";
 import { MemoryEngine } from "../engine/memory-engine.js";
 import { aHub, type HubForTests } from "../testing/a-hub.js";
 import { turns } from "../testing/fake-clock.js";
@@ -9,6 +10,7 @@ import { ForwardingEngine } from "../testing/forwarding-engine.js";
 import type { StateInput } from "./draft.js";
 
 const JOB = parseChannelName("job:1");
+const RETENTION = { messages: 1, ageMs: 60_000 };
 
 const change = ({ hub }: HubForTests, input: StateInput) => hub.changeState(JOB, input);
 const patch = (hub: HubForTests, ...patches: object[]) =>
@@ -101,6 +103,42 @@ describe("delivery", () => {
       "41",
       'state 40-40 {"value":{"of":100,"done":20}}',
     ]);
+  });
+
+  test("whoever falls behind after a hole, before the state is known again, gets it, too", async () => {
+    let hears = true;
+    let answer = () => {};
+    class Unreliable extends ForwardingEngine {
+      override listen(channel: ChannelName, listener: LogListener) {
+        const message = (entry: LogEntry) => hears && listener.message(entry);
+        const { reset, deaf } = { reset: listener.reset.bind(listener), deaf: listener.deaf.bind(listener) };
+        return super.listen(channel, { message, reset, deaf });
+      }
+      override async state(channel: ChannelName) {
+        await new Promise<void>((done) => {
+          answer = done;
+        });
+        return super.state(channel);
+      }
+    }
+    const engine = new Unreliable(new MemoryEngine({ allowIsolated: true }));
+    const hub = aHub({ engine, rules: [{ channels: "job:1", history: 1 }] });
+    const slow = hub.open({ highWaterMark: 1 });
+    hub.subscribe(slow, "job:1");
+    await turns(2);
+    slow.reading = "not";
+    hears = false;
+    await engine.append(JOB, { change: "value", json: '{"a":1}', state: '{"a":1}', base: null }, RETENTION);
+    hears = true;
+    await hub.publish("job:1", "live, and full from now on");
+    await turns(4);
+    await hub.publish("job:1", "behind");
+    await turns(2);
+    answer();
+    await turns(2);
+    slow.reading = "at once";
+    await turns(4);
+    expect(slow.story).toEqual(["subscribed 0", "gap 1-1 evicted", "2", 'state 1-1 {"value":{"a":1}}', "3"]);
   });
 
   test("channels that never had a state are told nothing of one, not even after a gap", async () => {
