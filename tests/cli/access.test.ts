@@ -95,7 +95,9 @@ test("a token is made, and explained", async () => {
 
   for (const [args, given, why] of [
     [["token", "--user", "alice"], {}, /no secret[\s\S]*FANFARE_SECRET=\$\(openssl rand -hex 32\)/],
-    [["token", "--user", "alice", "--seconds", "0"], env, /--seconds is 0/],
+    [["token", "--user", "alice", "--seconds", "0"], env, /--seconds is "0"/],
+    [["token", "--user", "alice", "--action", "publish"], env, /--action is given without --channel/],
+    [["key", "add", "shop", "--action", "publish"], env, /--action is given without --channel/],
     [["token", "--user", "alice", "--channel", "a::b"], env, /"a::b" is no channel pattern/],
     [["token", "--user", "alice", "--info", "Alice"], env, /"Alice" is no JSON/],
     [["token", "--user", "alice", "--info", `"${"x".repeat(1024)}"`], env, /info is 1026 bytes/],

@@ -174,6 +174,13 @@ describe("what is refused", () => {
       data: { code: "invalid_channel" },
     });
     expect(await errorOf("publish", { channel: "a" })).toMatchObject({ data: { code: "invalid_request" } });
+    expect(await errorOf("publish", { channel: "a", data: 1, evnt: "x" })).toMatchObject({
+      message: 'publish has "evnt", which is not known',
+      data: { remedy: "Did you mean event? Use channel, key, event, data." },
+    });
+    expect(await errorOf("subscribe", { channel: "a", sicne: "x" })).toMatchObject({
+      message: 'subscribe has "sicne", which is not known',
+    });
     expect(await errorOf("unsubscribe", "a")).toMatchObject({
       name: "Conflict",
       data: { code: "not_subscribed" },
@@ -208,6 +215,9 @@ describe("what is refused", () => {
     });
     await expect(connect(site, { auth: { channels: [1] } })).rejects.toMatchObject({
       data: { name: "BadRequest" },
+    });
+    await expect(connect(site, { auth: { tokn: "x" } })).rejects.toMatchObject({
+      message: 'auth has "tokn", which is not known',
     });
     const raw = new WebSocket(`${site.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`);
     const texts: string[] = [];

@@ -10,6 +10,7 @@ import { reportError } from "./listener.js";
 import type { Lock, LockOptions, LockState, NextOptions, Numbers } from "./lock-types.js";
 import { Locks } from "./locks.js";
 import { jitterMs } from "./machine.js";
+import { CLIENT, checkNames, LOCK, MESSAGES, NEXT, PATCH, PUBLISH, SUBSCRIBE } from "./names.js";
 import { Publisher, type PublisherHost } from "./publisher.js";
 import { Requests } from "./requests.js";
 import { messagesOf } from "./sequence.js";
@@ -37,7 +38,7 @@ import {
  *
  * With the type of typed channels, as in `createClient<typeof channels>()`, the compiler knows what each channel carries.
  *
- * @throws ClientError `invalid_url`, `no_websocket`
+ * @throws ClientError `invalid_url`, `no_websocket`, `invalid_options`
  * @example
  * const client = createClient({ url: "/push" });
  * client.subscribe("order:42", ({ data }) => show(data));
@@ -59,6 +60,7 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
   readonly #handlers = new Handlers();
 
   constructor(options: ClientOptions) {
+    checkNames(options, CLIENT);
     this.#link = new Link(options, this);
     this.#subscriptions = new Subscriptions(this, this.#link, this.#requests);
     this.#publisher = new Publisher(this, options.queue);
@@ -88,6 +90,7 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
     handler: (message: Message<Data>) => void,
     options?: SubscribeOptions,
   ): Subscription {
+    checkNames(options, SUBSCRIBE);
     // What the data is like is the page's own promise to itself.
     return this.#subscriptions.subscribe(name, handler as (message: Message) => void, options);
   }
@@ -96,18 +99,22 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
     channel: string,
     options: Pick<SubscribeOptions, "since"> = {},
   ): AsyncIterableIterator<Message<Data> | Gap> {
+    checkNames(options, MESSAGES);
     return messagesOf<Data>(this, channel, options);
   }
 
-  publish(channel: string, data: unknown, options?: PublishOptions): Promise<Position> {
+  async publish(channel: string, data: unknown, options?: PublishOptions): Promise<Position> {
+    checkNames(options, PUBLISH);
     return this.#publisher.publish(channel, data, options);
   }
 
-  patch(channel: string, patch: JsonObject, options?: PatchOptions): Promise<Position> {
+  async patch(channel: string, patch: JsonObject, options?: PatchOptions): Promise<Position> {
+    checkNames(options, PATCH);
     return this.#publisher.patch(channel, patch, options);
   }
 
-  lock(name: string, options?: LockOptions): Promise<Lock> {
+  async lock(name: string, options?: LockOptions): Promise<Lock> {
+    checkNames(options, LOCK);
     return this.#locks.lock(name, options);
   }
 
@@ -115,7 +122,8 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
     return this.#locks.watch(name, handler);
   }
 
-  next(name: string, options?: NextOptions): Promise<Numbers> {
+  async next(name: string, options?: NextOptions): Promise<Numbers> {
+    checkNames(options, NEXT);
     return this.#locks.next(name, options);
   }
 

@@ -69,7 +69,9 @@ export class Listener {
     host: ListenerHost,
   ) {
     this.channel = channel;
-    this.position = options.since ?? null;
+    const { since } = options;
+    // Its two members only: what else the page's object has, the server would refuse.
+    this.position = since ? { epoch: since.epoch, offset: since.offset } : null;
     this.given = this.position;
     this.#handler = handler;
     this.#options = options;

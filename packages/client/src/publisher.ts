@@ -5,6 +5,7 @@
 import type { OkFrame } from "@fanfare/protocol";
 import { checkChannel, checkPosition } from "./checks.js";
 import { randomKey } from "./environment.js";
+import { checkNames, QUEUE } from "./names.js";
 import { Outbox, type OutboxHost } from "./outbox.js";
 import { positionOf } from "./requests.js";
 import {
@@ -30,7 +31,9 @@ export class Publisher {
   /** @throws ClientError `invalid_options` */
   constructor(host: PublisherHost, queue: boolean | QueueOptions = false) {
     this.#host = host;
-    this.#outbox = queue ? new Outbox(host, queue === true ? {} : queue) : null;
+    const options = queue === true ? {} : queue;
+    if (options) checkNames(options, QUEUE);
+    this.#outbox = options ? new Outbox(host, options) : null;
   }
 
   get waiting(): number {

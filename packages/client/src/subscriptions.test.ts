@@ -9,7 +9,9 @@ describe("subscribing", () => {
     client.connect();
     const socket = server.welcome();
     client.subscribe("a", () => {});
-    client.subscribe("b", () => {}, { since: { epoch: EPOCH, offset: 3 } });
+    // As `publish` on the server answers it.
+    const published = { channel: "b", epoch: EPOCH, offset: 3 };
+    client.subscribe("b", () => {}, { since: published });
     client.subscribe("a", () => {});
     await settled();
     expect(socket.sent.slice(1)).toEqual([

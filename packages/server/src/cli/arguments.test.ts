@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { checkNoOthers, parsePort, UsageError } from "./arguments.js";
+import { checkArguments, checkBeforeCommand, type Definitions, parsePort, UsageError } from "./arguments.js";
 
 describe("a port", () => {
   test.each([
@@ -21,19 +21,76 @@ describe("a port", () => {
 });
 
 describe("the arguments", () => {
-  test.each([[[]], [["--port", "1"]], [["--port=1", "--path=/x"]]])("%j are known", (raw) => {
-    expect(() => checkNoOthers(raw, [], ["port", "path"])).not.toThrow();
+  const definitions: Definitions = {
+    channel: { type: "positional" },
+    event: { type: "string" },
+    "api-key": { type: "string" },
+    pattern: { type: "string", several: true },
+    json: { type: "boolean" },
+  };
+  const check = (rawArgs: string[], words: string[] = []) =>
+    checkArguments({ rawArgs, args: { _: words } }, definitions);
+
+  test.each<[string[], string[]]>([
+    [[], []],
+    [["a"], ["a"]],
+    [["--event", "x", "a"], ["a"]],
+    [["--event=-x", "--json"], []],
+    [["--event", "-"], []],
+    [["--pattern", "a", "--pattern=b"], []],
+    [["--", "--event"], ["--event"]],
+  ])("%j are taken", (raw, words) => {
+    expect(() => check(raw, words)).not.toThrow();
+  });
+
+  test.each<[string[], string, string]>([
+    [["--evnt", "x"], 'the option "--evnt" is not known', "Did you mean --event? "],
+    [["--apiKey=x"], 'the option "--apiKey=x" is not known', "Did you mean --api-key? "],
+    [["-e", "x"], 'the option "-e" is not known', "Call it with --help"],
+    [["-event", "x"], 'the option "-event" is not known', "Did you mean --event? "],
+    [["--no-json"], 'the option "--no-json" is not known', "Call it with --help"],
+    [["--channel", "a"], 'the option "--channel" is not known', "Call it with --help"],
+    [["--toString"], 'the option "--toString" is not known', "Call it with --help"],
+    [["--event"], "--event has no value", "--event=…"],
+    [["--event", "--json"], "--event has no value", "--event=…"],
+    [["--event", ""], '--event is ""', "or leave it out"],
+    [["--event="], '--event is ""', "or leave it out"],
+    [["--event", "x", "--event", "y"], "--event is given twice", "Give it once."],
+    [["--json", "--json"], "--json is given twice", "Give it once."],
+    [["--json=no"], '--json has the value "no"', "Give it without one"],
+  ])("%j are refused", (raw, message, remedy) => {
+    expect(() => check(raw)).toThrow(
+      expect.objectContaining({ name: "UsageError", message, remedy: expect.stringContaining(remedy) }),
+    );
   });
 
   test("name an unknown option rather than the word that follows it", () => {
-    for (const option of ["--prot", "--prot=1", "-p", "--no-port"]) {
-      expect(() => checkNoOthers([option, "1"], ["1"], ["port"])).toThrow(JSON.stringify(option));
-    }
+    expect(() => check(["--evnt", "1"], ["1", "2"])).toThrow('"--evnt"');
   });
 
-  test("name a word, in printable characters", () => {
-    expect(() => checkNoOthers(["\u001b[31m"], ["\u001b[31m"], [])).toThrow(
-      '"\\u001b[31m" is not understood',
-    );
+  test("name a word too many, in printable characters", () => {
+    expect(() => check(["a", "\u001b[31m"], ["a", "\u001b[31m"])).toThrow('"\\u001b[31m" is not understood');
+  });
+});
+
+describe("before the name of a command", () => {
+  test.each([
+    [[]],
+    [["publish", "--event"]],
+    [["key", "list"]],
+    [["--help"]],
+    [["-h", "key"]],
+    [["key", "--help"]],
+    [["--version"]],
+  ])("%j is taken", (raw) => {
+    expect(() => checkBeforeCommand(raw, ["key"])).not.toThrow();
+  });
+
+  test.each([
+    [["--port", "1"], "--port"],
+    [["--port=1", "start"], "--port=1"],
+    [["key", "--config", "x", "list"], "--config"],
+  ])("%j is refused, since nobody would look at it", (raw, option) => {
+    expect(() => checkBeforeCommand(raw, ["key"])).toThrow(`the option "${option}" stands before the name`);
   });
 });

@@ -1,5 +1,6 @@
 /** Command line arguments, checked: what is wrong is named, with what would be right. */
 import { quote } from "@fanfare/protocol";
+import { nearest } from "../nearest.js";
 
 /** The command was called in a way that it cannot follow. */
 export class UsageError extends Error {
@@ -31,24 +32,88 @@ export function parseJson(json: string): unknown {
   }
 }
 
-/** Refuses options and words that the command does not know. @throws UsageError */
-export function checkNoOthers(
-  raw: readonly string[],
-  words: readonly string[],
-  known: readonly string[],
+/** What a command takes, by name. */
+export type Definitions = Readonly<
+  Record<
+    string,
+    {
+      readonly type: "string" | "boolean" | "positional";
+      /** It may be given several times. */
+      readonly several?: true;
+    }
+  >
+>;
+
+/** Refuses what the command does not know, and options that are given twice or without a value. @throws UsageError */
+export function checkArguments(
+  {
+    rawArgs,
+    args,
+  }: { readonly rawArgs: readonly string[]; readonly args: { readonly _: readonly string[] } },
+  definitions: Definitions,
 ): void {
-  for (const argument of raw) {
-    const name = /^--?([^=]+)/.exec(argument)?.[1];
-    if (name !== undefined && !known.includes(name)) {
+  const seen = new Set<string>();
+  // What follows a lone -- are words.
+  const end = rawArgs.indexOf("--");
+  const before = end < 0 ? rawArgs : rawArgs.slice(0, end);
+  for (const [index, argument] of before.entries()) {
+    const [, name, inside] = /^--?([^=]+)(?:=(.*))?$/s.exec(argument) ?? [];
+    if (name === undefined) continue;
+    const option = Object.hasOwn(definitions, name) ? definitions[name] : undefined;
+    if (option === undefined || option.type === "positional" || !argument.startsWith("--")) {
+      throw unknownOption(argument, name, definitions);
+    }
+    if (seen.has(name) && !option.several) {
+      throw new UsageError(`--${name} is given twice`, "Give it once.");
+    }
+    seen.add(name);
+    if (option.type === "boolean") {
+      if (inside === undefined) continue;
       throw new UsageError(
-        `the option ${quote(argument)} is not known`,
-        "Call it with --help to see the options.",
+        `--${name} has the value ${quote(inside)}`,
+        "Give it without one, or leave it out.",
       );
     }
+    const after = before[index + 1];
+    checkValue(name, inside ?? (after !== undefined && /^-./.test(after) ? undefined : after));
   }
   // After the options, since what follows an unknown one counts as a word.
-  const [word] = words;
+  const positionals = Object.values(definitions).filter(({ type }) => type === "positional");
+  const word = args._[positionals.length];
   if (word !== undefined) {
     throw new UsageError(`${quote(word)} is not understood`, "Call it with --help to see what it takes.");
   }
+}
+
+/**
+ * Refuses options before the name of the command, which no command would look at.
+ *
+ * @param groups commands that have commands
+ * @throws UsageError
+ */
+export function checkBeforeCommand(raw: readonly string[], groups: readonly string[]): void {
+  const place = raw.findIndex((argument) => !groups.includes(argument));
+  const argument = raw[place];
+  if (argument === undefined || !argument.startsWith("-")) return;
+  if (raw.some((each) => ["--help", "-h"].includes(each)) || ["--version", "-v"].includes(argument)) return;
+  throw new UsageError(
+    `the option ${quote(argument)} stands before the name of a command`,
+    "Give it after the name. Call fanfare --help to see the commands.",
+  );
+}
+
+/** Scripts pass empty variables on; what that should mean is nobody's guess. @throws UsageError */
+function checkValue(name: string, value: string | undefined): void {
+  if (value) return;
+  const found = value === undefined ? `--${name} has no value` : `--${name} is ""`;
+  throw new UsageError(found, `Give it one, such as --${name}=…, or leave it out.`);
+}
+
+function unknownOption(argument: string, name: string, definitions: Definitions): UsageError {
+  const options = Object.keys(definitions).filter((each) => definitions[each]?.type !== "positional");
+  const near = nearest(name, options);
+  return new UsageError(
+    `the option ${quote(argument)} is not known`,
+    `${near === undefined ? "" : `Did you mean --${near}? `}Call it with --help to see the options.`,
+  );
 }

@@ -2,7 +2,7 @@
 import { defineCommand } from "citty";
 import { configDocs } from "../config/docs.js";
 import { asJson, asTable } from "../config/table.js";
-import { checkNoOthers } from "./arguments.js";
+import { checkArguments } from "./arguments.js";
 import { configuration, configurationArguments } from "./configuration.js";
 import { tellErrors } from "./errors.js";
 import { isGuarded } from "./guarded.js";
@@ -18,7 +18,7 @@ export const config = defineCommand({
   args,
   run: (context) =>
     tellErrors("config", async () => {
-      checkNoOthers(context.rawArgs, context.args._, Object.keys(args));
+      checkArguments(context, args);
       if (context.args.docs === true) {
         process.stdout.write(configDocs());
         return;

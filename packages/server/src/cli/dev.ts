@@ -2,7 +2,7 @@
 import { defineCommand } from "citty";
 import { createFanfare } from "../fanfare.js";
 import type { FanfareOptions } from "../options.js";
-import { checkNoOthers, parsePort } from "./arguments.js";
+import { checkArguments, parsePort } from "./arguments.js";
 import { configuration } from "./configuration.js";
 import { tellErrors } from "./errors.js";
 import { createLogger, levelOfEnvironment } from "./logger.js";
@@ -50,7 +50,7 @@ export const dev = defineCommand({
   run: (context) =>
     tellErrors("dev", async () => {
       const { port, path, serve: pages, config } = context.args;
-      checkNoOthers(context.rawArgs, context.args._, Object.keys(args));
+      checkArguments(context, args);
       await serve(parsePort(port), path, pages, await tried(config));
     }),
 });

@@ -9,14 +9,14 @@ const MISUSED = 2;
 /** Codes of errors that an argument causes, whoever notices it. */
 const CODES_OF_MISUSE = ["invalid_channel", "invalid_grants", "invalid_position", "invalid_request"];
 
-/** Runs a command's work; an error goes to standard error, with its remedy. */
+/** Runs a command's work, or what comes before any (`""`); an error goes to standard error, with its remedy. */
 export async function tellErrors(command: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const remedy = "remedy" in error ? `\n${String(error.remedy)}` : "";
-    process.stderr.write(`fanfare ${command}: ${error.message}${remedy}\n`);
+    process.stderr.write(`${`fanfare ${command}`.trim()}: ${error.message}${remedy}\n`);
     const misused =
       [UsageError, ReservedPathError, TypeError].some((type) => error instanceof type) ||
       ("code" in error && CODES_OF_MISUSE.includes(String(error.code)));

@@ -1,6 +1,6 @@
 /** `fanfare explain`: asks a running server why something is allowed, or is not. */
 import { defineCommand } from "citty";
-import { checkNoOthers } from "./arguments.js";
+import { checkArguments } from "./arguments.js";
 import { tellErrors } from "./errors.js";
 import { askOverHttp } from "./over-http.js";
 import { tokenIn, urlArgument } from "./remote.js";
@@ -23,7 +23,7 @@ export const explain = defineCommand({
   run: (context) =>
     tellErrors("explain", async () => {
       const { action, channel, token, url } = context.args;
-      checkNoOthers(context.rawArgs, context.args._.slice(channel === undefined ? 1 : 2), Object.keys(args));
+      checkArguments(context, args);
       const given = await tokenIn(token);
       const answer = await askOverHttp({
         url,

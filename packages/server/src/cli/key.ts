@@ -4,7 +4,7 @@ import { FileStore } from "../access/file-store.js";
 import { ALL_GRANTS } from "../access/grants.js";
 import { newKey } from "../access/keys.js";
 import { systemClock, systemRandom } from "../clock.js";
-import { checkNoOthers, UsageError } from "./arguments.js";
+import { checkArguments, UsageError } from "./arguments.js";
 import { configFileArgument, configuration } from "./configuration.js";
 import { tellErrors } from "./errors.js";
 import { grantArguments, grantsIn } from "./grants.js";
@@ -23,7 +23,7 @@ const add = defineCommand({
   run: (context) =>
     tellErrors("key add", async () => {
       const { name, action, config } = context.args;
-      checkNoOthers(context.rawArgs, context.args._.slice(1), Object.keys(addArguments));
+      checkArguments(context, addArguments);
       const grants = grantsIn(context.rawArgs, action, null);
       const all = grants.length === 0;
       await withStore(config, async (store) => {
@@ -41,12 +41,14 @@ const add = defineCommand({
     }),
 });
 
+const listArguments = { config: configFileArgument } as const;
+
 const list = defineCommand({
   meta: { name: "list", description: "Prints the keys, without their secrets." },
-  args: { config: configFileArgument },
+  args: listArguments,
   run: (context) =>
     tellErrors("key list", async () => {
-      checkNoOthers(context.rawArgs, context.args._, ["config"]);
+      checkArguments(context, listArguments);
       await withStore(context.args.config, async (store) => {
         for (const { id, name, created, grants } of store.data.keys) {
           const since = new Date(created).toISOString();
@@ -67,7 +69,7 @@ const revoke = defineCommand({
   run: (context) =>
     tellErrors("key revoke", async () => {
       const { id, config } = context.args;
-      checkNoOthers(context.rawArgs, context.args._.slice(1), Object.keys(revokeArguments));
+      checkArguments(context, revokeArguments);
       await withStore(config, async (store) => {
         if (!store.data.keys.some((key) => key.id === id)) {
           throw new UsageError(`there is no key with the id ${JSON.stringify(id)}`, "See: fanfare key list");

@@ -2,7 +2,7 @@
 import type { ConnectionState, Gap, Message } from "@fanfare/client";
 import { parsePosition } from "@fanfare/protocol";
 import { defineCommand } from "citty";
-import { checkNoOthers } from "./arguments.js";
+import { checkArguments } from "./arguments.js";
 import { tellErrors } from "./errors.js";
 import { connect, keyOfEnvironment, tokenIn, urlArgument } from "./remote.js";
 
@@ -24,7 +24,7 @@ export const listen = defineCommand({
   run: (context) =>
     tellErrors("listen", async () => {
       const { channel, since, json, token, url } = context.args;
-      checkNoOthers(context.rawArgs, context.args._.slice(1), Object.keys(args));
+      checkArguments(context, args);
       const client = connect(url, (await tokenIn(token)) ?? keyOfEnvironment());
       client.on("state", (state) => say(inWords(state)));
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => client.close());

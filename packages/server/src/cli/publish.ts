@@ -3,7 +3,7 @@ import { text } from "node:stream/consumers";
 import type { Client } from "@fanfare/client";
 import { CLOSE } from "@fanfare/protocol";
 import { defineCommand } from "citty";
-import { checkNoOthers, parseJson } from "./arguments.js";
+import { checkArguments, parseJson } from "./arguments.js";
 import { tellErrors } from "./errors.js";
 import { publishOverHttp } from "./over-http.js";
 import { connect, connected, keyOfEnvironment, RemoteError, urlArgument } from "./remote.js";
@@ -36,7 +36,7 @@ export const publish = defineCommand({
   run: (context) =>
     tellErrors("publish", async () => {
       const { channel, json, event, key, url } = context.args;
-      checkNoOthers(context.rawArgs, context.args._.slice(2), Object.keys(args));
+      checkArguments(context, args);
       const data = parseJson(json === "-" ? await text(process.stdin) : json);
       const apiKey = context.args["api-key"] ?? keyOfEnvironment();
       const published =

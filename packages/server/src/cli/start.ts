@@ -6,7 +6,7 @@ import type { Config } from "../config/schema.js";
 import { DiskEngine } from "../engine/disk/disk-engine.js";
 import { engineLimits } from "../engines.js";
 import { createFanfare, type Fanfare } from "../fanfare.js";
-import { checkNoOthers } from "./arguments.js";
+import { checkArguments } from "./arguments.js";
 import { configuration, configurationArguments } from "./configuration.js";
 import { tellErrors } from "./errors.js";
 import { maxOpenFiles, tooFewFiles } from "./file-descriptors.js";
@@ -25,7 +25,7 @@ export const start = defineCommand({
   args: configurationArguments,
   run: (context) =>
     tellErrors("start", async () => {
-      checkNoOthers(context.rawArgs, context.args._, Object.keys(configurationArguments));
+      checkArguments(context, configurationArguments);
       const read = () => configuration(context.args);
       await serve(await read(), read);
     }),

@@ -1,7 +1,8 @@
 /** `fanfare token`: makes a token for a user, with the secret of the configuration. Needs no running server. */
+import { quote } from "@fanfare/protocol";
 import { defineCommand } from "citty";
 import { DEFAULT_TOKEN_SECONDS, signToken } from "../access/sign.js";
-import { checkNoOthers, parseJson, UsageError } from "./arguments.js";
+import { checkArguments, parseJson, UsageError } from "./arguments.js";
 import { configFileArgument, configuration } from "./configuration.js";
 import { tellErrors } from "./errors.js";
 import { grantArguments, grantsIn } from "./grants.js";
@@ -30,7 +31,7 @@ export const token = defineCommand({
   run: (context) =>
     tellErrors("token", async () => {
       const { user, action, seconds, info, config } = context.args;
-      checkNoOthers(context.rawArgs, context.args._, Object.keys(args));
+      checkArguments(context, args);
       const { tokens } = (await configuration({ config })).config;
       const [secret] = tokens.secrets;
       if (secret === undefined) {
@@ -56,5 +57,8 @@ export const token = defineCommand({
 function secondsIn(text: string, most: number): number {
   const seconds = /^\d{1,9}$/.test(text) ? Number(text) : 0;
   if (seconds >= 1 && seconds <= most) return seconds;
-  throw new UsageError(`--seconds is ${text}`, `Give a whole number from 1 to ${most} (tokens.maxSeconds).`);
+  throw new UsageError(
+    `--seconds is ${quote(text)}`,
+    `Give a whole number from 1 to ${most} (tokens.maxSeconds).`,
+  );
 }

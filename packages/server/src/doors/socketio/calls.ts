@@ -5,10 +5,10 @@ import { isServiceMethod, type ServiceMethod } from "../../feathers/services.js"
 import { check } from "../../http/check.js";
 
 const since = z
-  .union([z.string(), z.object({ epoch: z.string(), offset: z.number() })])
+  .union([z.string(), z.strictObject({ epoch: z.string(), offset: z.number() })])
   .transform((given) => parsePosition(typeof given === "string" ? given : `${given.epoch}:${given.offset}`));
 
-const subscribe = z.object({
+const subscribe = z.strictObject({
   channel: z.string(),
   since: since.optional(),
   state: z.boolean().optional(),
@@ -18,9 +18,12 @@ const changing = { channel: z.string(), key: z.string().optional() };
 
 const SCHEMAS = {
   subscribe: z.union([z.string().transform((channel) => ({ channel })), subscribe]),
-  unsubscribe: z.union([z.string().transform((channel) => ({ channel })), z.object({ channel: z.string() })]),
-  publish: z.object({ ...changing, event: z.string().optional(), data: z.unknown() }),
-  patch: z.object({ ...changing, patch: z.unknown(), ifVersion: since.nullable().optional() }),
+  unsubscribe: z.union([
+    z.string().transform((channel) => ({ channel })),
+    z.strictObject({ channel: z.string() }),
+  ]),
+  publish: z.strictObject({ ...changing, event: z.string().optional(), data: z.unknown() }),
+  patch: z.strictObject({ ...changing, patch: z.unknown(), ifVersion: since.nullable().optional() }),
   token: z.string().transform((token) => ({ token })),
 };
 
@@ -70,7 +73,7 @@ export function parseCall(event: string, args: readonly unknown[]): Call {
   }
 }
 
-const authSchema = z.object({
+const authSchema = z.strictObject({
   token: z.string().optional(),
   csrf: z.string().optional(),
   channels: z.array(SCHEMAS.subscribe).max(1000).optional(),
