@@ -22,7 +22,8 @@ export default defineConfig({
     include: ["packages/*/src/**/*.test.ts", "tests/**/*.test.ts"],
     // Wants a disk that it may fill.
     exclude: [...configDefaults.exclude, ...(process.env.FULL_DISK ? [] : ["tests/crash/full-disk.test.ts"])],
-    testTimeout: 30_000,
+    // Only for what hangs: a busy machine takes its time.
+    testTimeout: 60_000,
     maxWorkers: availableParallelism(),
     // Loading the modules anew for each file took as long as its tests. So files share a process, and what a test
     // replaces has to be put back.
