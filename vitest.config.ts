@@ -1,7 +1,14 @@
+import { accessSync, constants, statfsSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
 
 const source = (name: string) => fileURLToPath(new URL(`packages/${name}/src/index.ts`, import.meta.url));
+
+/** A folder in memory, where Linux has one. */
+const MEMORY = "/dev/shm";
+/** Bytes; containers often have less. */
+const ENOUGH = 1024 ** 3;
 
 export default defineConfig({
   resolve: {
@@ -15,6 +22,30 @@ export default defineConfig({
     include: ["packages/*/src/**/*.test.ts", "tests/**/*.test.ts"],
     // Wants a disk that it may fill.
     exclude: [...configDefaults.exclude, ...(process.env.FULL_DISK ? [] : ["tests/crash/full-disk.test.ts"])],
-    testTimeout: 30_000,
+    // Only for what hangs: a busy machine takes its time.
+    testTimeout: 60_000,
+    maxWorkers: availableParallelism(),
+    // Loading the modules anew for each file took as long as its tests. So files share a process, and what a test
+    // replaces has to be put back.
+    isolate: false,
+    unstubGlobals: true,
+    restoreMocks: true,
+    env: {
+      // Thousands of commits of the disk engine wait for the disk otherwise. What is about the disk itself makes its
+      // folder elsewhere (`tests/crash/disk-folder.ts`).
+      ...(hasRoomInMemory() && { TMPDIR: MEMORY }),
+      // Each process that a test starts would read these certificates; none talks to another machine.
+      NODE_EXTRA_CA_CERTS: "",
+    },
   },
 });
+
+function hasRoomInMemory(): boolean {
+  try {
+    accessSync(MEMORY, constants.W_OK);
+    const { bavail, bsize } = statfsSync(MEMORY);
+    return bavail * bsize >= ENOUGH;
+  } catch {
+    return false;
+  }
+}

@@ -6,6 +6,7 @@ import { ACTIONS, type Action } from "../../packages/server/src/access/actions.j
 import { type Grant, signToken } from "../../packages/server/src/index.js";
 import { Client } from "../doors/client.js";
 import { EventStream, StreamRefused } from "../doors/event-stream.js";
+import { soon } from "../doors/waiting.js";
 import { SOCKETIO_WAYS } from "./socketio-ways.js";
 
 export const SECRET = "the-secret-of-the-tests-0123456789abcdef";
@@ -136,10 +137,10 @@ function sending(type: "publish" | "patch" | "lock" | "next", what: object): Way
     action: type === "next" ? "sequence" : type,
     async allowed(served, credential, channel) {
       const client = await connected(served, credential);
-      const closed = client.closed.then(({ code }) => code);
-      const answer = client.ask({ type, channel, name: channel, ...what }).then((frame) => frame.type);
-      const first = await Promise.race([closed, answer]);
-      answer.catch(() => {});
+      const first = await client.ask({ type, channel, name: channel, ...what }).then(
+        (answer) => answer.type,
+        async () => (await soon(client.closed, "the end of a connection")).code,
+      );
       client.vanish();
       if (first !== "ok" && first !== 4403) throw new Error(`${type} was answered by ${first}`);
       return first === "ok";

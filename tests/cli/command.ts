@@ -65,7 +65,7 @@ export class Command {
 
   /** What it ended with. */
   end(): Promise<Ended> {
-    return within(this.ended, "the end of the command", 20_000);
+    return within(this.ended, "the end of the command");
   }
 
   /** Waits until standard output or standard error has this. */
@@ -81,7 +81,7 @@ export class Command {
       void this.ended.then(({ stderr }) => reject(new Error(`it ended before: ${stderr}`)));
       look();
     });
-    return within(saying, `${wanted} on ${from}`, 20_000);
+    return within(saying, `${wanted} on ${from}`);
   }
 }
 

@@ -6,7 +6,7 @@ import { WebSocket } from "ws";
 import { type Client, type ClientOptions, createClient } from "../../packages/client/src/index.js";
 import { createFanfare, type Fanfare, type FanfareOptions } from "../../packages/server/src/index.js";
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 20_000;
 
 export interface RunningServer {
   readonly port: number;

@@ -2,12 +2,10 @@
  * A server that is killed at random moments, under load: nothing that was acknowledged is lost, doubled or out of order for
  * anybody, no number is given twice, and a lock has one holder at a time. `npm run crash` kills it 50 times; CRASH_KILLS and CRASH_SEED say otherwise.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { seeded } from "../../packages/server/src/testing/seeded.js";
 import { within } from "../library/within.js";
+import { diskFolder } from "./disk-folder.js";
 import { KEY, KillableServer } from "./server.js";
 import { Counter, faultsOf, Locker } from "./shared.js";
 import { type Acknowledged, Listener, Publisher, pause } from "./witnesses.js";
@@ -29,9 +27,7 @@ const PAUSE_MS = 5;
 test(
   `loses nothing that was acknowledged, though it is killed ${KILLS} times`,
   async () => {
-    const dataDir = mkdtempSync(join(tmpdir(), "fanfare-crash-"));
-    onTestFinished(() => rmSync(dataDir, { recursive: true }));
-    const server = await KillableServer.make(dataDir, { FANFARE_RULES: RULES });
+    const server = await KillableServer.make(diskFolder(), { FANFARE_RULES: RULES });
     onTestFinished(() => server.kill());
     await server.start();
 

@@ -47,7 +47,7 @@ export class KillableServer {
       });
       child.on("close", () => failed(new Error(`the server ended: ${said}`)));
     });
-    await within(ready, "the start of the server", 20_000);
+    await within(ready, "the start of the server");
     this.startMs.push(performance.now() - begun);
   }
 

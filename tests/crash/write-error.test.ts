@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { aFolder } from "../../packages/server/src/testing/a-folder.js";
+import { diskFolder } from "./disk-folder.js";
 
 const BUILT = fileURLToPath(new URL("../../packages/server/dist/index.js", import.meta.url));
 /** The largest file that the process may write, in blocks of 512 or 1,024 bytes, as the shell counts. */
@@ -37,7 +37,7 @@ const PROGRAM = `
 
 test("a write that fails is told to those who published, and changes nothing", async () => {
   const shell = 'ulimit -f "$1"; shift; exec "$@"';
-  const program = [process.execPath, "--input-type=module", "-e", PROGRAM, BUILT, aFolder()];
+  const program = [process.execPath, "--input-type=module", "-e", PROGRAM, BUILT, diskFolder()];
   const { stdout } = await promisify(execFile)("sh", ["-c", shell, "sh", String(BLOCKS), ...program]);
   const { kept, refused, stand, later, codes } = JSON.parse(stdout);
   expect(codes).toEqual(["unavailable"]);

@@ -44,7 +44,10 @@ export class Client {
     ws.on("message", (data: Buffer) => this.#hear(JSON.parse(data.toString()) as ServerFrame));
     ws.on("error", () => {});
     this.closed = new Promise((done) => {
-      ws.on("close", (code, reason) => done({ code, reason: reason.toString() }));
+      ws.on("close", (code, reason) => {
+        done({ code, reason: reason.toString() });
+        for (const inbox of [this.others, this.answers, this.deliveries]) inbox.end(`closed with ${code}`);
+      });
     });
   }
 

@@ -55,7 +55,12 @@ export class EventStream {
     response.setEncoding("utf8");
     response.on("data", (text: string) => this.#take(text));
     response.on("error", () => {});
-    this.ended = new Promise((done) => void response.once("close", done));
+    this.ended = new Promise((done) => {
+      response.once("close", () => {
+        done();
+        for (const inbox of [this.own, this.deliveries]) inbox.end("the stream has ended");
+      });
+    });
   }
 
   /** @throws StreamRefused */

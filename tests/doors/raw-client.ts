@@ -69,7 +69,12 @@ export class RawClient {
     this.socket = socket;
     socket.on("error", () => {});
     socket.on("data", (bytes: Buffer) => this.#hear(bytes));
-    this.closed = new Promise((done) => socket.on("close", () => done()));
+    this.closed = new Promise((done) => {
+      socket.on("close", () => {
+        done();
+        this.frames.end("the connection has ended");
+      });
+    });
   }
 
   /** A TCP or TLS connection, on which nothing has been said. */

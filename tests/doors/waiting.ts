@@ -1,13 +1,16 @@
 /** Waiting for events, never for a time: each wait has a deadline, and says what it waited for. */
 
-const DEADLINE_MS = 8000;
+/** Long, since the machine may be busy; shorter than the time that a test has. */
+const DEADLINE_MS = 20_000;
+/** Whoever has waited for so many turns waits for something slow, and leaves the processor to it. */
+const TURNS = 200;
 
 /** Lets the event loop turn until the condition holds. */
 export async function until(condition: () => boolean, what: string, deadlineMs = DEADLINE_MS): Promise<void> {
   const end = performance.now() + deadlineMs;
-  while (!condition()) {
+  for (let turn = 0; !condition(); turn++) {
     if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
-    await new Promise<void>((done) => setImmediate(done));
+    await new Promise<void>((done) => void (turn < TURNS ? setImmediate(done) : setTimeout(done, 1)));
   }
 }
 
@@ -24,11 +27,18 @@ export async function soon<T>(promise: Promise<T>, what: string, deadlineMs = DE
   }
 }
 
+interface Taker<T> {
+  readonly take: (value: T) => void;
+  readonly fail: (why: Error) => void;
+}
+
 /** What arrived and was not taken yet, in order. */
 export class Inbox<T> {
   readonly #name: string;
   readonly #waiting: T[] = [];
-  #takers: ((value: T) => void)[] = [];
+  #takers: Taker<T>[] = [];
+  /** Why nothing more can come. */
+  #end: Error | null = null;
   /** How many ever arrived. */
   arrived = 0;
 
@@ -44,14 +54,22 @@ export class Inbox<T> {
   put(value: T): void {
     this.arrived++;
     const taker = this.#takers.shift();
-    if (taker) taker(value);
+    if (taker) taker.take(value);
     else this.#waiting.push(value);
+  }
+
+  /** Nothing more can come: whoever waits, or asks for more than has arrived, is told so at once. */
+  end(why: string): void {
+    this.#end = new Error(`waited in vain for the next of ${this.#name}: ${why}`);
+    for (const { fail } of this.#takers.splice(0)) fail(this.#end);
   }
 
   next(): Promise<T> {
     const value = this.#waiting.shift();
     if (value !== undefined) return Promise.resolve(value);
-    return soon(new Promise<T>((done) => this.#takers.push(done)), `the next of ${this.#name}`);
+    if (this.#end) return Promise.reject(this.#end);
+    const coming = new Promise<T>((take, fail) => this.#takers.push({ take, fail }));
+    return soon(coming, `the next of ${this.#name}`);
   }
 
   /** The next for which this holds; those before it are dropped. */

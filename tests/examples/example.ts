@@ -36,7 +36,7 @@ export class Example {
   /** Tells it to stop; answers with its exit code. */
   stop(): Promise<number | null> {
     this.#process.kill("SIGTERM");
-    return within(this.#ended, "the end of the example", 10_000);
+    return within(this.#ended, "the end of the example");
   }
 }
 
@@ -67,7 +67,7 @@ export function saysOf(
     }
     child.once("close", () => reject(new Error(`it ended before: ${said.stderr}`)));
   });
-  return within(saying, `${wanted} on ${from}`, 10_000);
+  return within(saying, `${wanted} on ${from}`);
 }
 
 /** What a page would hear: a client in this process, and all that its one handler was given. */
@@ -121,6 +121,6 @@ export class Listener {
       };
       this.#happened();
     });
-    return within(holding, what, 10_000);
+    return within(holding, what);
   }
 }

@@ -2,8 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { systemRandom } from "../clock.js";
+import { type Clock, systemClock, systemRandom } from "../clock.js";
 import { type Log, silentLog } from "../log.js";
+import { FakeClock } from "../testing/fake-clock.js";
 import { FileStore } from "./file-store.js";
 import { newKey } from "./keys.js";
 import type { AccessData } from "./store.js";
@@ -14,8 +15,8 @@ function folder(): string {
   return join(made, "data");
 }
 
-function open(where: string, log: Log = silentLog): FileStore {
-  const store = new FileStore(where, log);
+function open(where: string, log: Log = silentLog, clock: Clock = systemClock): FileStore {
+  const store = new FileStore(where, log, clock);
   onTestFinished(() => store.close());
   return store;
 }
@@ -24,7 +25,6 @@ const key = () => newKey({ name: "shop", grants: [] }, 1, systemRandom).stored;
 const adding =
   (stored = key()) =>
   (data: AccessData) => ({ ...data, keys: [...data.keys, stored] });
-const changed = (store: FileStore) => new Promise<void>((done) => store.onChange(done));
 
 describe("the file of keys and revocations", () => {
   test("is made when there is something to keep, for its owner only", async () => {
@@ -40,11 +40,15 @@ describe("the file of keys and revocations", () => {
 
   test("is seen by all who use it, and loses no change of two at once", async () => {
     const where = folder();
-    const [one, other] = [open(where), open(where)];
-    const seen = changed(other);
+    const clock = new FakeClock();
+    const [one, other] = [open(where), open(where, silentLog, clock)];
+    let told = 0;
+    other.onChange(() => told++);
     await one.change(adding());
-    await seen;
+    clock.advance(500);
     expect(other.data).toEqual(one.data);
+    clock.advance(500);
+    expect(told).toBe(1);
     await Promise.all(Array.from({ length: 20 }, (_, index) => (index % 2 ? one : other).change(adding())));
     expect(open(where).data.keys).toHaveLength(21);
   });
@@ -75,12 +79,13 @@ describe("the file of keys and revocations", () => {
   ])("that holds %s stops a start, and changes nothing of what runs", async (_, text) => {
     const where = folder();
     const errors: string[] = [];
-    const store = open(where, { ...silentLog, error: (__, message) => void errors.push(message) });
-    const other = open(where);
-    const seen = changed(store);
-    await other.change(adding());
-    await seen;
+    const clock = new FakeClock();
+    const store = open(where, { ...silentLog, error: (__, message) => void errors.push(message) }, clock);
+    await open(where).change(adding());
+    clock.advance(500);
     writeFileSync(store.path, text);
+    clock.advance(500);
+    expect(errors.splice(0)).toEqual(["keys and revocations stay as they were"]);
     expect(() => new FileStore(where, silentLog)).toThrow(/access\.json is not what Fanfare wrote/);
     await expect(store.change(adding())).rejects.toMatchObject({ code: "unavailable" });
     expect(store.data.keys).toHaveLength(1);

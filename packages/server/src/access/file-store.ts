@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { FanfareError, quote } from "@fanfare/protocol";
 import { z } from "zod";
-import { systemClock, type Timer } from "../clock.js";
+import { type Clock, systemClock, type Timer } from "../clock.js";
 import type { Log } from "../log.js";
 import { Grants } from "./grants.js";
 import { type AccessData, type AccessStore, NOTHING_STORED } from "./store.js";
@@ -60,7 +60,7 @@ export class FileStore implements AccessStore {
    * @param folder is made when there is something to keep
    * @throws TypeError when there is a file that cannot be read, or is not of this form
    */
-  constructor(folder: string, log: Log) {
+  constructor(folder: string, log: Log, clock: Clock = systemClock) {
     this.path = join(folder, FILE_NAME);
     this.#log = log;
     this.#folder = folder;
@@ -68,7 +68,7 @@ export class FileStore implements AccessStore {
     this.#stamp = stampOf(this.path);
     this.data = read(this.path);
     // Polled: file events get lost on some file systems, and this has to be true within a second.
-    this.#timer = systemClock.every(LOOK_EVERY_MS, () => this.#look());
+    this.#timer = clock.every(LOOK_EVERY_MS, () => this.#look());
   }
 
   change(edit: (data: AccessData) => AccessData): Promise<void> {

@@ -68,7 +68,7 @@ async function serve(
   pages: string | undefined,
   options: FanfareOptions,
 ): Promise<void> {
-  const logger = createLogger(levelOfEnvironment());
+  const logger = await createLogger(levelOfEnvironment());
   await rehearse();
   const fanfare = createFanfare({
     rules: RULES,

@@ -89,7 +89,7 @@ async function withStore(
   work: (store: FileStore) => Promise<void>,
 ): Promise<void> {
   const { dataDir, logLevel } = (await configuration({ config })).config;
-  const store = new FileStore(dataDir, createLogger(logLevel));
+  const store = new FileStore(dataDir, await createLogger(logLevel));
   try {
     await work(store);
   } finally {

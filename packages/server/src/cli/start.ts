@@ -35,7 +35,7 @@ export const start = defineCommand({
 async function serve(inForce: InForce, again: () => Promise<InForce>): Promise<void> {
   const { host, port, logLevel, shutdownSeconds, engine: kind, socketio, ...options } = inForce.config;
   if (!isGuarded(inForce.config)) throw keyMissing();
-  const logger = createLogger(logLevel);
+  const logger = await createLogger(logLevel);
   const engine =
     kind === "disk"
       ? await DiskEngine.open({ dataDir: options.dataDir, ...engineLimits(options.limits) })

@@ -1,11 +1,11 @@
 /** `{path}/metrics`: figures for Prometheus. */
 import type { HttpContext } from "./context.js";
-import { Metrics } from "./figures.js";
+import type { Metrics } from "./figures.js";
 import type { Route } from "./route.js";
 
 export function metricsRoutes({ hub, allow }: HttpContext): Route[] {
-  // Made at the first scrape: where nobody asks, nothing is measured.
-  let metrics: Metrics | null = null;
+  // Loaded and made at the first scrape: where nobody asks, nothing is measured, and a server starts sooner.
+  let made: Promise<Metrics> | null = null;
   return [
     {
       method: "GET",
@@ -19,7 +19,8 @@ export function metricsRoutes({ hub, allow }: HttpContext): Route[] {
       errors: ["unavailable"],
       async handle(c) {
         allow(c, "admin", null);
-        metrics ??= new Metrics(hub);
+        made ??= import("./figures.js").then(({ Metrics }) => new Metrics(hub));
+        const metrics = await made;
         return c.body(await metrics.text(), 200, {
           "Content-Type": metrics.contentType,
           "Cache-Control": "no-store",

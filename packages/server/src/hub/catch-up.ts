@@ -68,7 +68,7 @@ export function nextStep(subscription: Subscription, now: number, cache: PageCac
   noteGaps(subscription, page);
   // Most cursors are at the end after one page: then they are live, without another turn in the ring.
   const atEnd = page.offset === window.at(channel.flushed - 1).offset;
-  if (atEnd && !subscription.stateDue) channel.join(subscription);
+  if (atEnd && !(subscription.stateDue && channel.state?.known)) channel.join(subscription);
   return { kind: "write", page };
 }
 
@@ -78,14 +78,11 @@ function noteGaps(subscription: Subscription, { gaps }: WirePage): void {
   if (gaps.some((reason) => reason !== "conflated")) subscription.stateDue = true;
 }
 
-/** The state as a whole, as soon as it is known; `null` when there never was one. */
+/** The state as a whole; `null` when there never was one, or when it is not known: as soon as it is, all who are live are told. */
 function wholeState(subscription: Subscription): Step | null {
   const { channel, connection, cursor } = subscription;
   const { state } = channel;
-  if (state && !state.known) {
-    state.wait(subscription);
-    return REST;
-  }
+  if (state && !state.known) return null;
   subscription.stateDue = false;
   if (!state?.everSet) return null;
   const { offset } = state;

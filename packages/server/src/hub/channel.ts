@@ -67,8 +67,6 @@ export class Channel implements TailOwner, LogListener, FollowerOwner {
   #keptFrom = 0;
   /** Bytes of memory that wait to be flushed, roughly. */
   #unflushedCost = 0;
-  /** A hole was flushed, which may hide a change of the state, and the state has not been given to those who were live. */
-  #stateOwed = false;
   #nextFlush = Number.NEGATIVE_INFINITY;
   /** It waits for the end of the turn, or for its next allowed write. */
   dirty = false;
@@ -144,15 +142,15 @@ export class Channel implements TailOwner, LogListener, FollowerOwner {
 
   /** Whoever was live may have missed a change of the state in the hole, which is written before. */
   stateFound(): void {
+    // Before, since some may fall behind now.
+    for (const subscription of this.#live.all()) subscription.stateDue = true;
     this.flush();
     this.#host.settleSoon(this);
     for (const subscription of this.#live.takeAll()) {
-      subscription.stateDue = true;
       subscription.state = "lagging";
       subscription.cursor = this.#flushedTo;
       subscription.connection.enqueue(subscription);
     }
-    this.#stateOwed = false;
   }
 
   /** Ends everything; the channel is not used any more. */
@@ -193,6 +191,7 @@ export class Channel implements TailOwner, LogListener, FollowerOwner {
   /** From here on the subscription gets what is flushed; its cursor must be `flushed`. */
   join(subscription: Subscription): void {
     subscription.state = "live";
+    subscription.stateDue = false;
     subscription.cursor = null;
     this.#live.add(subscription);
   }
@@ -258,7 +257,6 @@ export class Channel implements TailOwner, LogListener, FollowerOwner {
     const { end } = window;
     if (end > this.#flushed) {
       const entries = this.conflate(window.slice(this.#flushed, end));
-      if (this.#state && entries.some(({ gap }) => gap !== null)) this.#stateOwed = true;
       const options = this.rule.events === "latest" ? { overtaken: overtakenIn(entries) } : {};
       this.#live.write(entries, options, this.#fallBehind);
       this.#flushed = end;
@@ -296,7 +294,8 @@ export class Channel implements TailOwner, LogListener, FollowerOwner {
     if (subscription.state !== "live") return;
     this.#live.remove(subscription);
     subscription.state = "lagging";
-    if (this.#stateOwed) subscription.stateDue = true;
+    // After a hole, as long as nobody knows what it hides.
+    if (this.#state?.known === false) subscription.stateDue = true;
     // When the window starts over, what was before is flushed first: all that is written at once is of one epoch.
     subscription.cursor = offset === null ? this.#flushedTo : { epoch: this.#need().window.epoch, offset };
     subscription.connection.enqueue(subscription);

@@ -39,6 +39,11 @@ export class LiveSubscriptions {
     group.connections.push(subscription.connection);
   }
 
+  /** All of them. */
+  all(): Subscription[] {
+    return this.#groups.flatMap(({ live }) => live);
+  }
+
   /** All of them, which leaves none. */
   takeAll(): Subscription[] {
     return this.#groups.flatMap(({ live, connections }) => {
