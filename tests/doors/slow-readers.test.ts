@@ -39,8 +39,9 @@ async function bareDoor() {
   const settings = accessSettings({});
   const log = silentLog;
   const entrance = new Entrance({}, { clock, random, log });
-  const { rates } = entrance;
-  const access = new Access({ settings, store: new MemoryStore(), engine, rates, clock, random, log });
+  const { rates, refusals } = entrance;
+  const store = new MemoryStore();
+  const access = new Access({ settings, store, engine, rates, refusals, clock, random, log });
   const guests = new Guests({ hub, access, entrance, log });
   const wheel = new TimingWheel(clock);
   const door = new WebSocketDoor({ hub, sessions, access, entrance, log, guests, wheel });

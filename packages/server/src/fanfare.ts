@@ -108,7 +108,8 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
   const { engine, ownEngine } = enginesOf(options, rules, limits, clock, random);
   const store =
     options.dataDir === undefined ? new MemoryStore() : new FileStore(options.dataDir, log, clock);
-  const access = new Access({ settings, store, engine, rates: entrance.rates, clock, random, log });
+  const { rates, refusals } = entrance;
+  const access = new Access({ settings, store, engine, rates, refusals, clock, random, log });
   const checks = options.channels && new TypedChannels(options.channels, log);
   const hub = new Hub({ engine, rules, limits, clock, random, checks });
   hub.locks.startUpkeep();

@@ -2,19 +2,23 @@
  * Who is asking: finds the principal of what a caller brings along, and tells when that has changed: when a key, a token or a
  * user was revoked, here or on another node, or when the settings were replaced. What a principal may do is `policy.ts`.
  */
-import { FanfareError, quote } from "@fanfare/protocol";
+import { type ChannelName, FanfareError } from "@fanfare/protocol";
 import type { Clock, Random } from "../clock.js";
 import type { Engine } from "../engine/engine.js";
 import type { Log } from "../log.js";
+import type { Action } from "./actions.js";
 import { Asking } from "./asking.js";
 import { type Credentials, notLoggedIn } from "./credentials.js";
-import { ALL_GRANTS, type Grant, Grants } from "./grants.js";
+import { ALL_GRANTS, type Grant } from "./grants.js";
+import { issueToken } from "./issue.js";
 import { Keys, newKey, type StoredKey } from "./keys.js";
-import type { KeyHolder, Nobody, Principal, User } from "./principal.js";
+import * as policy from "./policy.js";
+import type { Nobody, Principal, User } from "./principal.js";
 import type { Rates } from "./rates.js";
+import type { Refusals } from "./refusals.js";
 import { Revocations, type Revoked, withRevoked } from "./revocations.js";
 import type { AccessSettings } from "./settings.js";
-import { type SignedToken, signToken, type TokenRequest } from "./sign.js";
+import type { SignedToken, TokenRequest } from "./sign.js";
 import type { AccessStore } from "./store.js";
 import { acceptsTokens } from "./token-options.js";
 import { TokenVerifier } from "./tokens.js";
@@ -29,6 +33,8 @@ export interface AccessParts {
   readonly engine: Pick<Engine, "signal" | "onSignal">;
   /** Where refused log-ins are counted. */
   readonly rates: Rates;
+  /** The figures of what is refused. */
+  readonly refusals: Refusals;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -38,6 +44,7 @@ export class Access {
   readonly store: AccessStore;
   readonly #engine: AccessParts["engine"];
   readonly #rates: Rates;
+  readonly #refusals: Refusals;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #log: Log;
@@ -51,10 +58,11 @@ export class Access {
   #asking: Asking;
 
   /** @throws TypeError, FanfareError `invalid_grants` */
-  constructor({ settings, store, engine, rates, clock, random, log }: AccessParts) {
+  constructor({ settings, store, engine, rates, refusals, clock, random, log }: AccessParts) {
     this.store = store;
     this.#engine = engine;
     this.#rates = rates;
+    this.#refusals = refusals;
     this.#clock = clock;
     this.#random = random;
     this.#log = log;
@@ -103,12 +111,14 @@ export class Access {
    */
   authenticate(credentials: Credentials): Principal | Promise<Principal> {
     const { token, request, from = null } = credentials;
-    if (from === null || (token === undefined && !request)) return this.#find(credentials);
+    if (token === undefined && !request) return this.#find(credentials);
     const party = { address: from, user: null };
     const refusal = this.#rates.check("logIns", party);
     if (refusal) throw refusal;
     const count = (error: unknown) => {
-      if (error instanceof FanfareError && error.code === "not_logged_in") this.#rates.take("logIns", party);
+      if (!(error instanceof FanfareError) || error.code !== "not_logged_in") return;
+      this.#refusals.logIns++;
+      this.#rates.count("logIns", party);
     };
     try {
       const found = this.#find(credentials);
@@ -131,6 +141,16 @@ export class Access {
     const open = this.#settings.anonymous === ALL_GRANTS && !this.canLogIn;
     if (token === undefined || open) return this.#nobody;
     throw notLoggedIn("the API key is not known");
+  }
+
+  /** Lets somebody go on who may do this: see `policy.ts`. @throws FanfareError `forbidden`, `not_logged_in` */
+  allow(principal: Principal, action: Action, channel: ChannelName | null, unknown?: policy.ToUnknown): void {
+    try {
+      policy.allow(principal, action, channel, this.canLogIn, unknown);
+    } catch (error) {
+      this.#refusals.actions[action]++;
+      throw error;
+    }
   }
 
   /** The same somebody as of now; `null` when he may not be here any more. */
@@ -201,26 +221,7 @@ export class Access {
    * @throws FanfareError `not_configured`, `invalid_grants`, `invalid_request`
    */
   async makeToken(request: TokenRequest): Promise<SignedToken> {
-    const { secrets, issuers, audiences, maxSeconds } = this.#settings.tokens;
-    const [secret] = secrets;
-    if (secret === undefined) {
-      throw new FanfareError("not_configured", "there is no secret to make tokens with", {
-        remedy: "Set tokens.secrets (FANFARE_SECRET), such as: openssl rand -hex 32",
-      });
-    }
-    const { expiresInSeconds } = request;
-    if (expiresInSeconds !== undefined && expiresInSeconds > maxSeconds) {
-      throw new FanfareError("invalid_request", `expiresInSeconds is ${expiresInSeconds}`, {
-        remedy: `Give at most ${maxSeconds}, or raise tokens.maxSeconds.`,
-      });
-    }
-    return signToken({
-      ...request,
-      secret,
-      issuer: issuers[0],
-      audience: audiences[0],
-      now: this.#clock.now(),
-    });
+    return issueToken(this.#settings.tokens, request, this.#clock.now());
   }
 
   /** The token is not accepted any more, and its connections are closed. @throws FanfareError `unavailable` */
@@ -287,18 +288,4 @@ export class Access {
     if (!this.#revocations.covers(user)) return user;
     throw notLoggedIn("the token was revoked", "Log in again.");
   }
-}
-
-/** @throws FanfareError `forbidden` when somebody would hand out more than he has */
-export function checkHandsOut(holder: KeyHolder, request: TokenRequest): void {
-  const wanted = new Grants(request.grants, request.user);
-  const lacking = holder.grants.lacks(wanted, "token");
-  if (!lacking) return;
-  throw new FanfareError(
-    "forbidden",
-    `this API key may not hand out ${lacking.action} on ${quote(lacking.grant.channels)}`,
-    {
-      remedy: `Use a key with the actions token and ${lacking.action} on these channels, or leave the grant out.`,
-    },
-  );
 }

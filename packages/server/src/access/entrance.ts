@@ -3,12 +3,14 @@
  * there was too much from there. The same for HTTP and for every door.
  */
 import type { IncomingHttpHeaders } from "node:http";
+import { FanfareError } from "@fanfare/protocol";
 import type { Clock, Random } from "../clock.js";
 import type { Log } from "../log.js";
 import { Addresses, type Caller } from "./addresses.js";
 import { type CheckOrigin, loopbackOnly, type OriginOptions, sameOrigin } from "./origins.js";
 import { type RateOptions, rateSettings } from "./rate-options.js";
 import { Rates } from "./rates.js";
+import { Refusals } from "./refusals.js";
 
 export interface EntranceOptions extends OriginOptions {
   /** Answers only to requests that name this machine (localhost), against DNS rebinding. @default false */
@@ -30,6 +32,8 @@ export interface EntranceParts {
 
 export class Entrance {
   readonly rates: Rates;
+  /** All that is refused, here and by what comes after. */
+  readonly refusals = new Refusals();
   readonly #log: Log;
   #addresses: Addresses;
   #checkOrigin: CheckOrigin;
@@ -39,7 +43,7 @@ export class Entrance {
     this.#log = log;
     this.#addresses = new Addresses(options.trustedProxies ?? [], log);
     this.#checkOrigin = originsOf(options);
-    this.rates = new Rates(rateSettings(options.rates), clock, random);
+    this.rates = new Rates(rateSettings(options.rates), clock, random, this.refusals);
   }
 
   /** Checks other options. @returns goes on with them @throws TypeError */
@@ -63,11 +67,16 @@ export class Entrance {
    */
   admit(peer: string | undefined, headers: IncomingHttpHeaders, host = headers.host): Caller {
     const { origin, cookie } = headers;
-    this.#checkOrigin({
-      host: this.#addresses.hostOf(peer, headers) ?? host,
-      origin,
-      cookies: cookie !== undefined,
-    });
+    try {
+      this.#checkOrigin({
+        host: this.#addresses.hostOf(peer, headers) ?? host,
+        origin,
+        cookies: cookie !== undefined,
+      });
+    } catch (error) {
+      if (error instanceof FanfareError) this.refusals.count(error.code);
+      throw error;
+    }
     return this.#addresses.callerOf(peer, headers);
   }
 }

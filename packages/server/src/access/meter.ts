@@ -4,7 +4,7 @@
  */
 import type { FanfareError } from "@fanfare/protocol";
 import { RATE_WINDOW_SECONDS, type RateSettings } from "./rate-options.js";
-import { type Party, type Rates, tooMuch } from "./rates.js";
+import type { Party, Rates } from "./rates.js";
 
 const WINDOW_MS = RATE_WINDOW_SECONDS * 1000;
 /** Whoever still is over a rate so long after he was told is sent away. */
@@ -80,7 +80,7 @@ export class Meter {
     const fullAt = Math.max(bucket.fullAt, now) + WINDOW_MS / rate;
     const overMs = fullAt - now - WINDOW_MS;
     // A thousandth of a millisecond is what adding up may be wrong by.
-    if (overMs > 0.001) return tooMuch(name, rate, overMs / 1000);
+    if (overMs > 0.001) return this.#rates.refuse(name, rate, overMs / 1000);
     bucket.fullAt = fullAt;
     return null;
   }

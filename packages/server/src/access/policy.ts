@@ -9,11 +9,14 @@ export function authorize(principal: Principal, action: Action, channel: Channel
   return principal.grants.find(action, channel) !== null;
 }
 
+/** What somebody is told who did not say who he is: over HTTP the next request may say it, a connection stays nobody's. */
+export type ToUnknown = "not_logged_in" | "forbidden";
+
 /**
  * Lets somebody go on who may do this.
  *
  * @param canLogIn whether there are keys or users at all, so that somebody who said nothing could say who he is
- * @param unknown what such a one is told: over HTTP the next request may say who he is, a connection stays nobody's
+ * @param unknown what such a one is told
  * @throws FanfareError `forbidden`, `not_logged_in`
  */
 export function allow(
@@ -21,7 +24,7 @@ export function allow(
   action: Action,
   channel: ChannelName | null,
   canLogIn: boolean,
-  unknown: "not_logged_in" | "forbidden" = "not_logged_in",
+  unknown: ToUnknown = "not_logged_in",
 ): void {
   if (principal.grants.find(action, channel) !== null) return;
   const { why, remedy } = explain(principal, action, channel);

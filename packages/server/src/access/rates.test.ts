@@ -6,12 +6,18 @@ import { NO_GRANTS } from "./grants.js";
 import { Meter } from "./meter.js";
 import { type RateOptions, rateSettings } from "./rate-options.js";
 import { Rates } from "./rates.js";
+import { Refusals } from "./refusals.js";
 
 const NONE: RateOptions = Object.fromEntries(Object.keys(rateSettings()).map((name) => [name, 0]));
 
 function ratesOf(options: RateOptions) {
   const clock = new FakeClock();
-  return { clock, rates: new Rates(rateSettings({ ...NONE, ...options }), clock, systemRandom) };
+  const refusals = new Refusals();
+  return {
+    clock,
+    refusals,
+    rates: new Rates(rateSettings({ ...NONE, ...options }), clock, systemRandom, refusals),
+  };
 }
 
 const nobody = { kind: "nobody", grants: NO_GRANTS } as const;

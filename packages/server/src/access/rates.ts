@@ -9,6 +9,7 @@ import type { Clock, Random } from "../clock.js";
 import type { Caller } from "./addresses.js";
 import type { Principal } from "./principal.js";
 import { RATE_WINDOW_SECONDS, type RateSettings } from "./rate-options.js";
+import type { Refusals } from "./refusals.js";
 
 /** What is counted. */
 export type Counted = "connects" | "frames" | "subscriptions" | "publishes" | "logIns";
@@ -29,11 +30,13 @@ const SECRET_BYTES = 16;
 export class Rates {
   readonly #clock: Clock;
   readonly #secret: string;
+  readonly #refusals: Refusals;
   #settings: RateSettings;
   #shared: Readonly<Record<Counted, Shared>>;
 
-  constructor(settings: RateSettings, clock: Clock, random: Random) {
+  constructor(settings: RateSettings, clock: Clock, random: Random, refusals: Refusals) {
     this.#clock = clock;
+    this.#refusals = refusals;
     this.#secret = Buffer.from(random.bytes(SECRET_BYTES)).toString("base64");
     this.#settings = settings;
     this.#shared = sharedOf(settings, clock);
@@ -66,18 +69,37 @@ export class Rates {
   }
 
   /** Counts, unless there was too much. @returns the refusal, or `null` */
-  take(what: Counted, { address, user }: Party, count = 1): FanfareError | null {
-    const shared = this.#shared[what];
-    const refusal = shared.check(address, user);
-    if (refusal) return refusal;
-    if (address !== null) shared.address?.count(address, count);
-    if (user !== null) shared.user?.count(user, count);
-    return null;
+  take(what: Counted, party: Party, count = 1): FanfareError | null {
+    const refusal = this.check(what, party);
+    if (!refusal) this.count(what, party, count);
+    return refusal;
   }
 
   /** Was there too much? Counts nothing. @returns the refusal, or `null` */
   check(what: Counted, { address, user }: Party): FanfareError | null {
-    return this.#shared[what].check(address, user);
+    const over = this.#shared[what].over(address, user);
+    return over && this.refuse(over.rate.name, over.rate.limit, over.leftMs / 1000);
+  }
+
+  /** Counts what has happened already. */
+  count(what: Counted, { address, user }: Party, count = 1): void {
+    const shared = this.#shared[what];
+    if (address !== null) shared.address?.count(address, count);
+    if (user !== null) shared.user?.count(user, count);
+  }
+
+  /** What a refusal says, whoever counted. @param retryAfter seconds */
+  refuse(name: keyof RateSettings, rate: number, retryAfter: number): FanfareError {
+    this.#refusals.rates[name]++;
+    const seconds = Math.max(0.1, Math.ceil(retryAfter * 10) / 10);
+    return new FanfareError(
+      "rate_limited",
+      `more than ${rate} within ${RATE_WINDOW_SECONDS} seconds: ${name}`,
+      {
+        retryAfter: seconds,
+        remedy: `Wait for ${seconds} seconds, do less at once, or raise rates.${name} on the server.`,
+      },
+    );
   }
 
   /** Hexadecimal. */
@@ -86,17 +108,10 @@ export class Rates {
   }
 }
 
-/** What a refusal says, whoever counted. @param retryAfter seconds */
-export function tooMuch(name: keyof RateSettings, rate: number, retryAfter: number): FanfareError {
-  const seconds = Math.max(0.1, Math.ceil(retryAfter * 10) / 10);
-  return new FanfareError(
-    "rate_limited",
-    `more than ${rate} within ${RATE_WINDOW_SECONDS} seconds: ${name}`,
-    {
-      retryAfter: seconds,
-      remedy: `Wait for ${seconds} seconds, do less at once, or raise rates.${name} on the server.`,
-    },
-  );
+/** Somebody who is over a rate, and for how much longer. */
+interface Over {
+  readonly rate: Rate;
+  readonly leftMs: number;
 }
 
 class Shared {
@@ -108,34 +123,34 @@ class Shared {
     this.user = user;
   }
 
-  check(address: string | null, user: string | null): FanfareError | null {
-    const byAddress = address === null ? null : this.address?.check(address);
-    return byAddress ?? (user === null ? null : (this.user?.check(user) ?? null));
+  over(address: string | null, user: string | null): Over | null {
+    const byAddress = address === null ? null : this.address?.over(address);
+    return byAddress ?? (user === null ? null : (this.user?.over(user) ?? null));
   }
 }
 
 /** One rate: counts by the library, and remembers who is over it, so that a flood is refused by a look. */
 class Rate {
-  readonly #name: keyof RateSettings;
-  readonly #rate: number;
+  readonly name: keyof RateSettings;
+  readonly limit: number;
   readonly #clock: Clock;
   readonly #counter: RateLimiterMemory;
   /** Until when, by the monotonic clock. */
   readonly #over = new Map<string, number>();
 
-  constructor(name: keyof RateSettings, rate: number, clock: Clock) {
-    this.#name = name;
-    this.#rate = rate;
+  constructor(name: keyof RateSettings, limit: number, clock: Clock) {
+    this.name = name;
+    this.limit = limit;
     this.#clock = clock;
-    this.#counter = new RateLimiterMemory({ points: rate, duration: RATE_WINDOW_SECONDS });
+    this.#counter = new RateLimiterMemory({ points: limit, duration: RATE_WINDOW_SECONDS });
   }
 
-  check(place: string): FanfareError | null {
+  over(place: string): Over | null {
     if (this.#over.size === 0) return null;
     const until = this.#over.get(place);
     if (until === undefined) return null;
     const leftMs = until - this.#clock.monotonic();
-    if (leftMs > 0) return tooMuch(this.#name, this.#rate, leftMs / 1000);
+    if (leftMs > 0) return { rate: this, leftMs };
     this.#over.delete(place);
     return null;
   }

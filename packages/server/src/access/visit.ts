@@ -55,7 +55,7 @@ export class Visit {
 
   /** @throws FanfareError `forbidden` */
   allow(action: Action, channel: ChannelName): void {
-    policy.allow(this.#principal, action, channel, this.#access.canLogIn, "forbidden");
+    this.#access.allow(this.#principal, action, channel, "forbidden");
   }
 
   may(action: Action, channel: ChannelName): boolean {

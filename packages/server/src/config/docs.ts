@@ -155,9 +155,15 @@ would share one limit among all its clients. Each process counts for itself.
 |---|---|
 | SIGTERM, SIGINT | tells clients to come back, closes them with 1012, and ends; a second one ends at once |
 | SIGHUP | reads the configuration anew and takes over \`apiKeys\`, \`access\`, \`userGrants\`, \`tokens\`, \`forwardedSession\`, \`rates\`, \`trustedProxies\`, \`publicUrl\`, \`allowedHosts\`, \`allowedOrigins\` and \`rules\`; clients stay, as far as they still may. For everything else, restart |
-| \`{path}/health\` | 200 when it is ready, 503 while it stops |
+| \`{path}/health\` | 200 when it is ready; 503 while it stops, or has too little room on its disk for messages. For load balancers |
+| \`{path}/health/live\` | 200 as long as the process works. For whoever starts it anew |
+| \`{path}/metrics\` | figures for Prometheus, each explained in a sentence. They need a key with \`admin\`: \`fanfare key add prometheus --channel '**' --action admin\` |
 | exit code 0, 1, 2 | stopped · failed · called or configured wrongly |
 | file descriptors | one for each connection: \`ulimit -n\`, \`LimitNOFILE=\` of systemd, \`--ulimit nofile=\` of Docker; the log warns when there are too few |
+
+Figures to be warned by: \`fanfare_connections\` and the other bounds, each beside its \`…_limit\`; \`fanfare_gaps_total\`, what subscribers were told that they missed;
+\`fanfare_lag_messages\`; \`fanfare_eventloop_delay_p99_seconds\`; and what is refused: \`fanfare_log_ins_refused_total\`, \`fanfare_actions_refused_total{action}\`,
+\`fanfare_rate_limited_total{rate}\` and \`fanfare_entrance_refused_total{code}\`. The log tells of log-ins, hosts and pages one by one.
 
 ## Options
 `;

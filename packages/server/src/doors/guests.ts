@@ -71,6 +71,7 @@ export class Guests {
     if (refusal) throw refusal;
     const { connections } = this.#hub.limits;
     if (this.#guests.size >= connections) {
+      this.#entrance.refusals.count("too_many_connections");
       throw new FanfareError("too_many_connections", `this process has ${connections} connections`, {
         retryAfter: 10,
       });

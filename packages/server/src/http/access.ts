@@ -1,9 +1,9 @@
 /** `{path}/tokens`, `{path}/users`, `{path}/access/explain`: tokens of users, their end, and why something is allowed or not. */
 import { FanfareError, parseChannelName } from "@fanfare/protocol";
 import { z } from "zod";
-import { checkHandsOut } from "../access/access.js";
 import { ACTIONS, type Action } from "../access/actions.js";
 import { checkedGrants, userProblem } from "../access/grants.js";
+import { checkHandsOut } from "../access/issue.js";
 import { explain } from "../access/policy.js";
 import type { Principal } from "../access/principal.js";
 import { DEFAULT_TOKEN_SECONDS } from "../access/sign.js";
@@ -74,7 +74,7 @@ const explanationSchema = z
 const userAddress = z.object({ user });
 const tokenAddress = z.object({ token: tokenId });
 
-export function accessRoutes({ access, allow, count, log }: HttpContext): Route[] {
+export function accessRoutes({ access, refusals, allow, count, log }: HttpContext): Route[] {
   return [
     {
       method: "POST",
@@ -91,9 +91,14 @@ export function accessRoutes({ access, allow, count, log }: HttpContext): Route[
       async handle(c) {
         const principal = c.get("principal");
         const wanted = check(wantedSchema, await readJson(c, MAX_BYTES), "body");
-        if (principal.kind !== "key") throw keyWanted(principal.kind === "nobody" && access.canLogIn);
         const grants = checkedGrants(wanted.grants, checkedUser(wanted.user));
-        checkHandsOut(principal, { user: wanted.user, grants });
+        try {
+          if (principal.kind !== "key") throw keyWanted(principal.kind === "nobody" && access.canLogIn);
+          checkHandsOut(principal, { user: wanted.user, grants });
+        } catch (error) {
+          refusals.actions.token++;
+          throw error;
+        }
         const { expiresInSeconds, info } = wanted;
         const made = await access.makeToken({
           user: wanted.user,

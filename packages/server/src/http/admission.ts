@@ -4,7 +4,6 @@ import type { Access } from "../access/access.js";
 import type { Action } from "../access/actions.js";
 import type { Caller } from "../access/addresses.js";
 import type { Entrance } from "../access/entrance.js";
-import * as policy from "../access/policy.js";
 import type { Rates } from "../access/rates.js";
 import { setHeader } from "./answer.js";
 import type { HttpContext, HttpEnv } from "./context.js";
@@ -57,7 +56,7 @@ export function checks(access: Access, rates: Rates): Pick<HttpContext, "allow" 
     if (refusal) throw refusal;
   };
   const allow: HttpContext["allow"] = (c, action, channel) => {
-    policy.allow(c.get("principal"), action, channel, access.canLogIn);
+    access.allow(c.get("principal"), action, channel);
     if (APPENDING.has(action)) count(c, "publishes");
   };
   return { allow, count };

@@ -56,7 +56,7 @@ const ANY_METHOD = "ALL";
 
 export function createApp(options: AppOptions): Hono<HttpEnv> {
   const { path, version, hub, disconnects, access, entrance, sse, log, stopping } = options;
-  const { rates } = entrance;
+  const { rates, refusals } = entrance;
   const { allow, count } = checks(access, rates);
   const app = new Hono<HttpEnv>({ strict: false }).basePath(path);
   const admit = admission(entrance);
@@ -66,6 +66,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     disconnects,
     access,
     rates,
+    refusals,
     sse,
     tickets: new Tickets(access, hub.random),
     log,

@@ -7,6 +7,7 @@ import type { Action } from "../access/actions.js";
 import type { Caller } from "../access/addresses.js";
 import type { Principal } from "../access/principal.js";
 import type { Counted, Party, Rates } from "../access/rates.js";
+import type { Refusals } from "../access/refusals.js";
 import type { Tickets } from "../access/tickets.js";
 import type { SseDoor } from "../doors/sse/door.js";
 import type { Disconnects } from "../hub/disconnects.js";
@@ -34,6 +35,7 @@ export interface HttpContext {
   readonly disconnects: Disconnects;
   readonly access: Access;
   readonly rates: Rates;
+  readonly refusals: Refusals;
   readonly sse: SseDoor;
   readonly tickets: Tickets;
   readonly log: Log;

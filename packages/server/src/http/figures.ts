@@ -1,6 +1,7 @@
 /** What the figures of `{path}/metrics` are: read from the hub, the engine and the process whenever somebody asks. */
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Registry } from "prom-client";
+import type { Refusals } from "../access/refusals.js";
 import type { Hub } from "../hub/hub.js";
 import type { Limits } from "../hub/limits.js";
 import { BOUNDS, type Bound } from "./bounds.js";
@@ -13,16 +14,19 @@ const COMMIT_HELP = "How long it took to bring to the disk what was published me
 
 export class Metrics {
   readonly #hub: Hub;
+  readonly #refusals: Refusals;
   readonly #registry = new Registry();
   readonly #loopDelay: IntervalHistogram = monitorEventLoopDelay({ resolution: 10 });
   /** What sets each figure from a reading. */
   readonly #figures: ((reading: Reading) => void)[] = [];
 
-  constructor(hub: Hub) {
+  constructor(hub: Hub, refusals: Refusals) {
     this.#hub = hub;
+    this.#refusals = refusals;
     this.#loopDelay.enable();
     this.#bounds();
     this.#work();
+    this.#refused();
     this.#process();
   }
 
@@ -135,16 +139,39 @@ export class Metrics {
       "Frames about who is present handed to connections.",
       () => counters.presenceFrames,
     );
-    const gaps = new Counter({
-      name: "fanfare_gaps_total",
-      help: "Holes in a channel that subscriptions were told of, by the reason; see the protocol, section 5.3.",
-      labelNames: ["reason"],
-      registers: [this.#registry],
-    });
-    this.#figures.push(() => {
-      gaps.reset();
-      for (const [reason, count] of Object.entries(counters.gaps)) gaps.inc({ reason }, count);
-    });
+    this.#countersBy(
+      "reason",
+      "gaps_total",
+      "Holes in a channel that subscriptions were told of, by the reason; see the protocol, section 5.3.",
+      counters.gaps,
+    );
+  }
+
+  #refused(): void {
+    const refusals = this.#refusals;
+    this.#counter(
+      "log_ins_refused_total",
+      "Keys, tokens and sessions that were not accepted, or not any more.",
+      () => refusals.logIns,
+    );
+    this.#countersBy(
+      "action",
+      "actions_refused_total",
+      "What callers wanted to do and may not, by the action.",
+      refusals.actions,
+    );
+    this.#countersBy(
+      "rate",
+      "rate_limited_total",
+      "What was too much at once, by the rate that was exceeded (rates of the configuration).",
+      refusals.rates,
+    );
+    this.#countersBy(
+      "code",
+      "entrance_refused_total",
+      "Requests and connections that were refused whoever they are from: by their host, their page, or since there is no room.",
+      refusals.atTheDoor,
+    );
   }
 
   #process(): void {
@@ -194,6 +221,16 @@ export class Metrics {
       const now = value(reading);
       if (now === undefined) gauge.remove();
       else gauge.set(now);
+    });
+  }
+
+  /** Figures that only grow, one for each member of an object. */
+  #countersBy(label: string, name: string, help: string, counts: Readonly<Record<string, number>>): void {
+    const registers = [this.#registry];
+    const counter = new Counter({ name: `fanfare_${name}`, help, labelNames: [label], registers });
+    this.#figures.push(() => {
+      counter.reset();
+      for (const [member, count] of Object.entries(counts)) counter.inc({ [label]: member }, count);
     });
   }
 

@@ -70,6 +70,7 @@ export class SocketIoServer {
   #checkRoom(): void {
     const { connections } = this.#door.hub.limits;
     if (this.#engine.clientsCount < connections) return;
+    this.#door.entrance.refusals.count("too_many_connections");
     throw new FanfareError("too_many_connections", `this process has ${connections} connections`, {
       retryAfter: 10,
     });

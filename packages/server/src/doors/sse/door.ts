@@ -3,7 +3,6 @@ import { type ChannelName, FanfareError, type Position, parseAudibleName } from 
 import type { Caller } from "../../access/addresses.js";
 import type { Credentials } from "../../access/credentials.js";
 import { Meter } from "../../access/meter.js";
-import * as policy from "../../access/policy.js";
 import type { Principal } from "../../access/principal.js";
 import { Visit } from "../../access/visit.js";
 import { attendanceOf } from "../attendance.js";
@@ -78,7 +77,7 @@ export class SseDoor implements Door {
   /** May the client hear all of this? @throws FanfareError `forbidden`, `not_logged_in` */
   check({ principal }: StreamClient, items: readonly StreamItem[]): void {
     for (const { channel } of items) {
-      policy.allow(principal, "subscribe", channel, this.#host.access.canLogIn);
+      this.#host.access.allow(principal, "subscribe", channel);
     }
   }
 
