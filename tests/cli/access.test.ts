@@ -141,7 +141,7 @@ test("SIGHUP takes over other keys, secrets and grants, and nothing of what is w
 
   write({ apiKeys: [old, next], access: "none" });
   command.kill("SIGHUP");
-  await command.says(/SIGHUP: keys/, "stderr");
+  await command.says(/SIGHUP: these are as the configuration says now/, "stderr");
   expect(await Promise.all([publish(old), publish(next), history()])).toEqual([201, 201, 401]);
 
   for (const wrong of [
@@ -154,4 +154,23 @@ test("SIGHUP takes over other keys, secrets and grants, and nothing of what is w
     await command.says(/SIGHUP: nothing was changed/, "stderr");
   }
   expect(await Promise.all([publish(old), publish(next), history()])).toEqual([201, 201, 401]);
+});
+
+test("SIGHUP says what was changed and needs a restart", async () => {
+  const folder = newFolder();
+  const write = (config: object) =>
+    writeFileSync(
+      join(folder, "fanfare.config.json"),
+      JSON.stringify({ apiKeys: ["0123456789abcdef-key"], ...config }),
+    );
+  write({ limits: { stateBytes: 1000 } });
+  const { command } = await started(folder);
+  write({ limits: { stateBytes: 1000, messageBytes: 10 }, shutdownSeconds: 1, rates: { framesPerUser: 1 } });
+  command.kill("SIGHUP");
+  const [line] = await command.says(/.*SIGHUP: changed, and still as it was: .*/, "stderr");
+  expect(JSON.parse(line)).toMatchObject({
+    level: 40,
+    msg: "SIGHUP: changed, and still as it was: limits.messageBytes, shutdownSeconds",
+    remedy: "Restart the server to take over what was changed.",
+  });
 });

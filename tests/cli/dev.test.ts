@@ -206,13 +206,27 @@ describe("a call that cannot be followed", () => {
     }
   });
 
-  test("without a command that there is shows what there is, and ends with 1", async () => {
-    const [unknown, none] = await Promise.all([new Command(["bogus"]).end(), new Command([]).end()]);
-    expect(unknown.stderr).toContain("Unknown command bogus");
-    expect(none.stderr).toContain("No command specified");
-    for (const { code, stdout, stderr } of [unknown, none]) {
-      expect(code).toBe(1);
-      expect(stdout + stderr).toContain("USAGE fanfare dev");
+  test("without a command that there is, or without what it needs, ends with 2 and says what would be right", async () => {
+    const calls = [
+      [[], /^fanfare: the command is missing\nGive one of dev, start,/, "USAGE fanfare dev"],
+      [["statr"], /^fanfare: there is no command "statr"\nDid you mean start\?\n$/, ""],
+      [["bogus", "--port"], /^fanfare: there is no command "bogus"\nGive one of dev, start,/, ""],
+      [
+        ["key"],
+        /^fanfare key: the command is missing\nGive one of add, list, revoke\.\n$/,
+        "USAGE fanfare key add",
+      ],
+      [["key", "ad"], /^fanfare key: there is no command "ad"\nDid you mean add\?\n$/, ""],
+      [["key", "revoke"], /^fanfare key revoke: missing required positional argument: ID\n.*--help/, ""],
+      [["--port=1", "dev"], /^fanfare: the option "--port=1" stands before the name of a command\n/, ""],
+      [["key", "--config", "x", "list"], /^fanfare key: the option "--config" stands before the name/, ""],
+      [["token"], /^fanfare token: missing required argument: --user\n.*--help/, ""],
+    ] as const;
+    const ends = await Promise.all(calls.map(([args]) => new Command(args).end()));
+    for (const [index, { code, stdout, stderr }] of ends.entries()) {
+      const [, wanted = "", shown = ""] = calls[index] ?? [];
+      expect([code, stderr]).toEqual([2, expect.stringMatching(wanted)]);
+      expect(stdout).toContain(shown);
     }
   });
 });
@@ -221,6 +235,7 @@ test("--help and --version tell, and end with 0", async () => {
   const calls = [
     [["--help"], /dev\s+Runs a server/],
     [["dev", "--help"], /--port=<number>[\s\S]*--path=<path>/],
+    [["key", "add", "--help"], /USAGE fanfare key add \[OPTIONS\] <NAME>/],
     [["--version"], /^\d+\.\d+\.\d+/],
   ] as const;
   const ends = await Promise.all(calls.map(([args]) => new Command(args).end()));

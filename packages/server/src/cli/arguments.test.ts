@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { checkArguments, checkBeforeCommand, type Definitions, parsePort, UsageError } from "./arguments.js";
+import { checkArguments, type Definitions, parsePort, UsageError } from "./arguments.js";
 
 describe("a port", () => {
   test.each([
@@ -70,27 +70,5 @@ describe("the arguments", () => {
 
   test("name a word too many, in printable characters", () => {
     expect(() => check(["a", "\u001b[31m"], ["a", "\u001b[31m"])).toThrow('"\\u001b[31m" is not understood');
-  });
-});
-
-describe("before the name of a command", () => {
-  test.each([
-    [[]],
-    [["publish", "--event"]],
-    [["key", "list"]],
-    [["--help"]],
-    [["-h", "key"]],
-    [["key", "--help"]],
-    [["--version"]],
-  ])("%j is taken", (raw) => {
-    expect(() => checkBeforeCommand(raw, ["key"])).not.toThrow();
-  });
-
-  test.each([
-    [["--port", "1"], "--port"],
-    [["--port=1", "start"], "--port=1"],
-    [["key", "--config", "x", "list"], "--config"],
-  ])("%j is refused, since nobody would look at it", (raw, option) => {
-    expect(() => checkBeforeCommand(raw, ["key"])).toThrow(`the option "${option}" stands before the name`);
   });
 });

@@ -85,23 +85,6 @@ export function checkArguments(
   }
 }
 
-/**
- * Refuses options before the name of the command, which no command would look at.
- *
- * @param groups commands that have commands
- * @throws UsageError
- */
-export function checkBeforeCommand(raw: readonly string[], groups: readonly string[]): void {
-  const place = raw.findIndex((argument) => !groups.includes(argument));
-  const argument = raw[place];
-  if (argument === undefined || !argument.startsWith("-")) return;
-  if (raw.some((each) => ["--help", "-h"].includes(each)) || ["--version", "-v"].includes(argument)) return;
-  throw new UsageError(
-    `the option ${quote(argument)} stands before the name of a command`,
-    "Give it after the name. Call fanfare --help to see the commands.",
-  );
-}
-
 /** Scripts pass empty variables on; what that should mean is nobody's guess. @throws UsageError */
 function checkValue(name: string, value: string | undefined): void {
   if (value) return;

@@ -2,6 +2,7 @@
 import { isIP } from "node:net";
 import { defineCommand } from "citty";
 import type { InForce } from "../config/config.js";
+import { needRestart, RELOADED, reloadable } from "../config/reloading.js";
 import type { Config } from "../config/schema.js";
 import { DiskEngine } from "../engine/disk/disk-engine.js";
 import { engineLimits } from "../engines.js";
@@ -62,23 +63,24 @@ async function serve(inForce: InForce, again: () => Promise<InForce>): Promise<v
   stopOnSignal({ fanfare, servers: [server], engine, logger, stopWithinMs: shutdownSeconds * 1000 });
   process.on("SIGHUP", () => {
     reload(fanfare, again).then(
-      () =>
-        logger.info(
-          {},
-          "SIGHUP: keys, secrets, grants, origins and rules are those of the configuration now",
-        ),
+      (next) => {
+        logger.info({}, `SIGHUP: these are as the configuration says now: ${RELOADED.join(", ")}`);
+        const others = needRestart(inForce.config, next);
+        if (others.length === 0) return;
+        const remedy = "Restart the server to take over what was changed.";
+        logger.warn({ remedy }, `SIGHUP: changed, and still as it was: ${others.join(", ")}`);
+      },
       (error: unknown) => logger.error({ err: error }, "SIGHUP: nothing was changed"),
     );
   });
 }
 
-/** What can be changed while clients are connected; the rest needs a restart. */
-async function reload(fanfare: Fanfare, again: () => Promise<InForce>): Promise<void> {
+/** Takes over what can be changed while clients are connected. @returns the configuration as it is written now */
+async function reload(fanfare: Fanfare, again: () => Promise<InForce>): Promise<Config> {
   const { config } = await again();
   if (!isGuarded(config)) throw keyMissing();
-  const { host, port, logLevel, shutdownSeconds, ...options } = config;
-  const { path, reservedPaths, socketio, dataDir, engine, limits, ...changed } = options;
-  fanfare.reload(changed);
+  fanfare.reload(reloadable(config));
+  return config;
 }
 
 function banner(site: string, { config, file }: InForce): string {

@@ -1,5 +1,5 @@
 /** The help of a command: its usage, and below it what an operator wants to know next. */
-import { renderUsage, type runMain } from "citty";
+import { type ArgsDef, type CommandDef, renderUsage, type runMain } from "citty";
 
 const MORE: Readonly<Record<string, string>> = {
   fanfare: `To try things out:  fanfare dev
@@ -14,8 +14,8 @@ or a secret for tokens: export FANFARE_SECRET=$(openssl rand -hex 32)
 
 Options come from flags, the environment (FANFARE_PORT and so on), a file fanfare.config.{json,yaml,ts,js}, and defaults, in this
 order. What is wrong is listed before anything starts. See what is in force with fanfare config, and all options with
-fanfare config --docs. It speaks plain HTTP: TLS is for a proxy in front of it. SIGTERM stops it in good order; SIGHUP reads keys, secrets, grants and
-origins anew.`,
+fanfare config --docs. It speaks plain HTTP: TLS is for a proxy in front of it. SIGTERM stops it in good order; SIGHUP reads the
+configuration anew, and the log says what of it was taken over.`,
   config: `Takes the flags of fanfare start, and starts nothing. Options come from flags, the environment, a file and defaults, in this order.
 API keys and secrets are not shown.`,
   publish: `Give the API key as FANFARE_API_KEY rather than --api-key: other users of the machine see a command's arguments.
@@ -41,10 +41,20 @@ API keys and secrets are not shown.`,
   fanfare listen order:42 --json`,
 };
 
+/** How a command below another is called. */
+async function usageOf<T extends ArgsDef>(command: CommandDef<T>, parent?: CommandDef<T>): Promise<string> {
+  const meta = await (typeof parent?.meta === "function" ? parent.meta() : parent?.meta);
+  const below = meta?.name !== undefined && meta.name !== "fanfare";
+  return renderUsage(
+    command,
+    below ? { ...parent, meta: { ...meta, name: `fanfare ${meta.name}` } } : parent,
+  );
+}
+
 type ShowUsage = NonNullable<NonNullable<Parameters<typeof runMain>[1]>["showUsage"]>;
 
 export const showUsage: ShowUsage = async (command, parent) => {
   const meta = await (typeof command.meta === "function" ? command.meta() : command.meta);
   const more = MORE[meta?.name ?? ""];
-  process.stdout.write(`${await renderUsage(command, parent)}\n\n${more === undefined ? "" : `${more}\n`}`);
+  process.stdout.write(`${await usageOf(command, parent)}\n\n${more === undefined ? "" : `${more}\n`}`);
 };

@@ -132,7 +132,7 @@ describe("what is wrong", () => {
     expect(problems).toEqual([
       "the variable FANFARE_PROT is not known. Did you mean FANFARE_PORT?",
       'port is "abc" (FANFARE_PORT). Give a whole number from 0 to 65535.',
-      expect.stringMatching(/^path \(--path\): path is "push"\. Give a path such as \/push/),
+      expect.stringMatching(/^path \(--path\) is "push"\. Give a path such as \/push/),
       "limits.channels is 0 (fanfare.config.json). Give a whole number from 1 up.",
       "limits.conections is not known (fanfare.config.json). Did you mean limits.connections?",
       expect.stringMatching(/^logLevel is "loud" \(fanfare\.config\.json\)\. Give one of trace, debug,/),
@@ -161,6 +161,19 @@ describe("what is wrong", () => {
     ["rules: [{ channels: a }, { channels: a }]", "rules (FILE): two rules are for a."],
     ["rules: [{ channels: 'a:*', auto: true }]", "Use auto only with the name of one channel."],
     ["rules: [{ channels: 'a b' }]", 'rules (FILE): "a b" is no channel pattern'],
+    ["access: [{ channels: a, actions: subscribe }]", 'access[0].actions is "subscribe" (FILE). Give a list'],
+    ["access: lsiten", 'access is "lsiten" (FILE). Give auto, listen, none or a list of grants.'],
+    ["rules: [{ channels: a, presence: { maxLised: 1 } }]", "rules[0].presence.maxLised is not known (FILE)"],
+    ["trustedProxies: [10.0.0.0/99]", 'trustedProxies (FILE): "10.0.0.0/99" is no address. Give an address'],
+    ["tokens: { jwksUrl: 'http://a.example/' }", 'tokens.jwksUrl (FILE) is "http://a.example/". Give'],
+    [
+      "forwardedSession: { url: 'ftp://a', cookies: [a] }",
+      'forwardedSession.url (FILE): "ftp://a" is no address.',
+    ],
+    [
+      "forwardedSession: { cookies: [a] }",
+      "forwardedSession.cookies (FILE) is set without forwardedSession.url.",
+    ],
     ["- 1", "FILE holds no object"],
     ["a: [", "FILE cannot be read: it is no YAML"],
   ])("%s", async (text, wanted) => {

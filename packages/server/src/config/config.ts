@@ -70,7 +70,7 @@ export async function loadConfig(sources: Sources): Promise<InForce> {
     problems.push(...problemOf(issue, values, (key) => origins.get(key) ?? fileOrigin));
   }
   if (result.success) problems.push(...checkTogether(result.data, origins));
-  if (problems.length > 0 || !result.success) throw new ConfigError(problems);
+  if (problems.length > 0 || !result.success) throw new ConfigError([...new Set(problems)]);
   return { config: result.data, origins, file: file?.name ?? null };
 }
 

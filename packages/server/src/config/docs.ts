@@ -3,6 +3,7 @@
 import { ACTIONS } from "../access/actions.js";
 import { FILE_VARIABLE } from "./config.js";
 import { OPTIONS, type Option } from "./options.js";
+import { isReloaded, RELOADED } from "./reloading.js";
 
 export function configDocs(): string {
   return `${BEFORE}\n${OPTIONS.map(section).join("\n")}`;
@@ -21,6 +22,7 @@ function section(option: Option): string {
     `- Environment: \`${variable}\`${textForm(option, asText)}`,
     ...(flag === undefined ? [] : [`- Flag: \`--${key} <${flag}>\``]),
     ...(secret ? ["- Secret: never shown"] : []),
+    `- SIGHUP: ${isReloaded(option) ? "taken over" : "needs a restart"}`,
     ...(option.members.length === 0 ? [] : ["", "| member | what | allowed |", "|---|---|---|"]),
     ...option.members.map(
       ({ name, description: member }) => `| \`${name}\` | ${member.text} | ${member.allowed} |`,
@@ -30,7 +32,8 @@ function section(option: Option): string {
 }
 
 function defaultOf({ default: value }: Option): string {
-  return Array.isArray(value) && value.length === 0 ? "none" : `\`${String(value)}\``;
+  const isNone = value === "" || (Array.isArray(value) && value.length === 0);
+  return isNone ? "none" : `\`${String(value)}\``;
 }
 
 function textForm({ default: value }: Option, asText: string | undefined): string {
@@ -154,7 +157,7 @@ would share one limit among all its clients. Each process counts for itself.
 | | |
 |---|---|
 | SIGTERM, SIGINT | tells clients to come back, closes them with 1012, and ends; a second one ends at once |
-| SIGHUP | reads the configuration anew and takes over \`apiKeys\`, \`access\`, \`userGrants\`, \`tokens\`, \`forwardedSession\`, \`rates\`, \`trustedProxies\`, \`publicUrl\`, \`allowedHosts\`, \`allowedOrigins\` and \`rules\`; clients stay, as far as they still may. For everything else, restart |
+| SIGHUP | reads the configuration anew and takes over ${RELOADED.map((key) => `\`${key}\``).join(", ")}; clients stay, as far as they still may. Everything else, such as \`limits\`, needs a restart: the log names what was changed and stays as it was |
 | \`{path}/health\` | 200 when it is ready; 503 while it stops, or has too little room on its disk for messages. For load balancers |
 | \`{path}/health/live\` | 200 as long as the process works. For whoever starts it anew |
 | \`{path}/metrics\` | figures for Prometheus, each explained in a sentence. They need a key with \`admin\`: \`fanfare key add prometheus --channel '**' --action admin\` |

@@ -1,5 +1,5 @@
 /** The configuration file: found, read by c12, and handed on as it is. Knows no options. */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { extname, relative, resolve } from "node:path";
 import { quote } from "@fanfare/protocol";
 import { ConfigError } from "./errors.js";
@@ -22,6 +22,7 @@ export async function readConfigFile(folder: string, wanted?: string): Promise<C
   if (path === null) return null;
   const inside = relative(folder, path);
   const name = inside.startsWith("..") ? path : inside;
+  checkReadable(path, name);
   const values = await read(path, name);
   if (typeof values !== "object" || values === null || Array.isArray(values)) {
     throw new ConfigError([`${name} holds no object. Give the options by name, such as port: 3030.`]);
@@ -52,6 +53,16 @@ function asked(folder: string, wanted: string): string {
     ]);
   }
   return path;
+}
+
+function checkReadable(path: string, name: string): void {
+  try {
+    accessSync(path, constants.R_OK);
+  } catch {
+    throw new ConfigError([
+      `${name} may not be read by this user. Let its owner be the user who runs this, such as by chown.`,
+    ]);
+  }
 }
 
 async function read(path: string, name: string): Promise<unknown> {

@@ -31,7 +31,7 @@ export function descriptionAt(path: readonly PropertyKey[]): Description | undef
   let schema: z.core.$ZodType = configSchema;
   let found: Description | undefined;
   for (const step of path) {
-    const here = bare(schema);
+    const here = inside(bare(schema));
     const next: z.core.$ZodType | undefined =
       here instanceof z.ZodObject
         ? here.shape[String(step)]
@@ -43,6 +43,12 @@ export function descriptionAt(path: readonly PropertyKey[]): Description | undef
     found = descriptionOf(schema) ?? found;
   }
   return found;
+}
+
+/** Of several forms, the one that has something inside. */
+function inside(schema: z.core.$ZodType): z.core.$ZodType {
+  if (!(schema instanceof z.ZodUnion)) return schema;
+  return schema.options.find((form) => form instanceof z.ZodArray || isObject(form)) ?? schema;
 }
 
 function* optionsOf(schema: z.ZodObject, above: readonly string[]): Generator<Option> {
@@ -73,7 +79,8 @@ function parserOf(schema: z.core.$ZodType, { fromText }: Description): Option["p
 }
 
 function membersOf(schema: z.core.$ZodType): Option["members"] {
-  const element = schema instanceof z.ZodArray ? bare(schema.element) : undefined;
+  const list = inside(schema);
+  const element = list instanceof z.ZodArray ? bare(list.element) : undefined;
   const item = element instanceof z.ZodUnion ? element.options.find(isObject) : element;
   if (!isObject(item)) return [];
   return Object.entries(item.shape).flatMap(([name, field]) => {

@@ -19,11 +19,31 @@ export function problemOf(
   }
   const key = spelled(path);
   if (issue.code === "custom" && issue.params?.explained === true)
-    return [`${key} (${from}): ${issue.message}`];
+    return [explained(issue.message, key, originOf)];
+  const inside = issue.code === "invalid_union" ? nearestForm(issue) : [];
+  if (inside.length > 0) return inside.flatMap((deeper) => problemOf(deeper, values, originOf));
   const description = descriptionAt(path);
   const allowed = allowedFor(issue, description?.allowed);
   const value = shown(valueAt(values, path), description?.secret === true || option?.secret === true);
   return [`${key} is ${value} (${from}). Give ${allowed}.${hintOf(key, valueAt(values, path))}`];
+}
+
+/** Most of what the server itself says begins with the key. */
+function explained(message: string, key: string, originOf: (key: string) => Origin): string {
+  const named = [...OPTIONS.map((option) => option.key), key].find(
+    (candidate) => message.startsWith(`${candidate}:`) || message.startsWith(`${candidate} `),
+  );
+  const from = `(${originOf(named ?? key).name})`;
+  return named === undefined
+    ? `${key} ${from}: ${message}`
+    : `${named} ${from}${message.slice(named.length)}`;
+}
+
+/** Of several forms, a value is most likely meant to have the one in which something can be wrong inside of it. */
+function nearestForm({ path, errors }: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] {
+  const isInside = (issue: z.core.$ZodIssue) => issue.path.length > 0 || issue.code === "unrecognized_keys";
+  const issues = errors.find((form) => form.some(isInside)) ?? [];
+  return issues.map((issue) => ({ ...issue, path: [...path, ...issue.path] }));
 }
 
 function unknownKey(path: readonly PropertyKey[], from: string): string {

@@ -46,6 +46,7 @@ function masked({ secret }: Option, value: unknown): unknown {
 }
 
 function text(value: unknown): string {
+  if (value === "") return "none";
   if (Array.isArray(value)) {
     if (value.length === 0) return "none";
     if (value.every((item) => typeof item === "string")) return value.join(", ");
