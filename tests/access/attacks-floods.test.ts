@@ -1,14 +1,16 @@
 /** Somebody does as much as he can from one address; somebody else at another goes on as if nothing were. */
 import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
+import type { FanfareOptions } from "../../packages/server/src/index.js";
 import { Client } from "../doors/client.js";
 import { serve } from "../doors/serving.js";
+import { ask, connect, type ShownError } from "../doors/socketio-client.js";
 import { post } from "../library/serve.js";
 
 const from = (address: string) => ({ headers: { "X-Forwarded-For": address } });
 
-async function serving() {
-  const served = await serve({ access: "open", trustedProxies: ["127.0.0.1", "::1"] });
+async function serving(options: FanfareOptions = {}) {
+  const served = await serve({ access: "open", trustedProxies: ["127.0.0.1", "::1"], ...options });
   const victim = await Client.connect(served.url, from("192.0.2.2"));
   await victim.subscribe("a");
   /** Everything that is published meanwhile comes, in order, and the victim may still do all. */
@@ -49,6 +51,26 @@ describe("a flood from one address", () => {
     expect(fanfare.stats().connections).toBe(before + 1);
   });
 
+  test.each([
+    ["streams of events", "/push/sse?channel=a"],
+    ["connections of Socket.IO", "/socket.io/?EIO=4&transport=polling"],
+  ])("of %s is refused beyond the rate", async (_, path) => {
+    const { port, unharmed } = await serving({ socketio: {}, rates: { connectsPerAddress: 20 } });
+    const ended = new AbortController();
+    const statuses = await Promise.all(
+      Array.from({ length: 30 }, async () => {
+        const { status } = await fetch(`http://localhost:${port}${path}`, {
+          ...from("192.0.2.1"),
+          signal: ended.signal,
+        });
+        return status;
+      }),
+    );
+    expect(statuses.sort()).toEqual([...Array(20).fill(200), ...Array(10).fill(429)]);
+    await unharmed(10);
+    ended.abort();
+  });
+
   test("of frames is refused beyond the rate, and each is answered", async () => {
     const { url, unharmed } = await serving();
     const flooding = await Client.connect(url, from("192.0.2.1"));
@@ -58,6 +80,19 @@ describe("a flood from one address", () => {
     const refused = answers.filter((answer) => "code" in answer && answer.code === "rate_limited");
     expect(refused.length).toBeGreaterThan(2000);
     expect(new Set(answers.map(({ id }) => id)).size).toBe(5000);
+  });
+
+  test("of events over Socket.IO is refused beyond the rate, and each is answered", async () => {
+    const { http, unharmed } = await serving({ socketio: {}, rates: { framesPerConnection: 50 } });
+    const flooding = await connect(new URL(http).origin, {
+      extraHeaders: { "X-Forwarded-For": "192.0.2.1" },
+    });
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, () => ask<{ error?: ShownError } | null>(flooding, "unsubscribe", "a")),
+    );
+    const refused = answers.filter((answer) => answer?.error?.data.code === "rate_limited");
+    expect(refused.length).toBeGreaterThanOrEqual(140);
+    await unharmed(10);
   });
 
   test("of frames that are none is closed at once", async () => {

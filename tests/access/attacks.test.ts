@@ -15,6 +15,7 @@ const serving = () =>
   serve({
     apiKeys: [KEY],
     tokens: { secrets: [SECRET] },
+    socketio: {},
     authorize: ({ headers }) =>
       headers.get("cookie") === "session=alice"
         ? { user: "alice", grants: [{ channels: "**", actions: ["*", "admin"] }] }
@@ -37,6 +38,9 @@ describe("a page of another site", () => {
     ["POST", "/tokens"],
     ["DELETE", "/users/bob"],
     ["GET", "/channels/a/messages"],
+    ["GET", "/sse?channel=a"],
+    ["POST", "/sse"],
+    ["POST", "/tickets"],
   ])("does nothing by %s %s", async (method, path) => {
     const { http, fanfare } = await serving();
     const types = ["text/plain", "application/x-www-form-urlencoded", "application/json"];
@@ -59,6 +63,18 @@ describe("a page of another site", () => {
     expect((await post(`${http}/channels/a/messages`, { data: 1 }, headers)).status).toBe(415);
     expect((await fanfare.position("a")).offset).toBe(0);
   });
+
+  test("opens no connection of Socket.IO, by polling or by a WebSocket", async () => {
+    const { http, fanfare } = await serving();
+    const site = new URL(http).origin;
+    const polling = await fetch(`${site}/socket.io/?EIO=4&transport=polling`, {
+      headers: { ...cookie, Origin: EVIL },
+    });
+    expect([polling.status, polling.headers.get("access-control-allow-origin")]).toEqual([403, null]);
+    const url = `${site.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`;
+    expect((await refused(url, { headers: cookie, origin: EVIL })).status).toBe(403);
+    expect(fanfare.stats().connections).toBe(0);
+  });
 });
 
 describe("a name that was rebound to this server", () => {
@@ -69,13 +85,19 @@ describe("a name that was rebound to this server", () => {
     ["with publicUrl, where there are cookies", { publicUrl: "https://push.example" }, cookie],
     ["with publicUrl, where there is an origin", { publicUrl: "https://push.example" }, { Origin: EVIL }],
   ])("lets in no browser %s", async (_, options, shown) => {
-    const { url, http, port, log } = await serve(options);
+    const { url, http, port, log } = await serve({ ...options, socketio: {} });
     const headers = { ...shown, ...rebound(port) };
     const { status, problem } = await refused(url, { headers });
     expect([status, problem.code, problem.remedy]).toEqual([421, "host_not_allowed", expect.any(String)]);
     expect(log.about("upgrade refused")[0]?.message).toContain("rebound.evil.example");
-    const answer = await request(`${http}/channels/a/messages`, headers);
-    expect(answer).toBe(421);
+    const site = new URL(http).origin;
+    for (const at of [
+      `${http}/channels/a/messages`,
+      `${http}/sse?channel=a`,
+      `${site}/socket.io/?EIO=4&transport=polling`,
+    ]) {
+      expect(await request(at, headers), at).toBe(421);
+    }
   });
 
   test("does not keep out servers, which have neither cookies nor an origin", async () => {
@@ -136,3 +158,68 @@ test("a header with a line break in it is no request", async () => {
   expect(answer).toMatch(/^HTTP\/1\.1 40[01] /);
   expect(answer.toLowerCase()).not.toContain("x-evil");
 });
+
+describe("a header that comes twice", () => {
+  const upgrade = [
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Protocol: fanfare.v1",
+  ];
+  const engineIo = "/socket.io/?EIO=4&transport=";
+  const ways = [
+    ["HTTP", "/push/channels/a/messages", ["Connection: close"]],
+    ["a stream of events", "/push/sse?channel=a", ["Connection: close"]],
+    ["a WebSocket", "/push", upgrade],
+    ["Socket.IO by polling", `${engineIo}polling`, ["Connection: close"]],
+    ["Socket.IO by a WebSocket", `${engineIo}websocket`, upgrade],
+  ] as const;
+  const open = () => serve({ access: "open", socketio: {} });
+
+  test.each(ways)("lets in no page that is of one host of two, by %s", async (_, path, headers) => {
+    const { port } = await open();
+    const own = `localhost:${port}`;
+    for (const [first, second] of [
+      [own, "evil.example"],
+      ["evil.example", own],
+    ]) {
+      for (const origin of [own, "evil.example"]) {
+        const lines = [`Host: ${first}`, `Host: ${second}`, `Origin: http://${origin}`, ...headers];
+        expect(await statusOf(port, path, lines), `${first}, ${second} from ${origin}`).toBe(403);
+      }
+    }
+  });
+
+  test.each(ways)("lets in no page that is of one origin of two, by %s", async (_, path, headers) => {
+    const { port } = await open();
+    const origins = [`http://localhost:${port}`, EVIL];
+    for (const [first, second] of [origins, origins.toReversed()]) {
+      const lines = [`Host: localhost:${port}`, `Origin: ${first}`, `Origin: ${second}`, ...headers];
+      expect(await statusOf(port, path, lines)).toBe(403);
+    }
+  });
+
+  test("is no key and no token, whichever of the two would be right", async () => {
+    const { port } = await serving();
+    const keys = [KEY, `${KEY}-almost`];
+    for (const [first, second] of [keys, keys.toReversed()]) {
+      const lines = ["Host: localhost", `Authorization: Bearer ${first}`, `Authorization: Bearer ${second}`];
+      for (const path of ["/push/keys", "/push/sse?channel=a"]) {
+        expect(await statusOf(port, path, [...lines, "Connection: close"])).toBe(401);
+      }
+    }
+  });
+});
+
+/** The status of the answer to a request that is written as it is. */
+async function statusOf(port: number, path: string, headers: readonly string[]): Promise<number> {
+  const socket = connectTcp(port, "localhost");
+  socket.write(`GET ${path} HTTP/1.1\r\n${headers.join("\r\n")}\r\n\r\n`);
+  let answer = "";
+  for await (const part of socket) {
+    answer += String(part);
+    if (answer.includes("\r\n")) break;
+  }
+  return Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]);
+}

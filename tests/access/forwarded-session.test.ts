@@ -4,6 +4,7 @@ import type { FanfareOptions } from "../../packages/server/src/index.js";
 import { FakeClock } from "../../packages/server/src/testing/fake-clock.js";
 import { Client } from "../doors/client.js";
 import { serve } from "../doors/serving.js";
+import { connect } from "../doors/socketio-client.js";
 import { listen, problemOf } from "../library/serve.js";
 
 const KEY = "0123456789-the-key";
@@ -107,6 +108,20 @@ describe("a session of the application", () => {
     const { app, closed } = await serving();
     app.answers.set("*", { status: 302 });
     expect(await closed("session=old")).toMatchObject({ code: 4401 });
+  });
+
+  test("is asked about by the host name that a trusted proxy says, and by no other", async () => {
+    const behind = await serving({ trustedProxies: ["127.0.0.1", "::1"], socketio: {} });
+    const direct = await serving({ socketio: {} });
+    const headers = { Cookie: "session=alice", "X-Forwarded-Host": "app.example" };
+    for (const { url, http, port, asked } of [behind, direct]) {
+      await (await Client.open(url, { headers })).connect({ csrf: "c1" });
+      const own = { ...headers, "X-Csrf-Token": "c1" };
+      await fetch(`${http}/channels/user:alice:a/messages`, { headers: own });
+      await connect(`http://localhost:${port}`, { extraHeaders: headers, auth: { csrf: "c1" } });
+      const hosts = new Set(asked.map(({ "x-forwarded-host": host }) => host));
+      expect(hosts).toEqual(new Set([asked === behind.asked ? "app.example" : `localhost:${port}`]));
+    }
   });
 
   test("is nobody's without the cookie, and where the application says so", async () => {

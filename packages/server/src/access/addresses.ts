@@ -2,7 +2,7 @@
  * Where a request really comes from. A proxy hands on the client's address and the host name in headers that anybody can write, so
  * they are believed only where a proxy wrote them that is configured as trusted.
  */
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { BlockList, isIP, isIPv6 } from "node:net";
 import { quote } from "@fanfare/protocol";
 import type { Log } from "../log.js";
@@ -123,6 +123,21 @@ function caller(address: string, forwarded: boolean): Caller {
   // What comes from this machine itself is not limited: that would be one limit for all clients of a proxy on it.
   if (isIP(address) === 0 || (!forwarded && isLoopback(address))) return { address, line: null };
   return { address, line: isIPv6(address) ? firstHalf(address) : address };
+}
+
+/** The `Host` header as it came. Of several, Node tells the first, and nobody knows which of them others went by. */
+export function allHosts({
+  rawHeaders,
+  headers,
+}: Pick<IncomingMessage, "rawHeaders" | "headers">): string | undefined {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === "host") hosts++;
+  }
+  return hosts > 1
+    ? rawHeaders.filter((_, at) => rawHeaders[at - 1]?.toLowerCase() === "host").join(", ")
+    : headers.host;
 }
 
 function isLoopback(address: string): boolean {

@@ -16,6 +16,8 @@ export interface Credentials {
 export interface AccessRequest {
   /** With its query. */
   readonly url: string;
+  /** The host name that the client called: what a trusted proxy says of it, else the header `Host`. */
+  readonly host: string;
   readonly headers: Headers;
 }
 

@@ -58,18 +58,23 @@ export class Entrance {
     };
   }
 
+  /** The host name that the client called, where there is one. @param host the `Host` header, where it is not that of the headers */
+  hostOf(peer: string | undefined, headers: IncomingHttpHeaders, host = headers.host): string | undefined {
+    return this.#addresses.hostOf(peer, headers) ?? host;
+  }
+
   /**
    * Who calls, as far as his address tells.
    *
    * @param peer the address at the other end of the socket
-   * @param host the `Host` header, where it is not that of the headers: they hold the first of several
+   * @param host the `Host` header, or all of several: the headers hold the first
    * @throws FanfareError `host_not_allowed`, `origin_not_allowed`
    */
   admit(peer: string | undefined, headers: IncomingHttpHeaders, host = headers.host): Caller {
     const { origin, cookie } = headers;
     try {
       this.#checkOrigin({
-        host: this.#addresses.hostOf(peer, headers) ?? host,
+        host: this.hostOf(peer, headers, host),
         origin,
         cookies: cookie !== undefined,
       });

@@ -77,13 +77,12 @@ export class ForwardedSession {
    *
    * @throws FanfareError `not_logged_in` when the application does not accept the session, `unavailable` when it cannot be asked
    */
-  async ask({ headers }: AccessRequest, csrf: string | undefined): Promise<Known | null> {
+  async ask({ headers, host }: AccessRequest, csrf: string | undefined): Promise<Known | null> {
     const cookies = this.#cookiesOf(headers);
     if (cookies === "") return null;
     if (csrf !== undefined && !CSRF_TOKEN.test(csrf)) {
       throw notLoggedIn("the CSRF token is none: give up to 4,096 visible ASCII characters");
     }
-    const host = headers.get("host") ?? "";
     const name = createHmac("sha256", this.#secret)
       .update(JSON.stringify([host, csrf ?? null, cookies]))
       .digest("base64");

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { parseChannelName } from "@fanfare/protocol";
 import fc from "fast-check";
 import { exportJWK, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { FakeClock } from "../testing/fake-clock.js";
 import type { Grant } from "./grants.js";
 import { signToken } from "./sign.js";
@@ -266,6 +266,35 @@ describe("a key set", () => {
     await expect(verify(await signed(second, "3"))).rejects.toMatchObject(refused(/signature/));
     expect(fetched).toBeLessThanOrEqual(2);
     await expect(verify(await sign())).rejects.toMatchObject(refused(/algorithm is "HS256"/));
+  });
+
+  test("may change: a new key is accepted within 10 seconds, one that was taken out for 10 minutes at most", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const pairs = [generateKeyPairSync("ed25519"), generateKeyPairSync("ed25519")] as const;
+    const published = async (index: 0 | 1) => ({
+      ...(await exportJWK(pairs[index].publicKey)),
+      kid: String(index),
+      alg: "EdDSA",
+    });
+    let keys = [await published(0)];
+    const server = createServer((_, response) => void response.end(JSON.stringify({ keys })));
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    onTestFinished(() => void server.close());
+    const jwksUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
+    const remote = verifier({ jwksUrl });
+    const signed = (index: 0 | 1) =>
+      sign(CLAIMS, { alg: "EdDSA", key: pairs[index].privateKey, kid: String(index) });
+
+    await remote.verify(await signed(0));
+    keys = [await published(0), await published(1)];
+    vi.setSystemTime(Date.now() + 10_000);
+    await expect(remote.verify(await signed(1))).resolves.toMatchObject({ user: "alice" });
+    keys = [await published(1)];
+    await expect(remote.verify(await signed(0))).resolves.toMatchObject({ user: "alice" });
+    vi.setSystemTime(Date.now() + 600_000);
+    await expect(remote.verify(await signed(0))).rejects.toMatchObject(refused(/signature/));
+    await expect(remote.verify(await signed(1))).resolves.toMatchObject({ user: "alice" });
   });
 
   test("that cannot be fetched lets nobody in, and says that it is not the token's fault", async () => {

@@ -47,7 +47,7 @@ const tokens = {
       .superRefine((jwksUrl, context) => explain(context, () => tokenSettings({ jwksUrl })))
       .default(""),
     {
-      text: "Where to fetch the JSON Web Key Set that tokens are checked with. Empty is nowhere.",
+      text: "Where to fetch the JSON Web Key Set that tokens are checked with. It is fetched again after 10 minutes, and when a token names a key that is not in it, at most every 10 seconds: so publish a new key before you sign with it. Empty is nowhere.",
       allowed: "an address with https",
     },
   ),

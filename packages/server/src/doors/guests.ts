@@ -2,10 +2,10 @@
  * The clients of all doors together: who may come in, how many there are, and how they are sent away when the server stops. What is
  * said to them is the business of their doors.
  */
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { FanfareError } from "@fanfare/protocol";
 import type { Access } from "../access/access.js";
-import type { Caller } from "../access/addresses.js";
+import { allHosts, type Caller } from "../access/addresses.js";
 import type { Entrance } from "../access/entrance.js";
 import type { Hub } from "../hub/hub.js";
 import type { Log } from "../log.js";
@@ -52,12 +52,11 @@ export class Guests {
   /**
    * Who calls, if he may come in: by the right host name, from a page that may, not too often, and while there is room.
    *
-   * @param peer the address at the other end of the socket
    * @throws FanfareError `host_not_allowed`, `origin_not_allowed`, `rate_limited`, `too_many_connections`, `unavailable`
    */
-  admit(peer: string | undefined, headers: IncomingHttpHeaders): Caller {
+  admit(request: IncomingMessage): Caller {
     this.#checkOpen();
-    const caller = this.#entrance.admit(peer, headers);
+    const caller = this.#entrance.admit(request.socket.remoteAddress, request.headers, allHosts(request));
     this.checkRoom(caller);
     return caller;
   }

@@ -74,7 +74,7 @@ const explanationSchema = z
 const userAddress = z.object({ user });
 const tokenAddress = z.object({ token: tokenId });
 
-export function accessRoutes({ access, refusals, allow, count, log }: HttpContext): Route[] {
+export function accessRoutes({ access, entrance, allow, count, log }: HttpContext): Route[] {
   return [
     {
       method: "POST",
@@ -96,7 +96,7 @@ export function accessRoutes({ access, refusals, allow, count, log }: HttpContex
           if (principal.kind !== "key") throw keyWanted(principal.kind === "nobody" && access.canLogIn);
           checkHandsOut(principal, { user: wanted.user, grants });
         } catch (error) {
-          refusals.actions.token++;
+          entrance.refusals.actions.token++;
           throw error;
         }
         const { expiresInSeconds, info } = wanted;

@@ -56,8 +56,7 @@ const ANY_METHOD = "ALL";
 
 export function createApp(options: AppOptions): Hono<HttpEnv> {
   const { path, version, hub, disconnects, access, entrance, sse, log, stopping } = options;
-  const { rates, refusals } = entrance;
-  const { allow, count } = checks(access, rates);
+  const { allow, count } = checks(access, entrance.rates);
   const app = new Hono<HttpEnv>({ strict: false }).basePath(path);
   const admit = admission(entrance);
 
@@ -65,8 +64,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     hub,
     disconnects,
     access,
-    rates,
-    refusals,
+    entrance,
     sse,
     tickets: new Tickets(access, hub.random),
     log,
@@ -75,7 +73,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     count,
   };
   const routes = routesOf(context, { path, version });
-  const identify = identification(access, rates, count);
+  const identify = identification(access, entrance, count);
   for (const { method, path: below, needs, speaksOfCaller = false, identifies = false, handle } of routes) {
     // What everybody may read is there for those, too, whose session cannot be looked up.
     const isForAll = identifies || (needs === null && !speaksOfCaller);

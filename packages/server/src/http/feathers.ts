@@ -55,7 +55,7 @@ function feathersApp(service: Service, path: string, parts: FeathersParts): Hono
   const idOf = (c: Context<HttpEnv>) => c.req.param("id");
 
   const admit = admission(entrance);
-  const identify = identification(access, entrance.rates, count);
+  const identify = identification(access, entrance, count);
   const on = (method: string, below: string, handle: Handle) =>
     app.on(method, below, admitted(admit, handle, identify));
 

@@ -3,8 +3,8 @@ import { FanfareError, quote } from "@fanfare/protocol";
 import type { Context } from "hono";
 import type { Access } from "../access/access.js";
 import { bearerOf, type Credentials } from "../access/credentials.js";
+import type { Entrance } from "../access/entrance.js";
 import type { Principal } from "../access/principal.js";
-import type { Rates } from "../access/rates.js";
 import { JSON_TYPE } from "./body.js";
 import type { HttpContext, HttpEnv } from "./context.js";
 import { headerOf } from "./header.js";
@@ -14,14 +14,14 @@ const READING = new Set(["GET", "HEAD"]);
 /** Sets `principal` and `party`; `caller` has been set. @throws FanfareError `not_logged_in`, `unavailable`, `rate_limited` */
 export type Identify = (c: Context<HttpEnv>) => void | Promise<void>;
 
-export function identification(access: Access, rates: Rates, count: HttpContext["count"]): Identify {
+export function identification(access: Access, entrance: Entrance, count: HttpContext["count"]): Identify {
   const isKnown = (c: Context<HttpEnv>, principal: Principal) => {
     c.set("principal", principal);
-    c.set("party", rates.partyOf(c.get("caller"), principal));
+    c.set("party", entrance.rates.partyOf(c.get("caller"), principal));
     count(c, "frames");
   };
   return (c) => {
-    const credentials = credentialsOf(c, rates);
+    const credentials = credentialsOf(c, entrance);
     const mayGoByCookies = credentials.token === undefined && access.asking.possible;
     if (mayGoByCookies && !READING.has(c.req.method) && access.asking.goesByCookies(c.req.raw.headers)) {
       checkOwnPage(c);
@@ -32,14 +32,21 @@ export function identification(access: Access, rates: Rates, count: HttpContext[
 }
 
 /** What a request says in its headers. @throws FanfareError `not_logged_in` */
-export function credentialsOf(c: Context<HttpEnv>, rates: Rates): Credentials {
+export function credentialsOf(c: Context<HttpEnv>, entrance: Entrance): Credentials {
   const { url, raw } = c.req;
   return {
     token: bearerOf(c.req.header("authorization")),
     csrf: headerOf(c, "x-csrf-token"),
-    from: rates.addressOf(c.get("caller").line),
-    request: () => ({ url, headers: raw.headers }),
+    from: entrance.rates.addressOf(c.get("caller").line),
+    request: () => ({ url, headers: raw.headers, host: hostOf(c, entrance) }),
   };
+}
+
+function hostOf(c: Context<HttpEnv>, entrance: Entrance): string {
+  const incoming = c.env?.incoming;
+  const called = incoming && entrance.hostOf(incoming.socket.remoteAddress, incoming.headers);
+  // A `Request` that did not come over the wire names its host in the URL, if not in a header.
+  return called ?? c.req.header("host") ?? new URL(c.req.url).host;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { HttpContext } from "./context.js";
 import type { Metrics } from "./figures.js";
 import type { Route } from "./route.js";
 
-export function metricsRoutes({ hub, refusals, allow }: HttpContext): Route[] {
+export function metricsRoutes({ hub, entrance, allow }: HttpContext): Route[] {
   // Loaded and made at the first scrape: where nobody asks, nothing is measured, and a server starts sooner.
   let made: Promise<Metrics> | null = null;
   return [
@@ -19,7 +19,7 @@ export function metricsRoutes({ hub, refusals, allow }: HttpContext): Route[] {
       errors: ["unavailable"],
       async handle(c) {
         allow(c, "admin", null);
-        made ??= import("./figures.js").then(({ Metrics }) => new Metrics(hub, refusals));
+        made ??= import("./figures.js").then(({ Metrics }) => new Metrics(hub, entrance.refusals));
         const metrics = await made;
         return c.body(await metrics.text(), 200, {
           "Content-Type": metrics.contentType,

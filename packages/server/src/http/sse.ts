@@ -85,11 +85,12 @@ const ERRORS = ["invalid_request", "rate_limited", "too_many_connections", "unav
 
 type Query = z.infer<typeof querySchema>;
 
-export function sseRoutes({ sse, access, rates, tickets, count }: HttpContext): Route[] {
+export function sseRoutes({ sse, access, entrance, tickets, count }: HttpContext): Route[] {
+  const { rates } = entrance;
   /** @throws FanfareError `not_logged_in`, `forbidden`, `invalid_request`, `rate_limited`, `unavailable` */
   async function identify(c: Context<HttpEnv>, { ticket, access_token: inUrl }: Query) {
     const caller = c.get("caller");
-    const own = credentialsOf(c, rates);
+    const own = credentialsOf(c, entrance);
     if (Number(own.token !== undefined) + Number(ticket !== undefined) + Number(inUrl !== undefined) > 1) {
       throw new FanfareError("invalid_request", "the caller says in several ways who it is", {
         remedy: "Send one of: the header Authorization, ticket, access_token.",
@@ -171,7 +172,7 @@ export function sseRoutes({ sse, access, rates, tickets, count }: HttpContext): 
         const client = {
           caller: c.get("caller"),
           principal: c.get("principal"),
-          credentials: credentialsOf(c, rates),
+          credentials: credentialsOf(c, entrance),
         };
         const items: readonly WantedItem[] = channels.map(({ since, ...item }) => ({
           ...item,

@@ -24,7 +24,7 @@ const ticketSchema = z
   })
   .meta({ id: "Ticket" });
 
-export function ticketRoutes({ access, rates, tickets, allow }: HttpContext): Route[] {
+export function ticketRoutes({ access, entrance, tickets, allow }: HttpContext): Route[] {
   return [
     {
       method: "POST",
@@ -43,7 +43,7 @@ export function ticketRoutes({ access, rates, tickets, allow }: HttpContext): Ro
         const channels = distinct(wanted.channels);
         for (const channel of channels) allow(c, "subscribe", channel);
         const principal = c.get("principal");
-        const { token, csrf, from, request } = credentialsOf(c, rates);
+        const { token, csrf, from, request } = credentialsOf(c, entrance);
         // The request is kept only where somebody looks at it.
         const credentials = { token, csrf, ...(access.asking.possible && request && { request }) };
         const ticket = tickets.issue({ principal, credentials, channels }, from ?? "");

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { FanfareError } from "@fanfare/protocol";
+import { allHosts } from "../../access/addresses.js";
 import type { Services } from "../../feathers/services.js";
 import { PROBLEM_TYPE, problemOf } from "../../problem.js";
 import { refuseUpgrade } from "../../refuse-upgrade.js";
@@ -92,11 +93,12 @@ export class SocketIoDoor implements Door {
    * @returns whether it opens one
    * @throws FanfareError
    */
-  #admit({ url = "", headers, socket }: IncomingMessage): boolean {
+  #admit(request: IncomingMessage): boolean {
+    const { url = "", headers, socket } = request;
     const { entrance, guests } = this.#host;
     const opens = /[?&]EIO=/.test(url) && !/[?&]sid=/.test(url);
-    if (opens) guests.admit(socket.remoteAddress, headers);
-    else entrance.admit(socket.remoteAddress, headers);
+    if (opens) guests.admit(request);
+    else entrance.admit(socket.remoteAddress, headers, allHosts(request));
     return opens;
   }
 

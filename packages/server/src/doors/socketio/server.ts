@@ -94,10 +94,11 @@ export class SocketIoServer {
     const { rates } = entrance;
     const { token, csrf, channels }: Auth = parseAuth(handshake.auth);
     const caller = entrance.admit(conn.remoteAddress, request.headers);
+    const host = entrance.hostOf(conn.remoteAddress, request.headers) ?? "";
     const credentials = {
       token: token ?? bearerOf(request.headers.authorization),
       csrf,
-      ...(access.asking.possible && { request: () => accessRequest(request) }),
+      ...(access.asking.possible && { request: () => ({ ...accessRequest(request), host }) }),
     };
     const principal = await access.authenticate({ ...credentials, from: rates.addressOf(caller.line) });
     const party = rates.partyOf(caller, principal);
@@ -122,7 +123,7 @@ export class SocketIoServer {
   }
 }
 
-function accessRequest({ url = "", headers }: IncomingMessage): AccessRequest {
+function accessRequest({ url = "", headers }: IncomingMessage): Omit<AccessRequest, "host"> {
   const pairs = Object.entries(headers).flatMap(([name, value]): [string, string][] =>
     value === undefined ? [] : [[name, Array.isArray(value) ? value.join(", ") : value]],
   );

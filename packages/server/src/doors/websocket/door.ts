@@ -39,7 +39,7 @@ export class WebSocketDoor implements Door {
     let answer: string;
     let caller: Caller;
     try {
-      caller = guests.admit(request.socket.remoteAddress, request.headers);
+      caller = guests.admit(request);
       answer = shakeHands(request.method, request.headers);
     } catch (error) {
       if (!(error instanceof FanfareError)) throw error;
@@ -58,9 +58,11 @@ export class WebSocketDoor implements Door {
   }
 
   /** What is kept of the request, where somebody looks at it when the client says who it is. */
-  #requestOf({ url = "", headers }: IncomingMessage): (() => AccessRequest) | undefined {
-    if (!this.#host.access.asking.possible) return undefined;
-    return () => ({ url, headers: new Headers(pairsOf(headers)) });
+  #requestOf({ url = "", headers, socket }: IncomingMessage): (() => AccessRequest) | undefined {
+    const { access, entrance } = this.#host;
+    if (!access.asking.possible) return undefined;
+    const host = entrance.hostOf(socket.remoteAddress, headers) ?? "";
+    return () => ({ url, host, headers: new Headers(pairsOf(headers)) });
   }
 }
 
