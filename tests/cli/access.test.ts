@@ -81,13 +81,17 @@ test("a token is made, and explained", async () => {
     explain(["publish", "user:alice:a"]),
     explain(["subscribe", "user:alice:a", "--token", `${token}x`]),
     explain(["read", "a"]),
+    explain(["subscribe"]),
+    explain(["subscribe", "a b"]),
   ]);
-  expect(answers.map(({ code }) => code)).toEqual([0, 1, 1, 1, 1]);
+  expect(answers.map(({ code }) => code)).toEqual([0, 1, 1, 1, 2, 2, 2]);
   expect(answers[0]?.stdout).toMatch(/^allowed: .*user:\{sub\}:\*/);
   expect(answers[1]?.stdout).toMatch(/^not allowed: [\s\S]*"channels":"user:bob:a"/);
   expect(answers[2]?.stdout).toMatch(/^not allowed: .*no grant at all/);
   expect(answers[3]?.stdout).toMatch(/^not allowed: .*signature/);
-  expect(answers[4]?.stderr).toMatch(/body\.action/);
+  expect(answers[4]?.stderr).toMatch(/there is no action "read"\nGive one of subscribe, publish,/);
+  expect(answers[5]?.stderr).toMatch(/the channel is missing\nGive the one on which to subscribe/);
+  expect(answers[6]?.stderr).toMatch(/"a b" is no channel name/);
 
   command.kill("SIGTERM");
   const { stdout, stderr } = await command.end();

@@ -4,7 +4,10 @@ import { createServer } from "node:http";
 import { createFanfare } from "fanfare";
 
 const page = readFileSync(new URL("../order.html", import.meta.url));
-const fanfare = createFanfare({ apiKeys: [process.env.API_KEY ?? ""] }); // at least 16 characters
+const fanfare = createFanfare({
+  apiKeys: [process.env.API_KEY ?? ""], // at least 16 characters
+  trustedProxies: ["127.0.0.1"], // nginx: limits count by the addresses that it tells
+});
 
 const server = createServer((request, response) => {
   const [, order] = /^\/orders\/(\w+)\/pay$/.exec(request.url ?? "") ?? [];

@@ -48,7 +48,7 @@ export interface History {
 }
 
 export interface HistoryOptions {
-  /** Only what came after this position, given as such or as the text `epoch:offset`. */
+  /** Only what came after this position, given as such or as the text `epoch:offset`. @default begins with the oldest that is held */
   readonly after?: Position | string;
   /** 1 to 1,000. @default 100 */
   readonly limit?: number;

@@ -80,8 +80,8 @@ async function serve(
   });
   const servers = await listenOnLoopback(port, pages === undefined ? barePage(fanfare.path) : folder(pages));
   for (const server of servers.all) fanfare.attach(server);
-  process.stdout.write(banner(servers.port, fanfare.path, options.socketio?.path));
   stopOnSignal({ fanfare, servers: servers.all, logger, stopWithinMs: STOP_WITHIN_MS });
+  process.stdout.write(banner(servers.port, fanfare.path, options.socketio?.path));
 }
 
 function banner(port: number, path: string, socketIo: string | undefined): string {

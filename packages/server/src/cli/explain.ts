@@ -1,6 +1,9 @@
 /** `fanfare explain`: asks a running server why something is allowed, or is not. */
+import { parseChannelName, quote } from "@fanfare/protocol";
 import { defineCommand } from "citty";
-import { checkArguments } from "./arguments.js";
+import { ACTIONS, isAction } from "../access/actions.js";
+import { nearest } from "../nearest.js";
+import { checkArguments, UsageError } from "./arguments.js";
 import { tellErrors } from "./errors.js";
 import { askOverHttp } from "./over-http.js";
 import { tokenIn, urlArgument } from "./remote.js";
@@ -24,6 +27,7 @@ export const explain = defineCommand({
     tellErrors("explain", async () => {
       const { action, channel, token, url } = context.args;
       checkArguments(context, args);
+      checkQuestion(action, channel);
       const given = await tokenIn(token);
       const answer = await askOverHttp({
         url,
@@ -39,3 +43,19 @@ export const explain = defineCommand({
       if (!allowed) process.exitCode = 1;
     }),
 });
+
+/** So that what is wrong with the call is told from a refusal. @throws UsageError, FanfareError `invalid_channel` */
+function checkQuestion(action: string, channel: string | undefined): void {
+  if (!isAction(action)) {
+    const known = Object.keys(ACTIONS);
+    const close = nearest(action, known);
+    throw new UsageError(
+      `there is no action ${quote(action, 100)}`,
+      close === undefined ? `Give one of ${known.join(", ")}.` : `Did you mean ${close}?`,
+    );
+  }
+  if (channel !== undefined) parseChannelName(channel);
+  else if (ACTIONS[action].on === "channel") {
+    throw new UsageError("the channel is missing", `Give the one on which to ${action}, such as order:42.`);
+  }
+}

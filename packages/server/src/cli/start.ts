@@ -59,7 +59,6 @@ async function serve(inForce: InForce, again: () => Promise<InForce>): Promise<v
   // Node raises the limit as far as it may before this runs.
   const tooFew = tooFewFiles(maxOpenFiles(), options.limits.connections);
   if (tooFew) logger.warn({ remedy: tooFew.remedy }, tooFew.message);
-  process.stdout.write(banner(siteOf(host, portOf(server)), inForce));
   stopOnSignal({ fanfare, servers: [server], engine, logger, stopWithinMs: shutdownSeconds * 1000 });
   process.on("SIGHUP", () => {
     reload(fanfare, again).then(
@@ -73,6 +72,8 @@ async function serve(inForce: InForce, again: () => Promise<InForce>): Promise<v
       (error: unknown) => logger.error({ err: error }, "SIGHUP: nothing was changed"),
     );
   });
+  // Last: whoever reads this may send signals.
+  process.stdout.write(banner(siteOf(host, portOf(server)), inForce));
 }
 
 /** Takes over what can be changed while clients are connected. @returns the configuration as it is written now */

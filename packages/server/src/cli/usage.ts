@@ -32,7 +32,7 @@ API keys and secrets are not shown.`,
   fanfare key add shop --channel 'order:*' --action publish
   fanfare key list
   fanfare key revoke 3f2a91c4d5e6`,
-  explain: `Exits with 0 when it is allowed, and with 1 when it is not.
+  explain: `Exits with 0 when it is allowed, with 1 when it is not, and with 2 when it was called wrongly.
 
   fanfare explain subscribe order:42 --token "$TOKEN"
   echo "$TOKEN" | fanfare explain publish chat:7 --token -`,

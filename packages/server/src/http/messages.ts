@@ -101,7 +101,7 @@ export function messageRoutes({ hub, allow }: HttpContext): Route[] {
       id: "history",
       summary: "Read the history",
       details:
-        "With `after` in another epoch, or before `first - 1`, messages are missing, and the answer begins with the oldest held: compare `epoch` and `first`.",
+        "With `after` in another epoch, or before `first - 1`, messages are missing, and the answer begins with the oldest held: compare `epoch` and `first`. For the newest ten, give as `after` the position that is ten before `head`.",
       tag: "messages",
       needs: "history",
       parameters: [
