@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { FanfareOptions } from "../../packages/server/src/index.js";
 import { FakeClock } from "../../packages/server/src/testing/fake-clock.js";
 import { Client } from "../doors/client.js";
+import { EventStream } from "../doors/event-stream.js";
 import { serve } from "../doors/serving.js";
 import { connect } from "../doors/socketio-client.js";
 import { listen, problemOf } from "../library/serve.js";
@@ -114,11 +115,24 @@ describe("a session of the application", () => {
     const behind = await serving({ trustedProxies: ["127.0.0.1", "::1"], socketio: {} });
     const direct = await serving({ socketio: {} });
     const headers = { Cookie: "session=alice", "X-Forwarded-Host": "app.example" };
-    for (const { url, http, port, asked } of [behind, direct]) {
+    for (const { url, http, port, asked, clock } of [behind, direct]) {
       await (await Client.open(url, { headers })).connect({ csrf: "c1" });
       const own = { ...headers, "X-Csrf-Token": "c1" };
       await fetch(`${http}/channels/user:alice:a/messages`, { headers: own });
       await connect(`http://localhost:${port}`, { extraHeaders: headers, auth: { csrf: "c1" } });
+      // Of a ticket, the request that it was asked with is long over.
+      const page = { ...own, "Sec-Fetch-Site": "same-origin", "Content-Type": "application/json" };
+      const body = JSON.stringify({ channels: ["user:alice:a"] });
+      const answer = await fetch(`${http}/tickets`, {
+        method: "POST",
+        headers: { ...page, Connection: "close" },
+        body,
+      });
+      const { ticket } = (await answer.json()) as { ticket: string };
+      await clock.forward(20_000, 1000);
+      const before = asked.length;
+      (await EventStream.open(`${http}/sse?ticket=${ticket}`)).vanish();
+      expect(asked.length).toBe(before + 1);
       const hosts = new Set(asked.map(({ "x-forwarded-host": host }) => host));
       expect(hosts).toEqual(new Set([asked === behind.asked ? "app.example" : `localhost:${port}`]));
     }

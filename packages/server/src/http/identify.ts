@@ -34,11 +34,13 @@ export function identification(access: Access, entrance: Entrance, count: HttpCo
 /** What a request says in its headers. @throws FanfareError `not_logged_in` */
 export function credentialsOf(c: Context<HttpEnv>, entrance: Entrance): Credentials {
   const { url, raw } = c.req;
+  // Now: it depends on the socket, which may be gone when somebody is asked again.
+  const host = hostOf(c, entrance);
   return {
     token: bearerOf(c.req.header("authorization")),
     csrf: headerOf(c, "x-csrf-token"),
     from: entrance.rates.addressOf(c.get("caller").line),
-    request: () => ({ url, headers: raw.headers, host: hostOf(c, entrance) }),
+    request: () => ({ url, headers: raw.headers, host }),
   };
 }
 
