@@ -53,6 +53,41 @@ const OPTIONS: readonly (readonly [options: object, message: string])[] = [
   [{ channels: { a: { mesage: {} } } }, 'channels: "a" has "mesage", which is not known'],
 ];
 
+const WRONG: readonly (readonly [options: object, message: string])[] = [
+  [{ apiKeys: KEY }, "apiKeys is a string. Give a list."],
+  [{ apiKeys: [{}] }, "apiKeys[0] has 0 characters. Give at least 16"],
+  [{ userGrants: {} }, "userGrants is an object. Give a list."],
+  [{ authorize: {} }, "authorize is an object. Give a function."],
+  [{ allowedOrigins: "https://app.example.com" }, "allowedOrigins is a string. Give a list."],
+  [{ allowedHosts: "push.internal" }, "allowedHosts is a string. Give a list."],
+  [{ loopbackOnly: "no" }, "loopbackOnly is a string. Give true or false."],
+  [{ trustedProxies: "10.0.0.1" }, "trustedProxies is a string. Give a list."],
+  [{ rules: {} }, "rules is an object. Give a list."],
+  [{ rules: [{}] }, "rules[0].channels is null. Give a text."],
+  [{ rules: [{ channels: "a", auto: "no" }] }, "rules[0].auto is a string. Give true or false."],
+  [{ tokens: { secrets: SECRET } }, "tokens.secrets is a string. Give a list."],
+  [{ tokens: { secrets: [SECRET], issuers: "me" } }, "tokens.issuers is a string. Give a list."],
+  [
+    { forwardedSession: { url: "https://a.example", cookies: "SID" } },
+    "forwardedSession.cookies is a string. Give a list.",
+  ],
+  [{ socketio: { services: "orders" } }, "socketio.services is a string. Give a list."],
+  [
+    { reservedPaths: "mendx" },
+    'reservedPaths is "mendx". Give a list of names, or "mendix" for those of Mendix.',
+  ],
+  [{ dataDir: 5 }, "dataDir is a number. Give a text."],
+  [{ channels: [] }, "channels is a list. Give an object."],
+  [{ channels: { a: null } }, 'channels: "a" is null'],
+  [{ engine: "disk" }, "engine is a string. Give an object."],
+  [{ logger: () => {} }, "logger is a function. Give an object."],
+  [{ allowIsolated: "no" }, "allowIsolated is a string. Give true or false."],
+];
+
+test.each(WRONG)("an option of another kind is refused, and no secret told: %j", (options, message) => {
+  expect(() => createFanfare(options as FanfareOptions)).toThrow(message);
+});
+
 describe("an option that is not known", () => {
   test.each(OPTIONS)("%j is refused", (options, message) => {
     expect(() => createFanfare(options as FanfareOptions)).toThrow(message);
@@ -86,6 +121,20 @@ describe("an option that is not known", () => {
       'close: "withinMS" is not known. Did you mean withinMs? Use withinMs.',
     );
   });
+});
+
+test.each<[string, (fanfare: Fanfare) => unknown, string]>([
+  ["publish", (f) => f.publish(["a"] as never, 1), '"a" is no channel name: it is no text'],
+  ["publish", (f) => f.publish({ channel: "a" } as never, 1), "is no channel name: it is no text"],
+  ["publishMany", (f) => f.publishMany({ channels: "abc" as never, data: 1 }), "messages.channels is abc"],
+  ["patch", (f) => f.patch("a", {}, { ifVersion: 5 as never }), '"5" is no position'],
+  ["patch", (f) => f.patch("a", {}, { ifVersion: {} as never }), '"undefined:undefined" is no position'],
+  ["logOut", (f) => f.logOut(undefined as never), "user is missing"],
+  ["on", (f) => f.on("connected", undefined as never), "the listener of connected is undefined"],
+])("%s refuses an argument of another kind", async (_name, call, text) => {
+  const fanfare = make();
+  await expect((async () => call(fanfare))()).rejects.toThrow(text);
+  expect(await fanfare.state("a"), "nothing was changed").toBeNull();
 });
 
 type Row = readonly [

@@ -20,13 +20,16 @@ const NOT_ALLOWED = /[^A-Za-z0-9_\-.=@,;~:]/u;
  * @throws FanfareError `invalid_channel`, naming the character that is not allowed
  */
 export function parseChannelName(text: string): ChannelName {
-  if (text.length <= MAX_CHANNEL_LENGTH && NAME.test(text)) return text as ChannelName;
-  throw new FanfareError("invalid_channel", `${quote(text)} is no channel name: ${whyNoChannel(text)}`);
+  if (isChannelName(text)) return text;
+  throw new FanfareError(
+    "invalid_channel",
+    `${quote(String(text))} is no channel name: ${whyNoChannel(text)}`,
+  );
 }
 
-/** Is the text a channel name? */
+/** Is the text a channel name? A list with one is none, although it reads like it. */
 export function isChannelName(text: string): text is ChannelName {
-  return text.length <= MAX_CHANNEL_LENGTH && NAME.test(text);
+  return typeof text === "string" && text.length <= MAX_CHANNEL_LENGTH && NAME.test(text);
 }
 
 /** What Fanfare keeps in channels of its own: each is the state of a channel such as `$lock:order:42`. */
@@ -56,7 +59,8 @@ export function parseAudibleName(text: string): ChannelName {
   return parseChannelName(text);
 }
 
-function whyNoChannel(text: string): string {
+function whyNoChannel(text: unknown): string {
+  if (typeof text !== "string") return "it is no text";
   if (text === "") return "it is empty";
   if (text.startsWith("$")) return "names that start with $ are Fanfare's own";
   const found = NOT_ALLOWED.exec(text);

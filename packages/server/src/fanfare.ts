@@ -12,6 +12,7 @@ import { Guests } from "./doors/guests.js";
 import { socketIoSettings } from "./doors/socketio/options.js";
 import { TimingWheel } from "./doors/timing-wheel.js";
 import { enginesOf } from "./engines.js";
+import { checkedUser } from "./http/access.js";
 import { checkPath } from "./http/path.js";
 import { Disconnects } from "./hub/disconnects.js";
 import { Hub } from "./hub/hub.js";
@@ -23,10 +24,10 @@ import { type LocksAndSequences, locksAndSequences } from "./locks-and-sequences
 import { silentLog } from "./log.js";
 import { type Messages, messages } from "./messages.js";
 import {
+  checkFanfareOptions,
   checkLimits,
-  FANFARE_OPTIONS,
+  checkReloadOptions,
   type FanfareOptions,
-  RELOAD_OPTIONS,
   type ReloadOptions,
 } from "./options.js";
 import { openPlaces, type Places } from "./places.js";
@@ -54,7 +55,7 @@ export interface Fanfare extends Places, Messages, States, PresenceLists, LocksA
   /**
    * Logs a user out: closes the connections that he has, on all nodes, and accepts no token any more that was made until now.
    *
-   * @throws FanfareError `unavailable`
+   * @throws FanfareError `invalid_request`, `unavailable`
    */
   logOut(user: string): Promise<void>;
   /**
@@ -97,7 +98,7 @@ export function createFanfare<Channels extends ChannelDefinitions>(
 ): TypedFanfare<Channels>;
 export function createFanfare(options?: FanfareOptions): Fanfare;
 export function createFanfare(options: FanfareOptions = {}): Fanfare {
-  checkOptions("createFanfare", options, FANFARE_OPTIONS);
+  checkFanfareOptions(options);
   const path = checkPath(options.path ?? "/push", options.reservedPaths);
   const socketio = options.socketio && socketIoSettings(options.socketio, path, options.reservedPaths);
   const { clock = systemClock, random = systemRandom, logger: log = silentLog } = options;
@@ -150,9 +151,9 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
       checkMembers("request", request, TOKEN_REQUEST);
       return access.makeToken(request);
     },
-    logOut: (user) => access.revokeUser(user),
+    logOut: async (user) => await access.revokeUser(checkedUser(user)),
     reload(changed) {
-      checkOptions("reload", changed, RELOAD_OPTIONS);
+      checkReloadOptions(changed);
       const next = accessSettings(changed);
       const enter = entrance.prepare(changed);
       const takeOver = rules.prepareOthers(changed.rules);

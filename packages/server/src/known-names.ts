@@ -26,6 +26,27 @@ export function checkOptions(where: string, options: unknown, known: readonly st
   for (const name of Object.keys(options)) checkKnown(where, name, known);
 }
 
+const KINDS = {
+  "a list": (value: unknown) => Array.isArray(value),
+  "a text": (value: unknown) => typeof value === "string",
+  "true or false": (value: unknown) => typeof value === "boolean",
+  "a function": (value: unknown) => typeof value === "function",
+  "an object": isObject,
+};
+
+/** What options have to be that are not looked at otherwise before they are used. */
+export type Kinds<T> = Readonly<Partial<Record<keyof T, keyof typeof KINDS>>>;
+
+/** @param where what stands before the names, such as `tokens.`. @throws TypeError */
+export function checkKinds<T extends object>(where: string, options: T, kinds: Kinds<T>): void {
+  for (const name in kinds) {
+    const kind = kinds[name];
+    const value = options[name];
+    if (kind === undefined || value === undefined || KINDS[kind](value)) continue;
+    throw new TypeError(`${where}${name} is ${kindOf(value)}. Give ${kind}.`);
+  }
+}
+
 /** Looks at what a call was given. @param where how it is called. @throws FanfareError `invalid_request` */
 export function checkMembers(where: string, given: unknown, known: readonly string[]): void {
   if (!isObject(given)) {
@@ -48,5 +69,6 @@ function isObject(value: unknown): value is object {
 
 function kindOf(value: unknown): string {
   if (Array.isArray(value)) return "a list";
-  return value === null || value === undefined ? String(value) : `a ${typeof value}`;
+  if (value === null || value === undefined) return String(value);
+  return `${typeof value === "object" ? "an" : "a"} ${typeof value}`;
 }

@@ -8,7 +8,7 @@ import type { Engine } from "./engine/engine.js";
 import type { ReservedPaths } from "./http/path.js";
 import { DEFAULT_LIMITS, type Limits } from "./hub/limits.js";
 import type { RuleOptions } from "./hub/rules.js";
-import { checkOptions, membersOf } from "./known-names.js";
+import { checkKinds, checkOptions, type Kinds, membersOf } from "./known-names.js";
 import type { Log } from "./log.js";
 
 /** What can be changed while clients are connected. */
@@ -49,7 +49,7 @@ export interface FanfareOptions extends ReloadOptions {
   readonly random?: Random;
 }
 
-export const RELOAD_OPTIONS = membersOf<ReloadOptions>({
+const RELOAD_OPTIONS = membersOf<ReloadOptions>({
   access: true,
   apiKeys: true,
   userGrants: true,
@@ -79,7 +79,35 @@ const OTHER_OPTIONS = membersOf<Omit<FanfareOptions, keyof ReloadOptions>>({
   random: true,
 });
 
-export const FANFARE_OPTIONS: readonly string[] = [...OTHER_OPTIONS, ...RELOAD_OPTIONS];
+const KINDS: Kinds<FanfareOptions> = {
+  apiKeys: "a list",
+  userGrants: "a list",
+  authorize: "a function",
+  allowedOrigins: "a list",
+  allowedHosts: "a list",
+  loopbackOnly: "true or false",
+  trustedProxies: "a list",
+  rules: "a list",
+  dataDir: "a text",
+  channels: "an object",
+  engine: "an object",
+  allowIsolated: "true or false",
+  logger: "an object",
+  clock: "an object",
+  random: "an object",
+};
+
+/** What is not known, or cannot be it. @throws TypeError */
+export function checkFanfareOptions(options: FanfareOptions): void {
+  checkOptions("createFanfare", options, [...OTHER_OPTIONS, ...RELOAD_OPTIONS]);
+  checkKinds("", options, KINDS);
+}
+
+/** @throws TypeError */
+export function checkReloadOptions(options: ReloadOptions): void {
+  checkOptions("reload", options, RELOAD_OPTIONS);
+  checkKinds<FanfareOptions>("", options, KINDS);
+}
 
 /** @throws TypeError */
 export function checkLimits(given: Partial<Limits> = {}): Limits {

@@ -77,6 +77,11 @@ function toOne(hub: Hub, message: MessageToPublish, where: string): Prepared {
 function toMany(hub: Hub, message: MessageToMany): Prepared[] {
   checkMembers("messages", message, MESSAGE_TO_MANY);
   const { channels, event, data, key } = message;
+  if (!Array.isArray(channels)) {
+    throw new FanfareError("invalid_request", `messages.channels is ${String(channels)}`, {
+      remedy: "Give a list of channels.",
+    });
+  }
   return hub.publishing.prepareForAll(
     channels.map((channel) => parseChannelName(channel)),
     { event, data, key },

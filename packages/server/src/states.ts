@@ -1,5 +1,5 @@
 /** States as a library has them: what a channel stands at, and changes of it. */
-import { type Position, parseChannelName, parsePosition } from "@fanfare/protocol";
+import { formatPosition, type Position, parseChannelName, parsePosition } from "@fanfare/protocol";
 import type { StateInput } from "./hub/draft.js";
 import type { Hub } from "./hub/hub.js";
 import { checkMembers, membersOf } from "./known-names.js";
@@ -59,7 +59,9 @@ export function states(hub: Hub): States {
     checkMembers("options", options, CHANGE_OPTIONS);
     const { ifVersion, key } = options;
     const channel = parseChannelName(name);
-    const version = typeof ifVersion === "string" ? parsePosition(ifVersion) : ifVersion;
+    const text = typeof ifVersion === "object" && ifVersion ? formatPosition(ifVersion) : ifVersion;
+    // What is no text is no position, and no reason to change whatever there is.
+    const version = text === undefined || text === null ? text : parsePosition(String(text));
     const { epoch, offset } = await hub.changeState(channel, { ...input, ifVersion: version, key });
     return { channel, epoch, offset };
   }

@@ -1,6 +1,6 @@
 /** Where to ask whose session it is, and what is shown there. */
 import { quote } from "@fanfare/protocol";
-import { checkOptions, membersOf } from "../known-names.js";
+import { checkKinds, checkOptions, membersOf } from "../known-names.js";
 
 export interface ForwardedSessionOptions {
   /**
@@ -38,6 +38,7 @@ export function forwardedSessionSettings(
   options: ForwardedSessionOptions = {},
 ): ForwardedSessionSettings | null {
   checkOptions("forwardedSession", options, OPTIONS);
+  checkKinds("forwardedSession.", options, { cookies: "a list" });
   const { url, cookies = [] } = options;
   const { checkSeconds, timeoutSeconds } = { ...DEFAULT_FORWARDED_SESSION, ...options };
   if (!url) {

@@ -94,7 +94,11 @@ export class Keys {
 
 function heldOf(given: ApiKey, index: number): Held {
   if (typeof given !== "string") checkOptions(`apiKeys[${index}]`, given, API_KEY);
-  const { key, name = `config-${index + 1}`, grants } = typeof given === "string" ? { key: given } : given;
+  const {
+    key = "",
+    name = `config-${index + 1}`,
+    grants,
+  } = typeof given === "string" ? { key: given } : given;
   if (key.length < MIN_KEY_LENGTH) {
     // The key itself is a secret, also when it is a bad one.
     throw new TypeError(

@@ -1,5 +1,5 @@
 /** How tokens of users are checked and made. Every member may be left out; without a secret or key no token is accepted. */
-import { checkOptions } from "../known-names.js";
+import { checkKinds, checkOptions } from "../known-names.js";
 import { TokenKeys } from "./token-keys.js";
 
 export interface TokenOptions {
@@ -37,6 +37,8 @@ export const DEFAULT_TOKENS: TokenSettings = {
   graceSeconds: 10,
 };
 
+const LISTS = { secrets: "a list", publicKeys: "a list", issuers: "a list", audiences: "a list" } as const;
+
 /** Shorter secrets can be found by trying. */
 export const MIN_SECRET_LENGTH = 32;
 
@@ -48,6 +50,7 @@ export function acceptsTokens({ secrets, publicKeys, jwksUrl }: TokenSettings): 
 /** @throws TypeError */
 export function tokenSettings(options: TokenOptions = {}): TokenSettings {
   checkOptions("tokens", options, Object.keys(DEFAULT_TOKENS));
+  checkKinds("tokens.", options, LISTS);
   const settings = { ...DEFAULT_TOKENS, ...options, jwksUrl: options.jwksUrl || undefined };
   for (const [index, secret] of settings.secrets.entries()) checkSecret(secret, `tokens.secrets[${index}]`);
   // Keys are looked at now, not with the first token.

@@ -208,7 +208,7 @@ function placeOf(action: Action, channel: string | undefined) {
 }
 
 /** @throws FanfareError `invalid_request` */
-function checkedUser(id: string | undefined): string {
+export function checkedUser(id: string | undefined): string {
   const problem = userProblem(id);
   if (problem === null && id !== undefined) return id;
   throw new FanfareError("invalid_request", `user ${problem}`, {

@@ -36,6 +36,13 @@ export function checkPath(path: string, reserved: ReservedPaths = [], option = "
       `${option} is ${quote(path)}. Give a path such as /push: segments of letters, digits and -._~`,
     );
   }
+  if (
+    reserved !== "mendix" &&
+    !(Array.isArray(reserved) && reserved.every((name) => typeof name === "string"))
+  ) {
+    const found = typeof reserved === "string" ? quote(reserved) : "something else";
+    throw new TypeError(`reservedPaths is ${found}. Give a list of names, or "mendix" for those of Mendix.`);
+  }
   const names = [...ALWAYS_RESERVED, ...(reserved === "mendix" ? MENDIX_RESERVED : reserved)];
   const first = path.split("/")[1] ?? "";
   if (names.some((name) => name.toLowerCase() === first.toLowerCase()))

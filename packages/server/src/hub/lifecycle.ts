@@ -85,6 +85,9 @@ export class Lifecycle {
   /** @throws TypeError when there is no such event */
   on<Name extends keyof LifecycleEvents>(name: Name, listener: LifecycleListener<Name>): () => void {
     checkKnown("on", name, Object.keys(this.#listeners));
+    if (typeof listener !== "function") {
+      throw new TypeError(`on: the listener of ${name} is ${String(listener)}. Give a function.`);
+    }
     // Whoever listens from now on hears what changes from now on.
     if (name === "occupied" || name === "vacated") this.#occupied ??= this.#populated();
     // Of its own, so that one function can listen twice.

@@ -11,7 +11,7 @@ import {
   plainName,
 } from "@fanfare/protocol";
 import type { Retention } from "../engine/engine.js";
-import { checkOptions, membersOf } from "../known-names.js";
+import { checkKinds, checkOptions, membersOf } from "../known-names.js";
 
 /** What holds for a channel. */
 export interface Rule {
@@ -167,6 +167,7 @@ function prepare(options: readonly RuleOptions[]): PreparedRule[] {
   const rules = options.map((option, index) => {
     const channels: unknown = option?.channels;
     checkOptions(channels === undefined ? `rules[${index}]` : `rule ${channels}`, option, RULE_MEMBERS);
+    checkKinds(`rules[${index}].`, { ...option, channels: option.channels ?? null }, RULE_KINDS);
     return { pattern: parsePattern(option.channels), rule: toRule(option) };
   });
   rules.sort((a, b) => bySpecificity(a.pattern, b.pattern));
@@ -200,6 +201,8 @@ const RULE_MEMBERS = membersOf<RuleOptions>({
   auto: true,
   presence: true,
 });
+
+const RULE_KINDS = { channels: "a text", auto: "true or false" } as const;
 
 const PRESENCE_MEMBERS = membersOf<PresenceOptions>({ maxListed: true, intervalMs: true });
 

@@ -14,6 +14,7 @@ import {
   quote,
 } from "@fanfare/protocol";
 import type { PayloadChecks } from "../hub/admission.js";
+import { membersOf, remedyFor } from "../known-names.js";
 import type { Log } from "../log.js";
 import { sayIssues } from "./issues.js";
 
@@ -145,14 +146,20 @@ function patternOf(name: string): Pattern {
   );
 }
 
-const MEMBERS = ["message", "messages", "state", "presence"];
+const MEMBERS = membersOf<ChannelDefinition>({ message: true, messages: true, state: true, presence: true });
 
 function checkDefinition(name: string, definition: ChannelDefinition): void {
+  if (typeof definition !== "object" || definition === null) {
+    throw new ChannelDefinitionError(
+      `channels: ${quote(name)} is ${String(definition)}`,
+      `Give an object with ${MEMBERS.join(", ")}.`,
+    );
+  }
   const unknown = Object.keys(definition).find((member) => !MEMBERS.includes(member));
   if (unknown !== undefined) {
     throw new ChannelDefinitionError(
       `channels: ${quote(name)} has ${quote(unknown)}, which is not known`,
-      `Use ${MEMBERS.join(", ")}.`,
+      remedyFor(unknown, MEMBERS),
     );
   }
   const { message, messages, state, presence } = definition;

@@ -5,7 +5,7 @@ import {
   serviceSettings,
 } from "../../feathers/service-options.js";
 import { checkPath, type ReservedPaths } from "../../http/path.js";
-import { checkOptions, membersOf } from "../../known-names.js";
+import { checkKinds, checkOptions, membersOf } from "../../known-names.js";
 
 export const DEFAULT_SOCKETIO_PATH = "/socket.io";
 
@@ -33,6 +33,7 @@ export function socketIoSettings(
   reserved: ReservedPaths = [],
 ): SocketIoSettings {
   checkOptions("socketio", options, OPTIONS);
+  checkKinds("socketio.", options, { services: "a list" });
   const path = checkPath(options.path ?? DEFAULT_SOCKETIO_PATH, reserved, "socketio.path");
   if (path === ownPath)
     throw new TypeError(`socketio: its path is ${path}, as that of everything else. Choose another.`);
