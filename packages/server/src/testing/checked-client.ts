@@ -49,6 +49,8 @@ interface Following {
   promised: Position | null;
   /** It began at the head, and has read without a pause since. */
   keepsUp: boolean;
+  /** Up to here it may have waited for its answer, because nobody knew the state after a log had started over. */
+  waitedUntil: number;
   time: number;
 }
 
@@ -264,6 +266,7 @@ export class CheckedClient {
       position: { epoch, offset },
       promised: recovered && epoch === truth.epoch ? truth : null,
       keepsUp: !since && this.#steady,
+      waitedUntil: frame.stateOffset !== undefined && this.#world.truth.ageOf(channel, epoch) > 0 ? head : 0,
       time: 0,
     });
   }
@@ -351,7 +354,9 @@ export class CheckedClient {
     if (from !== expected || to < from) this.#fail(`a gap where ${expected} was to come`);
     if (reason === "conflated") this.#checkConflated(channel, epoch, from, to);
     else if (reason !== "evicted" && reason !== "too_slow") this.#fail(`a gap for ${reason}`);
-    else if (following.keepsUp && this.#world.lossless) this.#fail("a gap for one that keeps up");
+    else if (following.keepsUp && this.#world.lossless && to > following.waitedUntil) {
+      this.#fail("a gap for one that keeps up");
+    }
     if (reason === "evicted") {
       if (this.#world.lossless) this.#fail("the node missed something, and nothing can get lost");
       if (promised && promised.epoch === epoch && from <= promised.offset) this.#fail("recovered was false");
