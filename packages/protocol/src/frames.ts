@@ -15,7 +15,8 @@ export const GAP_REASONS = {
   epoch_changed: "The channel's log had to start over.",
   forgotten: "The channel was not used for long, and was forgotten.",
   conflated: "The channel's rule asks for the newest message per event only; these were overtaken.",
-  too_slow: "The client read so slowly that the log no longer holds them.",
+  too_slow:
+    "The client read so slowly that the log no longer holds them; or it is new, its answer had to wait for a state that was being looked up, and the log holds next to nothing.",
   not_allowed_history: "The client may hear the channel, but not its history.",
 } as const;
 export type GapReason = keyof typeof GAP_REASONS;
