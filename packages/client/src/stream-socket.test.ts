@@ -51,7 +51,7 @@ function setUp() {
     stream().say("connected", { connection: "c1" });
     await settle();
   };
-  const refuse = (status: number, problem: object) => {
+  const refuse = (status: number, problem: object | null) => {
     answer = () => new Response(JSON.stringify(problem), { status });
   };
   return {
@@ -183,6 +183,7 @@ describe("is lost", () => {
   });
 
   test.each([
+    [400, 4400],
     [401, 4401],
     [429, 4429],
     [503, 1006],
@@ -193,6 +194,14 @@ describe("is lost", () => {
     await settled();
     await send({ type: "connect" });
     expect(closed).toEqual([{ code, reason: "why" }]);
+  });
+
+  test("when something on the way answers", async () => {
+    const { send, refuse, closed } = setUp();
+    refuse(400, null);
+    await settled();
+    await send({ type: "connect" });
+    expect(closed).toEqual([{ code: 1006, reason: "The server answered 400." }]);
   });
 
   test("when nothing came for 30 seconds, which a ping finds out", async () => {

@@ -7,6 +7,8 @@ import { readEvents } from "./read-events.js";
 import type { ClientClock, Fetch, Position, SocketLike } from "./types.js";
 
 const LOST = 1006;
+/** The code of answers that are not from our server. */
+const UNKNOWN = "unavailable";
 /** Comments come at least every 25 seconds. */
 const SILENT_MS = 30_000;
 
@@ -146,7 +148,9 @@ export class StreamSocket implements SocketLike {
         const { code, detail, retryAfter } = await problemIn(response);
         if (signal.aborted) return;
         if (retryAfter) this.#say({ type: "error", code, message: detail, remedy: "", retryAfter });
-        this.#lose(detail, CLOSE_CODES[response.status]);
+        // It would be refused each time, unless something on the way to the server did.
+        const isOnTheWay = response.status === 400 && code === UNKNOWN;
+        this.#lose(detail, isOnTheWay ? LOST : CLOSE_CODES[response.status]);
       }
     } catch {
       if (!signal.aborted) this.#lose();
@@ -262,7 +266,7 @@ interface Answer {
 }
 
 /** What an answer other than a stream means, in close codes; any other is tried again. */
-const CLOSE_CODES: Readonly<Record<number, number>> = { 401: 4401, 429: 4429 };
+const CLOSE_CODES: Readonly<Record<number, number>> = { 400: 4400, 401: 4401, 429: 4429 };
 
 const NEEDS_WEBSOCKET = {
   code: "needs_websocket",
@@ -289,7 +293,5 @@ function callOf(
 /** What a refusal says; what comes from something in between is no problem of ours, and says nothing. */
 async function problemIn(response: Response): Promise<Answer> {
   const found: Answer | null = await response.json().catch(() => null);
-  return (
-    found ?? { code: "unavailable", detail: `The server answered ${response.status}.`, remedy: "Try again." }
-  );
+  return found ?? { code: UNKNOWN, detail: `The server answered ${response.status}.`, remedy: "Try again." };
 }
