@@ -111,6 +111,8 @@ test.describe("without a fault", () => {
   test("two windows play, and a third that comes late watches", async ({ openGallery }) => {
     const [one, two] = [await openGallery(), await openGallery()];
     await game(one).getByRole("button", { name: "Play ✕" }).click();
+    // Whoever is told of it too late is refused: another window was faster.
+    await expect(game(two).getByText("Take a seat: ○.")).toBeVisible();
     await game(two).getByRole("button", { name: "Play ○" }).click();
     await expect(game(two).getByText("It is the turn of ✕.")).toBeVisible();
     await expect(cell(two, "Row 1, column 1")).toBeDisabled();
