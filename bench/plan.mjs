@@ -31,6 +31,8 @@ export const FANFARE_SOCKET_IO = {
 const FEATHERS = { name: "Feathers + Socket.IO", server: "feathers.mjs", wire: "socketIo" };
 /** @type {Peer} */
 const HTTP = { name: "node:http alone", server: "http.mjs", wire: "plain" };
+/** @type {Peer} */
+const SOCKETS = { name: "Node's sockets alone", server: "sockets.mjs", wire: "plain" };
 const PEERS = [FANFARE, WS, FANFARE_SOCKET_IO, SOCKET_IO, FEATHERS];
 
 /** @type {readonly Figure[]} */
@@ -66,7 +68,7 @@ export function plan(quick, files) {
       title: "500 connections, one message at a time",
       scenario: oneByOne,
       size: { connections: 500, messages: quick ? 100 : 300, everyMs: 8 },
-      peers: PEERS,
+      peers: [...PEERS, SOCKETS],
       // The rate follows from the size, unless a server is slower.
       figures: DELIVERIES.filter(({ key }) => key !== "perSecond"),
     },
