@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { createClient } from "./client.js";
 import type { Lock, LockOptions, LockState } from "./lock-types.js";
-import { FakeClock } from "./testing/fake-clock.js";
-import { type AnyFrame, EPOCH, FakePage, ScriptedServer, settled } from "./testing/scripted-server.js";
+import { setUp as aClient } from "./testing/a-client.js";
+import { type AnyFrame, EPOCH, settled } from "./testing/scripted-server.js";
 import type { ClientError } from "./types.js";
 
 const NAME = "order:42";
@@ -10,16 +9,7 @@ const NAME = "order:42";
 const SERVER_NOW = 5_000_000;
 
 function setUp() {
-  const clock = new FakeClock();
-  const server = new ScriptedServer();
-  const page = new FakePage();
-  const client = createClient({
-    url: "http://x/push",
-    WebSocket: server.WebSocket,
-    clock,
-    page,
-    random: () => 0.5,
-  });
+  const { client, clock, server, page } = aClient();
   const asked = (type: string): AnyFrame[] => server.socket.news().filter((frame) => frame.type === type);
   const last = (type: string) => server.socket.sent.findLast((frame) => frame.type === type);
   const answer = async (type: string, fields: object) => {

@@ -1,8 +1,6 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { createClient } from "./client.js";
 import { setUp } from "./testing/a-client.js";
-import { FakeClock } from "./testing/fake-clock.js";
-import { FakePage, ScriptedServer, settled } from "./testing/scripted-server.js";
+import { settled } from "./testing/scripted-server.js";
 import type { ClientOptions } from "./types.js";
 
 const MINUTE = 60_000;
@@ -15,18 +13,9 @@ beforeEach(() => {
 
 /** A client whose page has a new token each time, connected with the first, which is good for an hour. */
 async function connected(options: Pick<ClientOptions, "token" | "getToken"> = {}) {
-  const clock = new FakeClock();
-  const server = new ScriptedServer();
-  const page = new FakePage();
   let asked = 0;
   const errors: string[] = [];
-  const client = createClient({
-    url: "http://push.example.com/push",
-    WebSocket: server.WebSocket,
-    sse: false,
-    clock,
-    page,
-    random: () => 0.5,
+  const { client, clock, server, page } = setUp({
     ...(options.token === undefined && { getToken: () => `t${++asked}` }),
     ...options,
   });
@@ -212,17 +201,7 @@ describe("a token that expires", () => {
 });
 
 test.each(["", undefined, null])("a page that has no token (%j) is never nobody", async (token) => {
-  const clock = new FakeClock();
-  const server = new ScriptedServer();
-  const getToken = () => token as string;
-  const client = createClient({
-    url: "http://x/push",
-    WebSocket: server.WebSocket,
-    sse: false,
-    clock,
-    page: new FakePage(),
-    getToken,
-  });
+  const { client, server } = setUp({ getToken: () => token as string });
   const errors: string[] = [];
   client.on("error", ({ message }) => errors.push(message));
   client.connect();

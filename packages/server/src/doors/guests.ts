@@ -68,13 +68,17 @@ export class Guests {
     const address = rates.addressOf(line);
     const refusal = address === null ? null : rates.take("connects", { address, user: null });
     if (refusal) throw refusal;
+    this.checkPlace(this.#guests.size);
+  }
+
+  /** Is there a place for one more? @param taken how many there are @throws FanfareError `too_many_connections` */
+  checkPlace(taken: number): void {
     const { connections } = this.#hub.limits;
-    if (this.#guests.size >= connections) {
-      this.#entrance.refusals.count("too_many_connections");
-      throw new FanfareError("too_many_connections", `this process has ${connections} connections`, {
-        retryAfter: 10,
-      });
-    }
+    if (taken < connections) return;
+    this.#entrance.refusals.count("too_many_connections");
+    throw new FanfareError("too_many_connections", `this process has ${connections} connections`, {
+      retryAfter: 10,
+    });
   }
 
   add(guest: Guest): void {

@@ -20,6 +20,7 @@ const ALLOWED_HEADERS =
 /** Sets `caller`, and answers the browser that asks before it calls. @throws FanfareError `host_not_allowed`, `origin_not_allowed` */
 export type Admit = (c: Context<HttpEnv>) => Response | null;
 
+/** The first step of every request. */
 export function admission(entrance: Entrance): Admit {
   return (c) => {
     const caller = callerOf(c, entrance);

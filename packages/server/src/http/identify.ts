@@ -14,6 +14,7 @@ const READING = new Set(["GET", "HEAD"]);
 /** Sets `principal` and `party`; `caller` has been set. @throws FanfareError `not_logged_in`, `unavailable`, `rate_limited` */
 export type Identify = (c: Context<HttpEnv>) => void | Promise<void>;
 
+/** The second step, where it matters who calls. It is done at once where nobody has to be asked. */
 export function identification(access: Access, entrance: Entrance, count: HttpContext["count"]): Identify {
   const isKnown = (c: Context<HttpEnv>, principal: Principal) => {
     c.set("principal", principal);

@@ -52,13 +52,13 @@ export class SocketIoServer {
 
   /** @param opens it opens a connection @throws FanfareError `too_many_connections` */
   request(request: IncomingMessage, response: ServerResponse, opens: boolean): void {
-    if (opens) this.#checkRoom();
+    if (opens) this.#checkPlace();
     this.#engine.handleRequest(request, response);
   }
 
   /** @param opens it opens a connection @throws FanfareError `too_many_connections` */
   upgrade(request: IncomingMessage, socket: NetSocket, head: Buffer, opens: boolean): void {
-    if (opens) this.#checkRoom();
+    if (opens) this.#checkPlace();
     this.#engine.handleUpgrade(request, socket, head);
   }
 
@@ -67,13 +67,8 @@ export class SocketIoServer {
   }
 
   /** Those who have not said who they are count, too. */
-  #checkRoom(): void {
-    const { connections } = this.#door.hub.limits;
-    if (this.#engine.clientsCount < connections) return;
-    this.#door.entrance.refusals.count("too_many_connections");
-    throw new FanfareError("too_many_connections", `this process has ${connections} connections`, {
-      retryAfter: 10,
-    });
+  #checkPlace(): void {
+    this.#door.guests.checkPlace(this.#engine.clientsCount);
   }
 
   #open(socket: Socket, admitted: Admitted): void {
