@@ -20,10 +20,15 @@ export default defineConfig({
   },
   test: {
     include: ["packages/*/src/**/*.test.ts", "tests/**/*.test.ts"],
-    // Wants a disk that it may fill.
-    exclude: [...configDefaults.exclude, ...(process.env.FULL_DISK ? [] : ["tests/crash/full-disk.test.ts"])],
+    exclude: [
+      ...configDefaults.exclude,
+      // `npm run test:slow` runs them.
+      ...(process.env.SLOW ? [] : ["tests/slow/**"]),
+    ],
+    setupFiles: ["tests/setup.ts"],
     // Only for what hangs: a busy machine takes its time.
     testTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
     maxWorkers: availableParallelism(),
     // Loading the modules anew for each file took as long as its tests. So files share a process, and what a test
     // replaces has to be put back.

@@ -32,6 +32,8 @@ export function otherBuild(ref) {
   try {
     run("npm", ["ci", "--ignore-scripts", "--include=dev", "--no-audit", "--no-fund"], folder);
     run(process.execPath, ["node_modules/typescript/bin/tsc", "-b", "packages/server"], folder);
+    // The server takes definitions of channels from it.
+    run(process.execPath, ["packages/client/build.mjs"], folder);
   } catch (error) {
     remove();
     throw error;

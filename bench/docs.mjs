@@ -18,13 +18,13 @@ over loopback. A message is a JSON object of about 150 bytes.
   too busy to publish in time is not faster for it.
 - **Under a steady load** the generator naps for 4 ms in each turn of its event loop, so that frames gather instead of waking it one by one: delays are measured by
   at most that much too long.
-- **Lost, doubled**: every message has a number, and every connection is checked for holes and repetitions. What has not arrived 30 seconds after the
-  last message was due is neither, and has a column of its own.
+- **Lost, doubled**: every message has a number, and every connection is checked for holes and repetitions. Messages that have not arrived 30 seconds
+  after the last one was due are neither, and have a column of their own.
 - **Messages** are published in the server's process, at a steady rate, at most 100 in one turn of the event loop. The time that this takes is part of the server's.
 - **Memory** is the growth of the server's process from no connections to all: resident as it stands, heap and buffers after garbage collection.
 - **Waited for a core**: the share of the time for which the server or the generator, whichever had it worse, could have run and was not let. Much of it means
   that the machine had other work, or too few cores: then delays and rates say little, CPU per delivery still something.
-- **HTTP** requests come from 16 kept connections, the next when the answer is there; nobody listens to the channel.
+- **HTTP** requests come from 16 kept connections, the next when the answer is there; the channel has no listeners.
 - Before anything is measured, about 100,000 deliveries go by, and at least 20 messages, so that what V8 compiles at the beginning is not counted.
 - The scenarios are played in rounds, one peer after the other within each. Cells are medians, with the lowest and the highest in brackets. A run in which the
   generator used more than 80 % of a core is void, is repeated up to two times, and is counted under its table. Nothing else is left out.
@@ -51,7 +51,7 @@ not start.
 - Server and generator share the machine: absolute figures change from machine to machine, ratios less so.
 - One channel to which all listen is the best case of every server. Many channels with a few listeners each are another matter.
 - The peers do other things: a plain loop keeps no history and notices no loss; Socket.IO and Feathers call functions in both directions.
-- A process that gets more than it can do is shown with the delays that follow. Nobody should run it like that.
+- A process that gets more than it can do is shown with the delays that follow. Do not run it like that.
 `;
 
 /** @param {ReturnType<typeof import("./report.mjs").machine>} on @param {readonly import("./against.mjs").Result[]} results */

@@ -86,7 +86,7 @@ async function open(port, user) {
 /** Resolves with the last answer. @param {WebSocket} socket @param {string[]} channels */
 function subscribe(socket, channels) {
   socket.send(
-    JSON.stringify({ type: "subscribe", id: 1, channels: channels.map((channel) => ({ channel })) }),
+    JSON.stringify({ type: "subscribe", request: 1, channels: channels.map((channel) => ({ channel })) }),
   );
   return new Promise((resolve, reject) => {
     socket.once("close", (code) => reject(new Error(`closed with ${code}`)));

@@ -21,7 +21,11 @@ const MiB = 1024 * KiB;
 
 /** @param {NodeJS.Process} parent */
 function serveFor(parent) {
-  const fanfare = createFanfare({ rules: [{ channels: "**", history: HISTORY }], allowIsolated: true });
+  const fanfare = createFanfare({
+    access: "open",
+    rules: [{ channels: "**", history: HISTORY }],
+    allowIsolated: true,
+  });
   const server = createServer();
   /** @type {Set<import("node:net").Socket>} */
   const sockets = new Set();
@@ -193,7 +197,7 @@ class Reader {
     );
     socket.write(maskedText({ type: "connect" }));
     socket.write(
-      maskedText({ type: "subscribe", id: 1, channels: CHANNELS.map((channel) => ({ channel })) }),
+      maskedText({ type: "subscribe", request: 1, channels: CHANNELS.map((channel) => ({ channel })) }),
     );
     await reader.subscribed;
     return reader;

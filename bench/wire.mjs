@@ -12,7 +12,7 @@
 /** @type {Wire} */
 const fanfare = {
   path: "/push",
-  hello: ['{"type":"connect"}', '{"type":"subscribe","id":1,"channel":"bench"}'],
+  hello: ['{"type":"connect"}', '{"type":"subscribe","request":1,"channel":"bench"}'],
   readyWhenOpen: false,
   answer: () => null,
   saysReady: (text) => text.startsWith('{"type":"subscribed"'),

@@ -25,13 +25,18 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
  *
  * @param {string} command
  * @param {readonly string[]} args
+ * @param {number} [output] the file descriptor that its output goes to; ours unless given
  * @returns {Promise<Outcome>}
  */
-export function run(command, args) {
+export function run(command, args, output) {
   return new Promise((resolve) => {
     /** @type {NodeJS.Signals | null} */
     let stoppedBy = null;
-    const child = spawn(command, args, { cwd: ROOT, stdio: "inherit" });
+    const stdio = output === undefined ? "inherit" : /** @type {const} */ (["ignore", output, output]);
+    const child = spawn(command, args, {
+      cwd: ROOT,
+      stdio: /** @type {import("node:child_process").StdioOptions} */ (stdio),
+    });
 
     /** @param {NodeJS.Signals} signal */
     function handOn(signal) {
@@ -58,9 +63,10 @@ export function run(command, args) {
  *
  * @param {string} script path from the folder of the project
  * @param {readonly string[]} args
+ * @param {number} [output] as for {@link run}
  */
-export function runNode(script, args) {
-  return run(process.execPath, [script, ...args]);
+export function runNode(script, args, output) {
+  return run(process.execPath, [script, ...args], output);
 }
 
 function hasTerminal() {

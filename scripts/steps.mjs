@@ -4,7 +4,7 @@
  * `??`, no `?.`, no `await` outside functions.
  */
 import fs from "node:fs";
-import { constants } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { forgetInstall, rememberInstall, whyInstall } from "./installed.mjs";
 import { ROOT, run, runNode } from "./run.mjs";
@@ -13,7 +13,7 @@ import { ROOT, run, runNode } from "./run.mjs";
  * @typedef {object} Step
  * @property {string} name
  * @property {() => string | null} why why it is needed now; null when it is not
- * @property {() => Promise<import("./run.mjs").Outcome>} work
+ * @property {(output?: number) => Promise<import("./run.mjs").Outcome>} work writes to this file descriptor, if one is given
  * @property {string} remedy what to do when it fails
  */
 
@@ -80,29 +80,117 @@ export function compile(why, ...projects) {
  * @returns {Promise<boolean>} whether all went well
  */
 export async function takeSteps(steps) {
+  return (await firstFailure(steps)) === null;
+}
+
+/**
+ * Takes steps up to the first that fails, and tells of each.
+ *
+ * @param {readonly Step[]} steps
+ * @returns {Promise<End | null>} how that one ended
+ */
+async function firstFailure(steps) {
   for (const step of steps) {
-    const why = step.why();
-    if (why === null) continue;
-    announce(step.name, why);
-    const begun = Date.now();
-    const { code, stoppedBy } = await step.work().catch((error) => {
-      console.error(error.message);
-      return { code: 1, stoppedBy: null };
-    });
-    const after = `after ${((Date.now() - begun) / 1000).toFixed(1)} s`;
+    const end = await begin(step);
+    end.tell();
+    if (!end.isWell) return end;
+  }
+  return null;
+}
+
+/** How much of what a step writes is shown when it went well: its summary. */
+const SUMMARY_LINES = 8;
+
+/**
+ * Takes the steps of two lists side by side: those of the first as {@link takeSteps} does. The output of the others is shown when these are
+ * done, so that the two do not mix: a summary of those that went well, then all of those that failed. Failures stand last, where a reader and
+ * a log that keeps only its end have them.
+ *
+ * @param {readonly Step[]} shown
+ * @param {readonly Step[]} aside
+ * @returns {Promise<boolean>} whether all went well
+ */
+export async function takeSideBySide(shown, aside) {
+  const folder = fs.mkdtempSync(join(tmpdir(), "fanfare-steps-"));
+  const working = takeAside(aside, folder);
+  const failed = await firstFailure(shown);
+  const ends = await working;
+  console.log("\nMeanwhile:");
+  for (const { isWell, file } of wellFirst(ends))
+    process.stdout.write(isWell ? summary(file) : fs.readFileSync(file));
+  fs.rmSync(folder, { recursive: true });
+  // All are told, whichever has failed.
+  const told = failed === null ? ends : [...ends, failed];
+  for (const { tell } of wellFirst(told)) tell();
+  return told.every((end) => end.isWell);
+}
+
+/**
+ * @template {End} T
+ * @param {readonly T[]} ends
+ */
+function wellFirst(ends) {
+  return [...ends.filter((end) => end.isWell), ...ends.filter((end) => !end.isWell)];
+}
+
+/** @param {string} file what a step wrote, with its name as the first line */
+function summary(file) {
+  const [name, ...lines] = fs.readFileSync(file, "utf8").trim().split("\n");
+  return `\n${[name, ...lines.filter((line) => line.trim() !== "").slice(-SUMMARY_LINES)].join("\n")}\n`;
+}
+
+/**
+ * @param {readonly Step[]} steps
+ * @param {string} folder gets a file for the output of each
+ * @returns {Promise<(End & {file: string})[]>}
+ */
+async function takeAside(steps, folder) {
+  const ends = [];
+  for (const [index, step] of steps.entries()) {
+    const file = join(folder, String(index));
+    const output = fs.openSync(file, "a");
+    ends.push({ ...(await begin(step, output)), file });
+    fs.closeSync(output);
+  }
+  return ends;
+}
+
+/**
+ * How a step ended.
+ *
+ * @typedef {object} End
+ * @property {boolean} isWell
+ * @property {() => void} tell says so, and sets the exit code of this process
+ */
+
+/**
+ * Takes a step.
+ *
+ * @param {Step} step
+ * @param {number} [output] the file descriptor that its output goes to
+ * @returns {Promise<End>}
+ */
+async function begin(step, output) {
+  const why = step.why();
+  if (why === null) return { isWell: true, tell: () => {} };
+  if (output === undefined) announce(step.name, why);
+  else fs.writeSync(output, `\n${step.name}: ${why}\n`);
+  const begun = Date.now();
+  const { code, stoppedBy } = await step.work(output).catch((error) => {
+    console.error(error.message);
+    return { code: 1, stoppedBy: null };
+  });
+  const after = `after ${((Date.now() - begun) / 1000).toFixed(1)} s`;
+  const tell = () => {
     if (stoppedBy !== null) {
       console.error(`${step.name}: stopped by ${stoppedBy} ${after}`);
       process.exitCode = 128 + constants.signals[stoppedBy];
-      return false;
-    }
-    if (code !== 0) {
+    } else if (code !== 0) {
       sayFailure(`${step.name}: failed ${after}, with exit code ${code}`, step.remedy);
       process.exitCode = code;
-      return false;
-    }
-    console.log(`${step.name}: done ${after}`);
-  }
-  return true;
+    } else console.log(`${step.name}: done ${after}`);
+  };
+  return { isWell: code === 0 && stoppedBy === null, tell };
 }
 
 /**

@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { forgetInstall, rememberInstall, whyInstall } from "../scripts/installed.mjs";
-import { isNewEnough } from "../scripts/steps.mjs";
+import { isNewEnough, type Step, takeSideBySide } from "../scripts/steps.mjs";
 
 describe("the packages are installed", () => {
   let root = "";
@@ -119,6 +119,82 @@ describe("a command", () => {
       await once(outer.stdout, "data");
       outer.kill(signal);
       expect(await written).toBe(`ready\ngoodbye\n{"code":3,"stoppedBy":"${signal}"}\n`);
+    },
+  );
+});
+
+describe("steps that are taken side by side", () => {
+  /** A step that writes its name when it is let go. */
+  const step = (name: string, code: number, gone: Promise<unknown>, done: () => void = () => {}): Step => ({
+    name,
+    why: () => "a test",
+    async work(output) {
+      await gone;
+      if (output !== undefined) writeSync(output, `${name} begins\n${"\n.\n".repeat(7)}${name} writes\n`);
+      done();
+      return { code, stoppedBy: null };
+    },
+    remedy: "Mend it.",
+  });
+
+  /** What is written, and the exit code is put back. */
+  const listen = () => {
+    const { exitCode } = process;
+    onTestFinished(() => {
+      process.exitCode = exitCode;
+    });
+    const said: string[] = [];
+    vi.spyOn(process.stdout, "write").mockImplementation((text) => said.push(String(text)) > 0);
+    vi.spyOn(console, "log").mockImplementation((text) => void said.push(`${text}\n`));
+    vi.spyOn(console, "error").mockImplementation((text) => void said.push(`${text}\n`));
+    return said;
+  };
+
+  test("tell at the end what failed, wherever it stood", async () => {
+    const said = listen();
+    const now = Promise.resolve();
+    const aside = [step("good", 0, now), step("bad", 1, now), step("better", 0, now)];
+    expect(await takeSideBySide([step("first", 0, now)], aside)).toBe(false);
+    const outputs = [...said.join("").matchAll(/^\w+ (begins|writes)$/gm)].map(([line]) => line);
+    expect(outputs).toEqual(["good writes", "better writes", "bad begins", "bad writes"]);
+    expect(said.join("").trim().split("\n").slice(-2)).toEqual([
+      expect.stringMatching(/^bad: failed after [\d.]+ s, with exit code 1$/),
+      "Mend it.",
+    ]);
+  });
+
+  test("tell it once more when one of the shown failed", async () => {
+    const said = listen();
+    expect(
+      await takeSideBySide([step("first", 1, Promise.resolve())], [step("second", 0, Promise.resolve())]),
+    ).toBe(false);
+    expect(said.join("").trim().split("\n").slice(-2)).toEqual([
+      expect.stringMatching(/^first: failed after [\d.]+ s, with exit code 1$/),
+      "Mend it.",
+    ]);
+  });
+
+  test.each([
+    [0, 0, true],
+    [1, 0, false],
+    [0, 1, false],
+  ])(
+    "end with %i and %i: both are told, and the second's output comes after the first",
+    async (a, b, isWell) => {
+      const { exitCode } = process;
+      const said = listen();
+      let second = () => {};
+      const afterSecond = new Promise<void>((done) => {
+        second = done;
+      });
+      // The first ends last.
+      const shown = [step("first", a, afterSecond)];
+      expect(await takeSideBySide(shown, [step("second", b, Promise.resolve(), second)])).toBe(isWell);
+      const text = said.join("");
+      expect(text).toMatch(
+        /first: a test[\s\S]*first: (done|failed)[\s\S]*second: a test\n[\s\S]*second writes[\s\S]*second: (done|failed)/,
+      );
+      expect(process.exitCode ?? 0).toBe(isWell ? (exitCode ?? 0) : 1);
     },
   );
 });

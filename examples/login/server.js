@@ -33,7 +33,7 @@ async function answer(request, response) {
     case "POST /logout":
       sessions.delete(cookieOf(request));
       // Ends what the user has open in Fanfare. Without this it ends with the next check, after 5 minutes.
-      if (session) await fanfare("DELETE", `/users/${encodeURIComponent(session.user)}`);
+      if (session) await fanfare("/revocations", { user: session.user });
       response.writeHead(303, { Location: "/" }).end();
       return;
     case "GET /fanfare-session":
@@ -58,8 +58,12 @@ function same(wanted, given = "") {
   return wanted.length === given.length && timingSafeEqual(Buffer.from(wanted), Buffer.from(given));
 }
 
-async function fanfare(method, path) {
-  const answer = await fetch(FANFARE + path, { method, headers: { Authorization: `Bearer ${API_KEY}` } });
+async function fanfare(path, body) {
+  const answer = await fetch(FANFARE + path, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${API_KEY}`, "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
   if (!answer.ok) throw new Error(`Fanfare answered ${answer.status}: ${await answer.text()}`);
 }
 

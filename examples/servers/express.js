@@ -4,7 +4,8 @@ import express from "express";
 import { createFanfare } from "fanfare";
 
 const page = fileURLToPath(new URL("order.html", import.meta.url));
-const fanfare = createFanfare();
+// Pages may listen without logging in. Your users log in: see "Who may do what" in the README.
+const fanfare = createFanfare({ anonymous: [{ channels: "order:*", actions: ["subscribe", "history"] }] });
 const app = express();
 app.use(express.json());
 

@@ -4,7 +4,8 @@ import { createFanfare } from "fanfare";
 import fastify from "fastify";
 
 const page = readFileSync(new URL("order.html", import.meta.url));
-const fanfare = createFanfare();
+// Pages may listen without logging in. Your users log in: see "Who may do what" in the README.
+const fanfare = createFanfare({ anonymous: [{ channels: "order:*", actions: ["subscribe", "history"] }] });
 const app = fastify();
 
 app.get("/", (_request, reply) => reply.type("text/html; charset=utf-8").send(page));

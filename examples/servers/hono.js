@@ -5,7 +5,8 @@ import { createFanfare } from "fanfare";
 import { Hono } from "hono";
 
 const page = readFileSync(new URL("order.html", import.meta.url), "utf8");
-const fanfare = createFanfare();
+// Pages may listen without logging in. Your users log in: see "Who may do what" in the README.
+const fanfare = createFanfare({ anonymous: [{ channels: "order:*", actions: ["subscribe", "history"] }] });
 const app = new Hono();
 
 app.get("/", (c) => c.html(page));

@@ -6,7 +6,8 @@ import { NestFactory } from "@nestjs/core";
 import { createFanfare } from "fanfare";
 
 const page = readFileSync(new URL("order.html", import.meta.url), "utf8");
-const fanfare = createFanfare();
+// Pages may listen without logging in. Your users log in: see "Who may do what" in the README.
+const fanfare = createFanfare({ anonymous: [{ channels: "order:*", actions: ["subscribe", "history"] }] });
 
 class Orders {
   page() {

@@ -4,7 +4,8 @@ import { createServer } from "node:http";
 import { createFanfare } from "fanfare";
 
 const page = readFileSync(new URL("order.html", import.meta.url));
-const fanfare = createFanfare();
+// Pages may listen without logging in. Your users log in: see "Who may do what" in the README.
+const fanfare = createFanfare({ anonymous: [{ channels: "order:*", actions: ["subscribe", "history"] }] });
 
 const server = createServer((request, response) => {
   const [, order] = /^\/orders\/(\w+)\/pay$/.exec(request.url ?? "") ?? [];

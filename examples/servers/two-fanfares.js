@@ -4,9 +4,15 @@ import { createServer } from "node:http";
 import { createFanfare } from "fanfare";
 
 const page = readFileSync(new URL("two-fanfares.html", import.meta.url));
-const orders = createFanfare({ rules: [{ channels: "order:*", history: 1000, historySeconds: 3600 }] });
+// Pages may listen without logging in.
+const listen = (channels) => [{ channels, actions: ["subscribe", "history"] }];
+const orders = createFanfare({
+  anonymous: listen("order:*"),
+  rules: [{ channels: "order:*", history: 1000, historySeconds: 3600 }],
+});
 const prices = createFanfare({
   path: "/prices",
+  anonymous: listen("price:*"),
   // At most 5 writes a second to each window, the newest price of what waits.
   rules: [{ channels: "price:*", history: 1, maxRate: 5, events: "latest" }],
 });

@@ -74,12 +74,13 @@ describe("a flood from one address", () => {
   test("of frames is refused beyond the rate, and each is answered", async () => {
     const { url, unharmed } = await serving();
     const flooding = await Client.connect(url, from("192.0.2.1"));
-    for (let id = 1; id <= 5000; id++) flooding.say({ type: "unsubscribe", id, channel: "a" });
+    for (let request = 1; request <= 5000; request++)
+      flooding.say({ type: "unsubscribe", request, channel: "a" });
     await unharmed(10);
     const answers = await flooding.answers.take(5000);
     const refused = answers.filter((answer) => "code" in answer && answer.code === "rate_limited");
     expect(refused.length).toBeGreaterThan(2000);
-    expect(new Set(answers.map(({ id }) => id)).size).toBe(5000);
+    expect(new Set(answers.map(({ request }) => request)).size).toBe(5000);
   });
 
   test("of events over Socket.IO is refused beyond the rate, and each is answered", async () => {

@@ -75,6 +75,27 @@ describe("a session of the application", () => {
     }
   });
 
+  test("of others is asked about while one address has as many questions waiting as it may", async () => {
+    const { http, app, asked } = await serving({ trustedProxies: ["127.0.0.1", "::1"] });
+    let letGo = () => {};
+    app.held = new Promise((done) => {
+      letGo = done;
+    });
+    const ask = (session: string, address: string) =>
+      fetch(`${http}/channels/user:alice:a/messages`, {
+        headers: { Cookie: `session=${session}`, "X-Forwarded-For": address, "X-Csrf-Token": "c1" },
+      });
+    const strangers = Array.from({ length: 128 }, (_, index) => ask(`stranger${index}`, "192.0.2.1"));
+    await expect.poll(() => asked.length).toBe(128);
+    const oneMore = await ask("another", "192.0.2.1");
+    expect([oneMore.status, oneMore.headers.get("Retry-After")]).toEqual([503, "1"]);
+    const alice = ask("alice", "192.0.2.2");
+    await expect.poll(() => asked.length).toBe(129);
+    letGo();
+    expect((await alice).status).toBe(200);
+    for (const stranger of await Promise.all(strangers)) expect([401, 429]).toContain(stranger.status);
+  });
+
   test("is nobody's without the cookie, and where the application says so", async () => {
     const { open, asked } = await serving();
     for (const [cookie, count] of [
@@ -113,6 +134,25 @@ describe("a session of the application", () => {
     clock.advance(1);
     await closed("session=bob");
     expect(asked).toHaveLength(4);
+  });
+
+  test("that is refused counts as a log-in of its address, and from too many on it is asked about no more", async () => {
+    const { http, asked } = await serving({
+      trustedProxies: ["127.0.0.1", "::1"],
+      rates: { logInsPerAddress: 2 },
+    });
+    const read = async (session: string, address: string) => {
+      const headers = { Cookie: `session=${session}`, "X-Csrf-Token": "c1", "X-Forwarded-For": address };
+      return (await fetch(`${http}/channels/user:alice:a/messages`, { headers })).status;
+    };
+    expect(await read("alice", "192.0.2.1")).toBe(200);
+    expect([await read("guess1", "192.0.2.1"), await read("guess2", "192.0.2.1")]).toEqual([401, 401]);
+    expect(asked).toHaveLength(3);
+    // Not even with the right one, or guessing would go on.
+    expect(await read("alice", "192.0.2.1")).toBe(429);
+    expect(await read("guess3", "192.0.2.1")).toBe(429);
+    expect(await read("alice", "192.0.2.2")).toBe(200);
+    expect(asked).toHaveLength(3);
   });
 });
 
@@ -221,6 +261,40 @@ describe("over HTTP", () => {
     });
     expect(answer.status).toBe(status);
     if (status !== 201) expect((await problemOf(answer)).remedy).not.toBe("");
+  });
+
+  const listen = { Cookie: "session=alice", "Content-Type": "application/json" };
+
+  // The application of these tests lets nobody in without its CSRF token: 401 is its own answer.
+  test.each([
+    ["with the CSRF token", () => ({ ...listen, "X-Csrf-Token": "c1" }), 200],
+    ["with the page's origin", (http: string) => ({ ...listen, Origin: new URL(http).origin }), 401],
+    ["of the same origin, as the browser says", () => ({ ...listen, "Sec-Fetch-Site": "same-origin" }), 401],
+    ["from nowhere", () => listen, 403],
+    ["of another site", () => ({ ...listen, "Sec-Fetch-Site": "cross-site" }), 403],
+    ["of another origin", () => ({ ...listen, Origin: "https://evil.example" }), 403],
+    [
+      "of a form",
+      (http: string) => ({
+        ...listen,
+        Origin: new URL(http).origin,
+        "Content-Type": "text/plain",
+        "X-Csrf-Token": "c1",
+      }),
+      415,
+    ],
+  ])("a stream for a client that keeps its positions, %s", async (_, headersOf, status) => {
+    const { http, asked } = await serving();
+    const ending = new AbortController();
+    const answer = await fetch(`${http}/sse`, {
+      method: "POST",
+      headers: headersOf(http),
+      body: '{"channels": [{"channel": "user:alice:news"}]}',
+      signal: ending.signal,
+    });
+    expect(answer.status).toBe(status);
+    if (status === 403) expect(asked).toEqual([]);
+    ending.abort();
   });
 
   test("a write without the CSRF token is refused before anybody is asked", async () => {

@@ -3,6 +3,7 @@ import type { FanfareOptions } from "../../packages/server/src/index.js";
 import { FakeClock, turns } from "../../packages/server/src/testing/fake-clock.js";
 import { Client, refused } from "../doors/client.js";
 import { serve } from "../doors/serving.js";
+import { ask, connect } from "../doors/socketio-client.js";
 import { post } from "../library/serve.js";
 
 const KEY = "0123456789-the-key";
@@ -46,6 +47,137 @@ describe("connections from one address", () => {
   });
 });
 
+describe("reading", () => {
+  const LARGE = "x".repeat(60_000);
+
+  test("counts by what it costs: one large history uses up what hundreds of small ones would", async () => {
+    const { http, fanfare, clock } = await serving({ rates: { readsPerAddress: 20 } });
+    for (let count = 0; count < 16; count++) await fanfare.publish("large", LARGE);
+    await fanfare.publish("small", "x");
+    const read = async (channel: string, address = "192.0.2.1") => {
+      const answer = await fetch(`${http}/channels/${channel}/messages`, {
+        headers: { "X-Forwarded-For": address },
+      });
+      await answer.text();
+      return answer;
+    };
+    // 1 for the call, and 14 for 16 times 60,000 bytes.
+    expect((await read("large")).status).toBe(200);
+    for (let count = 0; count < 4; count++) expect((await read("small")).status).toBe(200);
+    expect((await read("small")).status).toBe(200);
+    const refusal = await read("small");
+    expect([refusal.status, Number(refusal.headers.get("retry-after")) >= 9]).toEqual([429, true]);
+    expect(await read("large", "192.0.2.2")).toMatchObject({ status: 200 });
+    clock.advance(10_001);
+    expect((await read("small")).status).toBe(200);
+  });
+
+  test("of states and lists of members counts as well, and API keys read as much as they like", async () => {
+    const { http, fanfare } = await serving({
+      rates: { readsPerAddress: 2 },
+      rules: [{ channels: "room", presence: true }],
+    });
+    await fanfare.states.set("room", { large: LARGE });
+    const read = async (what: string, headers: Record<string, string>) =>
+      (await fetch(`${http}/channels/room/${what}`, { headers })).status;
+    for (const [what, address] of [
+      ["state", "192.0.2.1"],
+      ["presence", "192.0.2.2"],
+      ["messages", "192.0.2.3"],
+    ] as const) {
+      const anonymous = { "X-Forwarded-For": address };
+      expect([await read(what, anonymous), await read(what, anonymous), await read(what, anonymous)]).toEqual(
+        [200, 200, 429],
+      );
+      expect(await read(what, { ...anonymous, Authorization: `Bearer ${KEY}` })).toBe(200);
+    }
+  });
+});
+
+describe("writing", () => {
+  const LARGE = "x".repeat(50_000);
+  const SERVICES = { socketio: { services: ["orders"] } };
+
+  // Each of the calls counts as 4 or more: 1, and 3 for 3 times 16 KiB.
+  test.each([
+    ["POST", "/push/channels/a/messages", { data: LARGE }],
+    ["POST", "/push/messages", { messages: [{ channel: "a", data: LARGE }] }],
+    ["POST", "/push/messages", { channels: ["a"], data: LARGE }],
+    ["PUT", "/push/channels/a/state", { large: LARGE }],
+    ["PATCH", "/push/channels/large/state", { n: 1 }],
+    ["PATCH", "/push/channels/large/state", { more: LARGE }],
+    ["POST", "/orders", { large: LARGE }],
+  ])("counts by what it costs: %s %s", async (method, path, body) => {
+    const { http, fanfare } = await serving({ rates: { publishesPerAddress: 6 }, ...SERVICES });
+    await fanfare.states.set("large", { large: LARGE });
+    const call = async () => {
+      const headers = { "X-Forwarded-For": "192.0.2.1", "Content-Type": "application/json" };
+      const answer = await fetch(new URL(path, http), { method, headers, body: JSON.stringify(body) });
+      await answer.text();
+      return answer.status;
+    };
+    const first = await call();
+    if (!JSON.stringify(body).includes("more")) expect(first).toBeLessThan(300);
+    await call();
+    expect(await call()).toBe(429);
+  });
+
+  test("of what has less than 16 KiB counts as one call", async () => {
+    const { publish } = await serving({ rates: { publishesPerAddress: 6 } });
+    const answers = [];
+    for (let count = 0; count < 7; count++)
+      answers.push((await publish({ "X-Forwarded-For": "192.0.2.1" })).status);
+    expect(answers).toEqual([201, 201, 201, 201, 201, 201, 429]);
+  });
+
+  test.each([
+    { type: "publish", channel: "a", data: LARGE },
+    { type: "patch", channel: "large", patch: { n: 1 } },
+  ])("counts by what it costs for the frame $type, by connection and by address", async (frame) => {
+    for (const rate of ["publishesPerConnection", "publishesPerAddress"] as const) {
+      const { url, fanfare, from } = await serving({ rates: { [rate]: 6 } });
+      await fanfare.states.set("large", { large: LARGE });
+      const client = await Client.connect(url, from("192.0.2.1"));
+      const answers = [];
+      for (let count = 0; count < 3; count++) answers.push((await client.ask(frame)).type);
+      expect(answers.at(0)).toBe("ok");
+      expect(answers.at(-1)).toBe("error");
+      expect(client.heard.at(-1)).toMatchObject({
+        code: "rate_limited",
+        message: expect.stringContaining(rate),
+      });
+    }
+  });
+
+  test.each([
+    ["publish", { channel: "a", data: LARGE }],
+    ["patch", { channel: "large", patch: { n: 1 } }],
+    ["create", "orders", { large: LARGE }],
+  ])("counts by what it costs for the event %s", async (...event) => {
+    const { port, fanfare } = await serving({ rates: { publishesPerConnection: 6 }, ...SERVICES });
+    await fanfare.states.set("large", { large: LARGE });
+    const client = await connect(`http://localhost:${port}`, {
+      extraHeaders: { "X-Forwarded-For": "192.0.2.1" },
+    });
+    const [name, ...args] = event;
+    for (let count = 0; count < 2; count++) await ask(client, name, ...args);
+    expect(JSON.stringify(await ask(client, name, ...args))).toContain("publishesPerConnection");
+  });
+
+  test("of an API key is not counted", async () => {
+    const { http, fanfare } = await serving({ rates: { publishesPerAddress: 1, publishesPerConnection: 1 } });
+    for (let count = 0; count < 5; count++) {
+      const answer = await post(
+        `${http}/channels/a/messages`,
+        { data: LARGE },
+        { Authorization: `Bearer ${KEY}` },
+      );
+      expect(answer.status).toBe(201);
+    }
+    expect((await fanfare.position("a")).offset).toBe(5);
+  });
+});
+
 describe("a user", () => {
   test("who connects too often is told when to come back, and closed with 4429", async () => {
     const { url } = await serving({
@@ -58,7 +190,7 @@ describe("a user", () => {
     again.say({ type: "connect", token: "alice" });
     expect(await again.answers.next()).toMatchObject({
       code: "rate_limited",
-      retryAfter: expect.any(Number),
+      retryAfterSeconds: expect.any(Number),
     });
     expect(await again.closed).toMatchObject({ code: 4429 });
     await (await Client.open(url)).connect({ token: "bob" });
@@ -93,7 +225,8 @@ describe("a connection over its rate", () => {
     const other = await Client.connect(url);
     const client = await Client.connect(url);
     for (let second = 0; second <= 10; second++) {
-      for (let count = 0; count < 10; count++) client.say({ type: "unsubscribe", id: count, channel: "a" });
+      for (let count = 0; count < 10; count++)
+        client.say({ type: "unsubscribe", request: count, channel: "a" });
       await client.answers.take(10).catch(() => {});
       await clock.forward(1000);
     }
@@ -108,7 +241,7 @@ describe("a connection over its rate", () => {
   test("is told of each channel of a batch that was too much", async () => {
     const { url } = await serving({ rates: { subscriptionsPerConnection: 2 } });
     const client = await Client.connect(url);
-    client.say({ type: "subscribe", id: 1, channels: ["a", "b", "c"].map((channel) => ({ channel })) });
+    client.say({ type: "subscribe", request: 1, channels: ["a", "b", "c"].map((channel) => ({ channel })) });
     const answers = await client.answers.take(4);
     expect(
       answers.map((answer) => ("code" in answer ? `${answer.channel} ${answer.code}` : answer.type)).sort(),
@@ -134,7 +267,10 @@ describe("over HTTP", () => {
     const answer = await publish(flooding);
     expect(answer.status).toBe(429);
     expect(Number(answer.headers.get("retry-after"))).toBeGreaterThanOrEqual(9);
-    expect(await answer.json()).toMatchObject({ code: "rate_limited", retryAfter: expect.any(Number) });
+    expect(await answer.json()).toMatchObject({
+      code: "rate_limited",
+      retryAfterSeconds: expect.any(Number),
+    });
     expect((await publish({ "X-Forwarded-For": "192.0.2.2" })).status).toBe(201);
     expect((await publish({ ...flooding, Authorization: `Bearer ${KEY}` })).status).toBe(201);
   });
@@ -202,7 +338,7 @@ describe("log-ins", () => {
 test("rates are taken over by a reload, and bad ones change nothing", async () => {
   const { url, fanfare } = await serving();
   const client = await Client.connect(url);
-  expect(() => fanfare.reload({ access: "none", rates: { framesPerConnection: -1 } })).toThrow(TypeError);
+  expect(() => fanfare.reload({ access: "granted", rates: { framesPerConnection: -1 } })).toThrow(TypeError);
   fanfare.reload({ access: "open", rates: { framesPerConnection: 1 } });
   await client.alive();
   expect(await client.ask({ type: "unsubscribe", channel: "a" })).toMatchObject({ code: "rate_limited" });

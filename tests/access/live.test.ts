@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type FanfareOptions, type Grant, MemoryEngine, signToken } from "../../packages/server/src/index.js";
 import { FakeClock } from "../../packages/server/src/testing/fake-clock.js";
+import { LISTEN } from "../../packages/server/src/testing/let-in.js";
 import { Client } from "../doors/client.js";
 import { serve } from "../doors/serving.js";
 import { post } from "../library/serve.js";
@@ -50,10 +51,10 @@ describe("a client with a token", () => {
     expect(await alice.deliveries.next()).not.toHaveProperty("user");
   });
 
-  test("is closed when it has expired and the grace is over, and not before", async () => {
+  test("is closed when it has expired and the skew of clocks is over, and not before", async () => {
     const { client, token, pass, log } = await serving();
     const alice = await client(await token());
-    await pass(68);
+    await pass(88);
     await alice.alive();
     await pass(4);
     expect(await alice.closed).toMatchObject({ code: 4401, reason: expect.stringContaining("expired") });
@@ -71,7 +72,7 @@ describe("a client with a token", () => {
     const renewed = await alice.others.nextThat(({ type }) => type === "token");
     expect(renewed).toEqual({ type: "token", expires: clock.now() + 60_000, time: clock.now() });
     expect(await asked).toMatchObject({ type: "subscribed" });
-    await pass(40);
+    await pass(60);
     await fanfare.publish("a", 1);
     expect(await alice.offsets(1)).toEqual([1]);
     await pass(40);
@@ -128,7 +129,7 @@ describe("a client whose token is refused", () => {
   test.each(["", "x", "a.b.c", "x".repeat(20_000)])(
     "is closed, and never taken for nobody: %.10j",
     async (token) => {
-      const { url, log } = await serving({ access: "listen" });
+      const { url, log } = await serving({ anonymous: LISTEN });
       const client = await Client.open(url);
       client.say({ type: "connect", token });
       expect(await client.closed).toMatchObject({ code: 4401 });
@@ -228,14 +229,14 @@ describe("what is taken back", () => {
   });
 
   test("takes from live connections what a reload does not grant any more", async () => {
-    const { client, fanfare } = await serving({ access: "listen" });
+    const { client, fanfare } = await serving({ anonymous: LISTEN });
     const somebody = await client(undefined);
     await somebody.subscribe("a");
     await somebody.subscribe("public:b");
-    expect(() => fanfare.reload({ access: "none", tokens: { secrets: ["short"] } })).toThrow(TypeError);
+    expect(() => fanfare.reload({ access: "granted", tokens: { secrets: ["short"] } })).toThrow(TypeError);
     await somebody.alive();
     expect(somebody.heard.filter(({ type }) => type === "unsubscribed")).toEqual([]);
-    fanfare.reload({ access: [{ channels: "public:*", actions: ["subscribe"] }] });
+    fanfare.reload({ anonymous: [{ channels: "public:*", actions: ["subscribe"] }] });
     const told = await somebody.others.nextThat(({ type }) => type === "unsubscribed");
     expect(told).toMatchObject({ channel: "a", code: "forbidden" });
     await fanfare.publish("public:b", 1);
@@ -259,7 +260,7 @@ describe("a session", () => {
 
 describe("a client that is refused", () => {
   test("lives on, until it has tried too often in a minute", async () => {
-    const { client, pass } = await serving({ access: "none" });
+    const { client, pass } = await serving({ access: "granted" });
     const nobody = await client(undefined);
     const refused = async (count: number) => {
       for (let index = 0; index < count; index++) {
@@ -271,7 +272,7 @@ describe("a client that is refused", () => {
     await refused(20);
     await pass(61);
     await refused(20);
-    nobody.say({ type: "subscribe", id: 99, channel: "a" });
+    nobody.say({ type: "subscribe", request: 99, channel: "a" });
     expect(await nobody.closed).toMatchObject({ code: 4403, reason: expect.stringContaining("too often") });
   });
 });

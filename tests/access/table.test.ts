@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { ACTIONS, type Action } from "../../packages/server/src/access/actions.js";
+import { ACTIONS, type Action } from "../../packages/server/src/access/grants/actions.js";
 import { serve } from "../doors/serving.js";
 import { post } from "../library/serve.js";
 import { SERVICES } from "./socketio-ways.js";
 import { ANONYMOUS, CHANNELS, granted, KEYS, PRINCIPALS, SECRET, WAYS } from "./tables.js";
 
 const options = {
-  access: ANONYMOUS,
+  anonymous: ANONYMOUS,
   apiKeys: KEYS,
   tokens: { secrets: [SECRET] },
   socketio: { services: SERVICES },
@@ -35,9 +35,9 @@ describe.each(PRINCIPALS)("$name", ({ name, grants, credential }) => {
     for (const [action, { on }] of Object.entries(ACTIONS)) {
       for (const channel of on === "server" ? [null] : CHANNELS) {
         const answer = await post(`${http}/access/explain`, { action, token, ...(channel && { channel }) });
-        const { allowed, why, remedy, grant } = (await answer.json()) as Record<string, unknown>;
+        const { allowed, reason, remedy, grant } = (await answer.json()) as Record<string, unknown>;
         const wanted = granted(grants, action as Action, channel);
-        expect(allowed, `${action} on ${channel}: ${why}`).toBe(wanted);
+        expect(allowed, `${action} on ${channel}: ${reason}`).toBe(wanted);
         if (wanted) expect([grant, remedy]).toEqual([expect.any(Object), ""]);
         else expect([grant, remedy]).toEqual([null, expect.stringContaining(action)]);
       }

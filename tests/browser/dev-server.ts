@@ -7,7 +7,7 @@ const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import
 const COMMAND = fromRoot("packages/server/bin/fanfare.js");
 
 /** What is served at `/`. */
-export const PAGES = {
+const PAGES = {
   /** The page that the command has by itself. */
   bare: null,
   gallery: fromRoot("examples/gallery/dist"),

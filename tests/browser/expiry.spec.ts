@@ -10,7 +10,7 @@ const PAGE = `<!doctype html><title>awake</title><p id="state"></p><ol id="told"
 <script>
   const client = Fanfare.createClient({ getToken: async () => (await fetch("/token")).text() });
   const state = document.querySelector("#state");
-  client.on("state", ({ status }) => { state.textContent = status; });
+  client.on("connection", ({ status }) => { state.textContent = status; });
   client.subscribe("user:alice:news", ({ data, user }) => {
     document.querySelector("#told").append(Object.assign(document.createElement("li"), { textContent: data }));
   }, { onSubscribed: () => { state.textContent = "listening"; } });
@@ -38,7 +38,7 @@ const test = base.extend<{ site: Site }, { ownBrowser: OwnBrowser }>({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads from it what the fixture needs
   site: async ({}, use) => {
     const fanfare = createFanfare({
-      tokens: { secrets: ["the-secret-of-a-test-0123456789abcdef"], clockSkewSeconds: 0, graceSeconds: 0 },
+      tokens: { secrets: ["the-secret-of-a-test-0123456789abcdef"], clockSkewSeconds: 0 },
       userGrants: [{ channels: "user:{sub}:*", actions: ["subscribe", "history"] }],
     });
     const server: Server = createServer((request, response) => {
@@ -55,7 +55,7 @@ const test = base.extend<{ site: Site }, { ownBrowser: OwnBrowser }>({
     const { port } = server.address() as AddressInfo;
     const site: Site = { url: `http://localhost:${port}`, fanfare, tokens: 0, tokenSeconds: 3 };
     await use(site);
-    await fanfare.close({ withinMs: 0 });
+    await fanfare.close({ withinSeconds: 0 });
     server.closeAllConnections();
     server.close();
   },

@@ -14,7 +14,7 @@ import { listenToSockets, type Sockets } from "./sockets.js";
 export { expect };
 
 /** What went wrong in the windows of a test. */
-export interface Trouble {
+interface Trouble {
   /** What stands in the consoles, and errors that nobody caught. */
   readonly errors: string[];
   /** Requests to other servers than the test's own. */

@@ -32,7 +32,7 @@ test.describe("without a fault", () => {
     openGallery,
   }) => {
     const [one, two] = [await openGallery(), await openGallery()];
-    await expect(who(one)).toHaveText("Nobody edits this record.");
+    await expect(who(one)).toHaveText("This record is free to edit.");
     await expect(field(one, "Status")).not.toBeEditable();
 
     await button(one, "Edit").click();
@@ -48,7 +48,7 @@ test.describe("without a fault", () => {
     await expect(record(two)).toContainText("Somebody else has the lock");
 
     await button(one, "Done").click();
-    await expect(who(two)).toHaveText("Nobody edits this record.");
+    await expect(who(two)).toHaveText("This record is free to edit.");
     await expect(record(two)).not.toContainText("Somebody else has the lock");
     await button(two, "Edit").click();
     await field(two, "Status").fill("Delivered");
@@ -56,7 +56,7 @@ test.describe("without a fault", () => {
 
     // Whoever closes his window edits nothing any more; who comes late sees what there is.
     await two.close({ runBeforeUnload: false });
-    await expect(who(one)).toHaveText("Nobody edits this record.");
+    await expect(who(one)).toHaveText("This record is free to edit.");
     const late = await openGallery();
     await expect(field(late, "Status")).toHaveValue("Delivered");
   });
@@ -127,7 +127,7 @@ test("a window that is cut off for longer than its lease loses the lock, and say
   await button(one, "Edit").click();
   await expect(who(one)).toContainText("You edit this record");
   await cutOff(one).press("Space");
-  await expect(who(two)).toHaveText("Nobody edits this record.");
+  await expect(who(two)).toHaveText("This record is free to edit.");
   await expect(record(one)).toContainText(/The lock is lost: the lease of record:demo ended/);
   await expect(field(one, "Status")).not.toBeEditable();
   await button(two, "Edit").click();

@@ -71,7 +71,7 @@ export class MendixApp {
   }
 
   async stop(): Promise<void> {
-    await this.#fanfare?.close({ withinMs: 100 });
+    await this.#fanfare?.close({ withinSeconds: 0.1 });
     this.#server.closeAllConnections();
     this.#server.close();
   }

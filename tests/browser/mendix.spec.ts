@@ -162,7 +162,7 @@ test("a server that is away when the page loads is found when it comes", async (
   const port = await freePort();
   const { page } = await open("alice", `object=31&server=http://localhost:${port}/push`);
   await expect(status(page)).toHaveAttribute("data-fanfare", "lost");
-  await expect(runs(page)).toHaveText([/^On connection lost {"why":"/]);
+  await expect(runs(page)).toHaveText([/^On connection lost {"reason":"/]);
   const late = createServer();
   late.listen(port, "localhost");
   await once(late, "listening");
@@ -171,7 +171,7 @@ test("a server that is away when the page loads is found when it comes", async (
   await isLive(page);
   await fanfare.publish("object:31", { Text1: "at last" });
   await expect(page.locator("#text1")).toHaveText("at last");
-  await fanfare.close({ withinMs: 100 });
+  await fanfare.close({ withinSeconds: 0.1 });
   await closed(late);
 });
 

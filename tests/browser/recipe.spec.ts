@@ -68,7 +68,7 @@ const test = base.extend<{ socketio: NonNullable<FanfareOptions["socketio"]>; se
         if (answer.status !== 201) throw new Error(`${answer.status}: ${await answer.text()}`);
       },
     });
-    await fanfare.close({ withinMs: 0 });
+    await fanfare.close({ withinSeconds: 0 });
     server.closeAllConnections();
     server.close();
   },

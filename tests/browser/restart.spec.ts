@@ -36,9 +36,9 @@ test("stopped in good order: the same, and each window is told a time of its own
   for (const { page } of windows) await expect(connection(page)).not.toHaveText("listening");
   const goodbyes = windows.map(({ sockets }) => sockets.received.at(-1));
   for (const goodbye of goodbyes) {
-    expect(goodbye).toEqual({ type: "goodbye", retryAfter: expect.any(Number) });
+    expect(goodbye).toEqual({ type: "goodbye", retryAfterSeconds: expect.any(Number) });
   }
-  expect(new Set(goodbyes.map((goodbye) => goodbye?.retryAfter)).size).toBe(goodbyes.length);
+  expect(new Set(goodbyes.map((goodbye) => goodbye?.retryAfterSeconds)).size).toBe(goodbyes.length);
   await server.startAgain();
 
   await allTold(windows, ["before", MISSING]);

@@ -6,7 +6,7 @@ interface Frame {
   readonly type: string;
   readonly session?: string;
   readonly resumed?: boolean;
-  readonly retryAfter?: number;
+  readonly retryAfterSeconds?: number;
 }
 
 export interface Sockets {

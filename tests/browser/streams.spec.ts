@@ -67,7 +67,7 @@ test("a page behind a proxy that refuses WebSockets listens all the same, and go
   try {
     await page.goto(`http://localhost:${proxy.port}${probe(ownChannel)}`);
     await expect(connection(page)).toHaveText("listening");
-    const transport = () => page.evaluate("client.state.transport");
+    const transport = () => page.evaluate("client.connection.transport");
     expect(await transport()).toBe("sse");
     await server.publish(ownChannel, 1);
     await expect(told(page)).toHaveText(["1"]);

@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { LISTEN } from "../../packages/server/src/testing/let-in.js";
 import { post } from "../library/serve.js";
 import { Command } from "./command.js";
 
@@ -36,7 +37,7 @@ test("a key is made, may do what it was made for, and is revoked while the serve
   );
   const key = made.stdout.trim();
   expect([made.code, key]).toEqual([0, expect.stringMatching(/^fanfare_[0-9a-f]{12}_[\w-]{32}$/)]);
-  expect(statSync(join(folder, "fanfare-data/access.json")).mode & 0o777).toBe(0o600);
+  expect(statSync(join(folder, "fanfare-data/data.mdb")).mode & 0o777).toBe(0o600);
 
   // A key in the file is enough to start with.
   const { url } = await started(folder);
@@ -65,6 +66,55 @@ test("a key is made, may do what it was made for, and is revoked while the serve
   });
 });
 
+test.each(["disk", "memory"])(
+  "with the engine %s keys are made before, while and after a server runs, also one that is killed",
+  async (engine) => {
+    const folder = newFolder();
+    const env = { FANFARE_ENGINE: engine };
+    const add = async (name: string) => {
+      const made = await run(["key", "add", name], folder, env);
+      expect([made.code, made.stderr]).toEqual([0, expect.stringMatching(/^# [0-9a-f]{12} in /)]);
+      return { key: made.stdout.trim(), inForce: made.stderr.includes("in force") };
+    };
+    const list = async () => (await run(["key", "list"], folder, env)).stdout.match(/"\w+"(?=\t\d)/g);
+    expect(await run(["key", "list"], folder, env)).toMatchObject({ code: 0, stdout: "" });
+    expect(readdirSync(folder)).toEqual([]);
+    const before = await add("before");
+    const { command, url } = await started(folder, env);
+    const during = await add("while");
+    // Asked over the socket, so that it is in force when the command ends.
+    expect([before.inForce, during.inForce]).toEqual([false, true]);
+    for (const { key } of [before, during])
+      expect(
+        (await post(`${url}/channels/a/messages`, { data: 1 }, { Authorization: `Bearer ${key}` })).status,
+      ).toBe(201);
+    expect(statSync(join(folder, "fanfare-data/control.sock")).mode & 0o777).toBe(0o600);
+    expect(statSync(join(folder, "fanfare-data")).mode & 0o777).toBe(0o700);
+    command.kill("SIGKILL");
+    await command.ended;
+    // The socket is left, and no process listens.
+    expect(existsSync(join(folder, "fanfare-data/control.sock"))).toBe(true);
+    expect((await add("after")).inForce).toBe(false);
+    expect(await list()).toEqual(['"before"', '"while"', '"after"']);
+  },
+);
+
+test("a running server makes a token with its own secret, which the command need not know", async () => {
+  const folder = newFolder();
+  const { url } = await started(folder, { FANFARE_SECRET: SECRET });
+  const made = await run(["token", "--user", "alice", "--channel", "a"], folder);
+  expect([made.code, made.stderr]).toEqual([0, ""]);
+  const heard = await fetch(`${url}/channels/a/messages`, {
+    headers: { Authorization: `Bearer ${made.stdout.trim()}` },
+  });
+  expect(heard.status).toBe(200);
+  expect(await run(["token", "--user", "alice", "--seconds", "999999999"], folder)).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringMatching(/999999999/),
+  });
+});
+
 test("a token is made, and explained", async () => {
   const folder = newFolder();
   const env = { FANFARE_SECRET: SECRET };
@@ -87,7 +137,9 @@ test("a token is made, and explained", async () => {
   expect(answers.map(({ code }) => code)).toEqual([0, 1, 1, 1, 2, 2, 2]);
   expect(answers[0]?.stdout).toMatch(/^allowed: .*user:\{sub\}:\*/);
   expect(answers[1]?.stdout).toMatch(/^not allowed: [\s\S]*"channels":"user:bob:a"/);
-  expect(answers[2]?.stdout).toMatch(/^not allowed: .*no grant at all/);
+  expect(answers[2]?.stdout).toMatch(
+    /^not allowed: Anonymous clients may not publish on user:alice:a \(no grants\)\./,
+  );
   expect(answers[3]?.stdout).toMatch(/^not allowed: .*signature/);
   expect(answers[4]?.stderr).toMatch(/there is no action "read"\nGive one of subscribe, publish,/);
   expect(answers[5]?.stderr).toMatch(/the channel is missing\nGive the one on which to subscribe/);
@@ -134,7 +186,7 @@ test("SIGHUP takes over other keys, secrets and grants, and nothing of what is w
   const write = (config: object) =>
     writeFileSync(join(folder, "fanfare.config.json"), JSON.stringify(config));
   const [old, next] = ["0123456789abcdef-old", "0123456789abcdef-next"];
-  write({ apiKeys: [old] });
+  write({ apiKeys: [old], anonymous: LISTEN });
   const { command, url } = await started(folder);
   const publish = (key: string) =>
     post(`${url}/channels/a/messages`, { data: 1 }, { Authorization: `Bearer ${key}` }).then(
@@ -143,15 +195,15 @@ test("SIGHUP takes over other keys, secrets and grants, and nothing of what is w
   const history = () => fetch(`${url}/channels/a/messages`).then(({ status }) => status);
   expect(await Promise.all([publish(old), publish(next), history()])).toEqual([201, 401, 200]);
 
-  write({ apiKeys: [old, next], access: "none" });
+  write({ apiKeys: [old, next] });
   command.kill("SIGHUP");
-  await command.says(/SIGHUP: these are as the configuration says now/, "stderr");
+  await command.says(/SIGHUP: changed apiKeys, anonymous/, "stderr");
   expect(await Promise.all([publish(old), publish(next), history()])).toEqual([201, 201, 401]);
 
   for (const wrong of [
     { apiKeys: ["short"] },
     { apiKeys: [] },
-    { apiKeys: [next], access: [{ channels: "{sub}" }] },
+    { apiKeys: [next], anonymous: [{ channels: "{sub}" }] },
   ]) {
     write(wrong);
     command.kill("SIGHUP");
@@ -171,6 +223,8 @@ test("SIGHUP says what was changed and needs a restart", async () => {
   const { command } = await started(folder);
   write({ limits: { stateBytes: 1000, messageBytes: 10 }, shutdownSeconds: 1, rates: { framesPerUser: 1 } });
   command.kill("SIGHUP");
+  const [info] = await command.says(/.*SIGHUP: changed rates.*/, "stderr");
+  expect(JSON.parse(info)).toMatchObject({ level: 30, changed: ["rates.framesPerUser"] });
   const [line] = await command.says(/.*SIGHUP: changed, and still as it was: .*/, "stderr");
   expect(JSON.parse(line)).toMatchObject({
     level: 40,

@@ -17,7 +17,7 @@ export interface Ended {
 }
 
 export interface CommandOptions {
-  /** Working directory. */
+  /** Working directory. @default an empty folder of this command, where it leaves its data */
   readonly folder?: string;
   /** What it reads from standard input. @default nothing */
   readonly input?: string;
@@ -33,7 +33,7 @@ export class Command {
     const child = spawn(process.execPath, [BIN, ...args], {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...withoutOurs(process.env), ...env },
-      cwd: options.folder,
+      cwd: options.folder ?? folderOfTest("fanfare-command-"),
     });
     child.stdin.on("error", () => {});
     child.stdin.end(options.input ?? "");
@@ -63,6 +63,11 @@ export class Command {
     this.#process.kill(signal);
   }
 
+  /** Closes the pipe that it writes to, as `head` does when it has enough. */
+  stopReading(): void {
+    this.#process.stdout?.destroy();
+  }
+
   /** What it ended with. */
   end(): Promise<Ended> {
     return within(this.ended, "the end of the command");
@@ -87,9 +92,14 @@ export class Command {
 
 /** Environment that gives a command a data folder of its own, for this test. */
 export function dataDir(): { readonly FANFARE_DATA_DIR: string } {
-  const folder = mkdtempSync(join(tmpdir(), "fanfare-data-"));
+  return { FANFARE_DATA_DIR: folderOfTest("fanfare-data-") };
+}
+
+/** An empty folder that goes with the test. */
+function folderOfTest(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), name));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return { FANFARE_DATA_DIR: folder };
+  return folder;
 }
 
 /** The environment without what would configure the command, or keep colours away from it. */

@@ -103,9 +103,10 @@ describe("fanfare dev", () => {
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line) as { level: number; msg: string });
-    expect(lines.map(({ level }) => level)).toEqual([40, 30]);
-    expect(lines[0]?.msg).toMatch(/^request refused: [\x20-\x7e]+$/);
-    expect(lines[1]?.msg).toBe("stopping");
+    expect(lines.map(({ level }) => level)).toEqual([30, 40, 30]);
+    expect(lines[0]).toMatchObject({ msg: "Fanfare has started", version: expect.any(String), port });
+    expect(lines[1]?.msg).toMatch(/^request refused: [\x20-\x7e]+$/);
+    expect(lines[2]?.msg).toBe("stopping");
     expect(stdout).not.toContain('"level"');
   });
 });
@@ -120,7 +121,7 @@ describe("stopping", () => {
       const idle = connect(port, "127.0.0.1");
       await within(once(idle, "connect"), "a connection");
       command.kill(signal);
-      expect(await client.next("goodbye")).toMatchObject({ retryAfter: expect.any(Number) });
+      expect(await client.next("goodbye")).toMatchObject({ retryAfterSeconds: expect.any(Number) });
       expect(await client.closed).toBe(1012);
       expect((await command.end()).code).toBe(0);
     },

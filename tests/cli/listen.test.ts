@@ -1,3 +1,5 @@
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { expect, test } from "vitest";
 import { serve } from "../library/serve.js";
 import { Command } from "./command.js";
@@ -34,6 +36,30 @@ test("fanfare listen prints messages, and beside them what is missing, until Ctr
   ]);
 });
 
+test("fanfare listen goes on after a refusal that passes, and says so", async () => {
+  const { fanfare, base } = await serve({ limits: { channels: 1 } });
+  await fanfare.publish("other", 1);
+  const command = new Command(["listen", "a", "--url", base]);
+  await command.says(/^# .*It is asked for again\.$/m, "stderr");
+  await fanfare.removeChannel("other");
+  await command.says(/^# subscribed|asked for again/m, "stderr");
+  command.kill("SIGINT");
+  expect((await command.end()).code).toBe(0);
+});
+
+test("fanfare listen ends by itself when its reader has enough", async () => {
+  const { fanfare, base } = await serve();
+  const command = new Command(["listen", "a", "--url", base]);
+  await command.says(/# connected/, "stderr");
+  await fanfare.publish("a", 1);
+  await command.says(/^1\t/m);
+  command.stopReading();
+  const publishing = setInterval(() => void fanfare.publish("a", 2), 20);
+  const { code, stderr } = await command.end().finally(() => clearInterval(publishing));
+  expect(stderr).not.toContain("EPIPE");
+  expect(code).toBe(0);
+});
+
 test("fanfare listen says what it cannot follow, and ends with 2", async () => {
   const { base } = await serve();
   const calls = [
@@ -52,7 +78,7 @@ test("fanfare listen says what it cannot follow, and ends with 2", async () => {
 
 test("fanfare listen says who it is, with a token or the key of the environment", async () => {
   const KEY = "0123456789abcdef-key";
-  const { fanfare, base } = await serve({ apiKeys: [KEY], access: [] });
+  const { fanfare, base } = await serve({ apiKeys: [KEY], anonymous: [] });
   const { epoch } = await fanfare.position("a");
   await fanfare.publish("a", "secret");
   const listen = (args: readonly string[], env: Record<string, string> = {}, input = "") =>
@@ -66,7 +92,26 @@ test("fanfare listen says who it is, with a token or the key of the environment"
   const { code, stderr } = await listen([]).end();
   expect([code, stderr]).toEqual([
     1,
-    expect.stringMatching(/lacks the action subscribe on a: [\s\S]*Use an API key/),
+    expect.stringMatching(/Anonymous clients may not subscribe to a [\s\S]*Use an API key[\s\S]*anonymous/),
   ]);
-  expect(stderr).not.toContain("This server has neither");
 });
+
+test.each(["listen", "publish"])(
+  "fanfare %s names the address that it cannot reach, and why",
+  async (name) => {
+    const { base } = await serve();
+    const gone = createServer();
+    await new Promise<void>((done) => gone.listen(0, "127.0.0.1", done));
+    const { port } = gone.address() as AddressInfo;
+    await new Promise((done) => gone.close(done));
+    const nobody = `http://127.0.0.1:${port}/push`;
+    const told = async (url: string) => {
+      const command = new Command([name, "a", ...(name === "publish" ? ["1"] : []), "--url", url]);
+      const [, text] = await command.says(/(cannot reach .*)/, "stderr");
+      return text;
+    };
+    const [refused, elsewhere] = await Promise.all([told(nobody), told(base.replace("/push", "/elsewhere"))]);
+    expect(refused).toMatch(`cannot reach ${nobody}: ECONNREFUSED.`);
+    expect(elsewhere).toMatch(/^cannot reach .*\/elsewhere: Unexpected server response: 404\./);
+  },
+);

@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +18,31 @@ test("fanfare dev --serve serves the files of a folder, and nothing outside of i
   writeFileSync(join(root, "pages/sub/app.js"), "mine()");
   writeFileSync(join(root, "secret.txt"), "secret");
   writeFileSync(join(root, "pages-secret/secret.txt"), "secret");
+  for (const folder of [".well-known", "sub/.git", "sub/.well-known", "fanfare-data"])
+    mkdirSync(join(root, "pages", folder));
+  for (const file of [
+    ".env",
+    "sub/.git/config",
+    ".well-known/.env",
+    "sub/.well-known/hello",
+    "fanfare-data/spaces.json",
+  ]) {
+    writeFileSync(join(root, "pages", file), "secret");
+  }
+  writeFileSync(join(root, "pages/fanfare.config.json"), "secret");
+  writeFileSync(join(root, "pages/.well-known/hello"), "hello");
+  writeFileSync(join(root, "pages/sub/index.html"), "sub");
+  const links = {
+    "linked.js": "sub/app.js",
+    "link.txt": "../secret.txt",
+    "link.html": "../secret.txt",
+    folder: "..",
+    dotted: ".env",
+    round: "round",
+    broken: "none",
+  };
+  for (const [name, target] of Object.entries(links)) symlinkSync(target, join(root, "pages", name));
+  execFileSync("mkfifo", [join(root, "pages/pipe")]);
   const { port } = await dev("--serve", join(root, "pages"));
 
   expect(await get(port, "/")).toEqual([200, "<p>mine</p>"]);
@@ -34,13 +60,42 @@ test("fanfare dev --serve serves the files of a folder, and nothing outside of i
     `/${join(root, "secret.txt")}`,
     "/../secret.txt%00.html",
     "/%zz",
-    "/sub",
     "/none.html",
   ];
   for (const path of outside) {
     const [status, body] = await get(port, path);
     expect([path, status]).toEqual([path, 404]);
     expect(body).not.toBe("secret");
+  }
+
+  const inside = ["/.well-known/hello", "/linked.js", "/sub/"];
+  for (const path of inside) expect([path, (await get(port, path))[0]]).toEqual([path, 200]);
+  const hidden = [
+    "/.env",
+    "/%2eenv",
+    "/%2Eenv",
+    "/sub/.git/config",
+    "/sub/%2egit/config",
+    "/sub//.git/config",
+    "/.well-known/.env",
+    "/sub/.well-known/hello",
+    "/fanfare-data/spaces.json",
+    "/fanfare.config.json",
+    "/link.txt",
+    "/link",
+    "/folder/secret.txt",
+    "/dotted",
+    "/round",
+    "/broken",
+    "/pipe",
+  ];
+  for (const path of hidden) {
+    const [status, body] = await get(port, path);
+    expect([path, status, body.includes("secret")]).toEqual([path, 404, false]);
+  }
+  // Ranges that cannot be end nothing.
+  for (const range of ["bytes=5-2", "bytes=0-99999999999999999999", "bytes=-5", "x"]) {
+    expect([range, ...(await get(port, "/", { Range: range }))]).toEqual([range, 200, "<p>mine</p>"]);
   }
   await runsAsAScript(`http://localhost:${port}/push`);
 });
@@ -91,10 +146,14 @@ async function runsAsAScript(base: string): Promise<void> {
 }
 
 /** Asks for exactly this path; `fetch` would tidy it up. */
-function get(port: number, path: string): Promise<[number | undefined, string]> {
+function get(
+  port: number,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<[number | undefined, string]> {
   return within(
     new Promise((resolve, reject) => {
-      const asking = request({ host: "127.0.0.1", port, path }, async (answer) => {
+      const asking = request({ host: "127.0.0.1", port, path, headers }, async (answer) => {
         let body = "";
         for await (const part of answer) body += String(part);
         resolve([answer.statusCode, body]);

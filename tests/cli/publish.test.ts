@@ -7,8 +7,8 @@ test("fanfare publish takes data from arguments and standard input, with event a
   const publish = (args: string[], input?: string) =>
     new Command(["publish", ...args, "--url", base], {}, input === undefined ? {} : { input }).end();
 
-  const first = await publish(["order:42", '{"paid": true}', "--event", "paid", "--key", "once"]);
-  const again = await publish(["order:42", '{"paid": true}', "--event", "paid", "--key", "once"]);
+  const first = await publish(["order:42", '{"paid": true}', "--event", "paid", "--id", "once"]);
+  const again = await publish(["order:42", '{"paid": true}', "--event", "paid", "--id", "once"]);
   const piped = await publish(["order:42", "-"], ' "from a pipe"\n');
   for (const { code, stderr } of [first, again, piped]) expect([code, stderr]).toEqual([0, ""]);
   expect(JSON.parse(first.stdout)).toMatchObject({ channel: "order:42", offset: 1 });
@@ -26,7 +26,8 @@ test("fanfare publish says what is wrong: 2 for the call, 1 for the rest", async
     [["a", "{paid}", "--url", base], 2, '"{paid}" is no JSON'],
     [["a b", "1", "--url", base], 2, '"a b" is no channel name'],
     [["a b", "1", "--url", base, "--api-key", "k"], 2, '"a b" is no channel name'],
-    [["a", "1", "--url", nowhere], 1, "cannot be reached"],
+    [["a", "1", "--url", nowhere], 1, `cannot reach ${nowhere}: ECONNREFUSED`],
+    [["a", "1", "--url", "notaurl"], 2, '--url is "notaurl"'],
     [
       ["a", "1", "--url", nowhere, "--api-key", "k"],
       1,

@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { describe, expect, test } from "vitest";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { LISTEN } from "../../packages/server/src/testing/let-in.js";
 import { Client } from "../library/client.js";
 import { listen, post } from "../library/serve.js";
 import { Command, dataDir } from "./command.js";
@@ -7,11 +11,12 @@ import { Command, dataDir } from "./command.js";
 const KEY = "0123456789abcdef-secret";
 
 describe("fanfare start", () => {
-  test("serves everybody who listens, and publishes for those with the key", async () => {
+  test("serves everybody who may listen, and publishes for those with the key", async () => {
     const env = {
       ...dataDir(),
       FANFARE_API_KEY: KEY,
       FANFARE_PATH: "/live",
+      FANFARE_ANONYMOUS: JSON.stringify(LISTEN),
       FANFARE_LIMITS_CONNECTIONS: "900000000",
     };
     const command = new Command(["start", "--port", "0"], env);
@@ -22,6 +27,14 @@ describe("fanfare start", () => {
       /In force {3}.*channels in \/.*1 API key · pages of the same host · 0 rules · up to 900000000 connections/,
     );
 
+    const [line] = await command.says(/.*Fanfare has started.*/, "stderr");
+    expect(JSON.parse(line)).toMatchObject({
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      host: "127.0.0.1",
+      port: Number(new URL(health).port),
+      path: "/live",
+      engine: "disk",
+    });
     expect((await fetch(health)).status).toBe(200);
     expect((await fetch(new URL("/", health))).status).toBe(404);
     const client = await Client.connect(socket);
@@ -44,7 +57,7 @@ describe("fanfare start", () => {
     const publish = (args: string[], key: string) =>
       new Command(["publish", "hello", ...args, "--url", base], key ? { FANFARE_API_KEY: key } : {}).end();
     const [withKey, wrong, without] = await Promise.all([
-      publish(['{"a": 2}', "--event", "sent", "--key", "once"], KEY),
+      publish(['{"a": 2}', "--event", "sent", "--id", "once"], KEY),
       publish(["3", "--api-key", "0123456789abcdef-wrong"], KEY),
       publish(["4"], ""),
     ]);
@@ -57,9 +70,9 @@ describe("fanfare start", () => {
 
     // Reloading harms nobody.
     command.kill("SIGHUP");
-    await command.says(/SIGHUP: these are as the configuration says now: apiKeys, .*rules/, "stderr");
+    await command.says(/SIGHUP: nothing to change/, "stderr");
     command.kill("SIGTERM");
-    expect(await client.next("goodbye")).toMatchObject({ retryAfter: expect.any(Number) });
+    expect(await client.next("goodbye")).toMatchObject({ retryAfterSeconds: expect.any(Number) });
     expect(await client.closed).toBe(1012);
     const { code, stdout, stderr } = await command.end();
     expect(code).toBe(0);
@@ -86,7 +99,10 @@ describe("fanfare start", () => {
     first.command.kill("SIGKILL");
     await first.command.end();
     const third = await start();
-    expect(await (await fetch(third.url)).json()).toMatchObject({ head: 1, messages: [{ data: "kept" }] });
+    expect(await (await fetch(third.url, { headers })).json()).toMatchObject({
+      head: 1,
+      messages: [{ data: "kept" }],
+    });
     third.command.kill("SIGTERM");
     expect((await third.command.end()).code).toBe(0);
   });
@@ -119,6 +135,14 @@ describe("fanfare start", () => {
       expect([code, stdout]).toEqual([2, ""]);
     }
   });
+});
+
+test("a configuration file that waits for something that never comes is told", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "fanfare-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "fanfare.config.mjs"), "export default () => new Promise(() => {});");
+  const { code, stderr } = await new Command(["config"], {}, { folder }).end();
+  expect([code, stderr]).toEqual([2, expect.stringContaining("it waits for something that never comes")]);
 });
 
 describe("an operator with nothing but the command", () => {

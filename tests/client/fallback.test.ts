@@ -47,14 +47,14 @@ async function by(client: Client, transport: "websocket" | "sse"): Promise<void>
   await withDeadline(
     new Promise<void>((done) => {
       const look = () => {
-        const { state } = client;
-        if (state.status === "connected" && state.transport === transport) done();
+        const { connection } = client;
+        if (connection.status === "connected" && connection.transport === transport) done();
       };
-      client.on("state", look);
+      client.on("connection", look);
       look();
     }),
     `connected by ${transport}`,
-    () => JSON.stringify(client.state),
+    () => JSON.stringify(client.connection),
   );
 }
 
@@ -128,7 +128,7 @@ describe("behind a proxy that blocks WebSockets", () => {
   });
 
   test("who may not read the history is told of a hole only when there is one", async () => {
-    const { client, fanfare } = await blocked({ access: [{ channels: "*", actions: ["subscribe"] }] });
+    const { client, fanfare } = await blocked({ anonymous: [{ channels: "*", actions: ["subscribe"] }] });
     const first = follow(client, "first");
     await first.starts.atLeast(1);
     await fanfare.publish("first", 1);
@@ -149,10 +149,10 @@ describe("behind a proxy that blocks WebSockets", () => {
 
   test("the state of a channel is there, and follows", async () => {
     const { client, fanfare } = await blocked();
-    await fanfare.patch("job", { done: 1 });
+    await fanfare.states.patch("job", { done: 1 });
     const { states } = follow(client, "job");
     expect(await states.atLeast(1)).toEqual([{ done: 1 }]);
-    await fanfare.patch("job", { done: 2 });
+    await fanfare.states.patch("job", { done: 2 });
     expect((await states.atLeast(2)).at(-1)).toEqual({ done: 2 });
   });
 
@@ -160,11 +160,11 @@ describe("behind a proxy that blocks WebSockets", () => {
     const { client } = await blocked({ limits: { messageBytes: 100 } });
     const { messages, starts } = follow(client, "a");
     await starts.atLeast(1);
-    const position = await client.publish("a", { n: 1 }, { event: "said", key: "k1" });
-    expect(await client.publish("a", { n: 1 }, { event: "said", key: "k1" })).toEqual(position);
+    const position = await client.publish("a", { n: 1 }, { event: "said", id: "k1" });
+    expect(await client.publish("a", { n: 1 }, { event: "said", id: "k1" })).toEqual(position);
     expect(await messages.atLeast(1)).toMatchObject([{ event: "said", data: { n: 1 }, id: "k1" }]);
     await expect(client.publish("a", "x".repeat(200))).rejects.toMatchObject({ code: "too_large" });
-    expect(client.state.status).toBe("connected");
+    expect(client.connection.status).toBe("connected");
   });
 
   test("what a page publishes in one go arrives in that order", async () => {
@@ -177,7 +177,7 @@ describe("behind a proxy that blocks WebSockets", () => {
   });
 
   test("one channel that is refused leaves the others alone", async () => {
-    const { client, fanfare } = await blocked({ access: [{ channels: "b", actions: ["subscribe"] }] });
+    const { client, fanfare } = await blocked({ anonymous: [{ channels: "b", actions: ["subscribe"] }] });
     const refused = follow(client, "a");
     const heard = follow(client, "b");
     expect(await refused.errors.atLeast(1)).toMatchObject([{ code: "forbidden" }]);
@@ -188,7 +188,7 @@ describe("behind a proxy that blocks WebSockets", () => {
 
   test("a token is sent, and a wrong one closes the client for good", async () => {
     const secret = "the-secret-of-the-tests-0123456789abcdef";
-    const options: FanfareOptions = { access: "none", tokens: { secrets: [secret] } };
+    const options: FanfareOptions = { access: "granted", tokens: { secrets: [secret] } };
     let token = "not.a.token";
     const { client, fanfare } = await blocked(options, { getToken: () => token });
     const { starts } = follow(client, "a");
@@ -246,7 +246,7 @@ describe("when the proxy relents", () => {
     await by(client, "websocket");
     await server.close();
     await eventually(
-      () => client.state.status === "reconnecting" && client.state.attempt > 3,
+      () => client.connection.status === "reconnecting" && client.connection.attempt > 3,
       "it tries in vain",
     );
     const again = await serve({}, server.port);

@@ -33,7 +33,7 @@ describe("a lock", () => {
     three.watchLock("order:42", seen.add);
     const lock = await one.lock("order:42", { info: "one" });
     await expect(two.lock("order:42")).rejects.toMatchObject({ code: "locked", lock: { info: "one" } });
-    const waiting = two.lock("order:42", { info: "two", waitMs: 9000 });
+    const waiting = two.lock("order:42", { info: "two", waitSeconds: 9 });
     await seen.atLeast(1);
     await lock.release();
     const next = await withDeadline(waiting, "the lock");
@@ -41,15 +41,15 @@ describe("a lock", () => {
     expect((await seen.atLeast(2)).at(-1)).toMatchObject({ token: next.token, info: "two" });
     // The page is closed: so is what it held.
     two.close();
-    const free = await withDeadline(three.lock("order:42", { waitMs: 9000 }), "the lock");
+    const free = await withDeadline(three.lock("order:42", { waitSeconds: 9 }), "the lock");
     expect(free.token).toBeGreaterThan(next.token);
   });
 
   test("outlasts a lost connection, and is lost when somebody breaks it", async () => {
     const { client, proxy, fanfare } = await setUp();
     const one = client();
-    const lock = await one.lock("order:42", { leaseMs: 3000 });
-    const before = await fanfare.lockState("order:42");
+    const lock = await one.lock("order:42", { leaseSeconds: 3 });
+    const before = await fanfare.locks.get("order:42");
     proxy.cut();
     await inState(one, "reconnecting");
     await inState(one, "connected");
@@ -57,9 +57,9 @@ describe("a lock", () => {
       client().watchLock("order:42", (state) => (state?.expires ?? 0) > (before?.expires ?? 0) && done());
     });
     await withDeadline(renewed, "the renewal");
-    expect(await fanfare.lockState("order:42")).toMatchObject({ token: lock.token, since: before?.since });
+    expect(await fanfare.locks.get("order:42")).toMatchObject({ token: lock.token, since: before?.since });
     const lost = new Promise((done) => lock.signal.addEventListener("abort", done));
-    await fanfare.breakLock("order:42", lock.token);
+    await fanfare.locks.break("order:42", lock.token);
     // It learns of it with its next renewal, after a third of the lease.
     await withDeadline(lost, "the loss");
     expect(lock.signal.reason).toMatchObject({ code: "lock_lost" });
@@ -69,9 +69,9 @@ describe("a lock", () => {
     const { client, fanfare } = await setUp();
     {
       await using lock = await client().lock("order:42");
-      expect(await fanfare.lockState("order:42")).toMatchObject({ token: lock.token, holder: {} });
+      expect(await fanfare.locks.get("order:42")).toMatchObject({ token: lock.token, holder: {} });
     }
-    expect(await fanfare.lockState("order:42")).toMatchObject({ freed: expect.any(Number) });
+    expect(await fanfare.locks.get("order:42")).toMatchObject({ freed: expect.any(Number) });
   });
 });
 

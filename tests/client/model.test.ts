@@ -11,7 +11,8 @@ import { WebSocket } from "ws";
 import type { Client, Gap, Message, Position, Subscription } from "../../packages/client/src/index.js";
 import { FakeClock } from "../../packages/client/src/testing/fake-clock.js";
 import { FakePage } from "../../packages/client/src/testing/scripted-server.js";
-import { createFanfare, type Fanfare } from "../../packages/server/src/index.js";
+import { parseChannelName } from "../../packages/protocol/src/index.js";
+import { createFanfare, type Fanfare, MemoryEngine } from "../../packages/server/src/index.js";
 import { TcpProxy } from "./proxy.js";
 import { clientOf, listen, shut, urlOf } from "./world.js";
 
@@ -85,8 +86,24 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("close" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("connect" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("start over" as const), channel }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** A second handler began in the new log at the offset of the old one. */
+const SECOND_HANDLER_AFTER_ANOTHER_LOG: [Step[], number] = [
+  [
+    { do: "publish", channel: "order:2", count: 34 },
+    { do: "subscribe", channel: "order:2", since: "none" },
+    { do: "turns", count: 20_000 },
+    { do: "start over", channel: "order:2" },
+    { do: "publish", channel: "order:2", count: 1 },
+    { do: "turns", count: 20_000 },
+    { do: "subscribe", channel: "order:2", since: "none" },
+    { do: "publish", channel: "order:2", count: 3 },
+  ],
+  894579826,
+];
 
 // ---- the record of what was published
 
@@ -228,9 +245,9 @@ afterAll(async () => {
   await shut(server);
 });
 
-function start(): Fanfare {
+function start(engine: MemoryEngine): Fanfare {
   const rules = [{ channels: "**", history: HISTORY, historySeconds: 3600 }];
-  const fanfare = createFanfare({ access: "open", rules });
+  const fanfare = createFanfare({ access: "open", rules, engine });
   fanfare.attach(server);
   return fanfare;
 }
@@ -247,9 +264,10 @@ async function run(steps: readonly Step[], seed: number): Promise<void> {
   const random = () => chance[drawn++ % chance.length] ?? 0;
   const client = clientOf(urlOf(proxy.port), { WebSocket, clock, page, random });
   const followers: Follower[] = [];
-  let fanfare = start();
+  let engine = new MemoryEngine({ allowIsolated: true });
+  let fanfare = start(engine);
   const history: string[] = [];
-  client.on("state", (state) => history.push(JSON.stringify(state)));
+  client.on("connection", (state) => history.push(JSON.stringify(state)));
 
   const reachedOf = (name: string) => followers.find((each) => each.name === name)?.reached ?? undefined;
   const sinceOf = (name: string, since: "none" | "start" | "reached"): Position | undefined => {
@@ -297,8 +315,13 @@ async function run(steps: readonly Step[], seed: number): Promise<void> {
         client[step.do]();
         return;
       case "restart":
-        await fanfare.close({ withinMs: 5 });
-        fanfare = start();
+        await fanfare.close({ withinSeconds: 0.005 });
+        await engine.close();
+        engine = new MemoryEngine({ allowIsolated: true });
+        fanfare = start(engine);
+        return;
+      case "start over":
+        await engine.startOver(parseChannelName(step.channel));
     }
   }
 
@@ -320,8 +343,10 @@ async function run(steps: readonly Step[], seed: number): Promise<void> {
       });
     while (behind().length > 0 && followers.every(({ faults }) => faults.length === 0)) {
       await turns(20);
-      const { state } = client;
-      clock.advance(state.status === "reconnecting" ? Math.max(0, state.retryAt - clock.now()) : 100);
+      const { connection } = client;
+      clock.advance(
+        connection.status === "reconnecting" ? Math.max(0, connection.retryAt - clock.now()) : 100,
+      );
       if (Date.now() < deadline) continue;
       const lines = behind().map(
         ({ name, reached, story }) =>
@@ -342,7 +367,8 @@ async function run(steps: readonly Step[], seed: number): Promise<void> {
     client.close();
     proxy.heal();
     proxy.cut();
-    await fanfare.close({ withinMs: 5 });
+    await fanfare.close({ withinSeconds: 0.005 });
+    await engine.close();
   }
 }
 
@@ -351,6 +377,7 @@ test("every handler has every message once and in order, or knows which it lacks
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60, size: "max" }), fc.integer(), run),
     {
       numRuns: RUNS,
+      examples: [SECOND_HANDLER_AFTER_ANOTHER_LOG],
       ...(SEED && { seed: Number(SEED) }),
       endOnFailure: process.env.FAST_CHECK_SHRINK !== "1",
     },

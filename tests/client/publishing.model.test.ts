@@ -1,6 +1,6 @@
 /**
  * A client that publishes with a queue, against the server and a bad network: what is acknowledged stands where it was said, what is
- * not is known not to be, or to be uncertain; nothing stands twice, and what stands is in the order of the calls.
+ * not is known not to be, or to be uncertain; nothing stands twice, and what is not uncertain is in the order of the calls.
  */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -17,7 +17,7 @@ import { clientOf, listen, shut, urlOf } from "./world.js";
 const RUNS = Number(process.env.FAST_CHECK_RUNS ?? 60);
 const SEED = process.env.FAST_CHECK_SEED;
 const CHANNEL = "chat";
-const QUEUE = { items: 10, ageMs: 30_000 };
+const QUEUE = { items: 10, ageSeconds: 30 };
 const DEADLINE_MS = 8000;
 
 const simply = (...kinds: Kind[]) => fc.record({ do: fc.constantFrom(...kinds) });
@@ -46,7 +46,69 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
+/** A publisher went from a stream back to a WebSocket, and its keys did not. */
+const KEYS_BY_ANOTHER_DOOR: [Step[], number] = [
+  [
+    { do: "publish", count: 2 },
+    { do: "lose the logs" },
+    { do: "refuse" },
+    { do: "turns", count: 14 },
+    { do: "heal" },
+    { do: "heal" },
+    { do: "turns", count: 15 },
+    { do: "turns", count: 1 },
+    { do: "time", ms: 500 },
+    { do: "turns", count: 24 },
+    { do: "stall" },
+    { do: "time", ms: 500 },
+    { do: "publish", count: 3 },
+    { do: "lag", turns: 6 },
+    { do: "cut" },
+    { do: "publish", count: 1 },
+    { do: "publish", count: 2 },
+    { do: "turns", count: 14 },
+    { do: "turns", count: 2 },
+    { do: "publish", count: 1 },
+    { do: "heal" },
+    { do: "lag", turns: 7 },
+    { do: "time", ms: 10 },
+    { do: "publish", count: 4 },
+    { do: "turns", count: 14 },
+    { do: "lose the logs" },
+    { do: "time", ms: 10 },
+    { do: "heal" },
+    { do: "turns", count: 6 },
+    { do: "turns", count: 13 },
+    { do: "time", ms: 5000 },
+    { do: "turns", count: 22 },
+    { do: "lag", turns: 6 },
+    { do: "refuse" },
+    { do: "turns", count: 9 },
+    { do: "turns", count: 16 },
+    { do: "time", ms: 31000 },
+    { do: "heal" },
+    { do: "turns", count: 21 },
+    { do: "publish", count: 3 },
+    { do: "time", ms: 31000 },
+    { do: "publish", count: 2 },
+    { do: "publish", count: 2 },
+    { do: "time", ms: 10 },
+    { do: "turns", count: 10 },
+    { do: "cut" },
+    { do: "turns", count: 1 },
+    { do: "publish", count: 3 },
+    { do: "stall" },
+    { do: "pageshow" },
+    { do: "time", ms: 500 },
+    { do: "cut" },
+    { do: "refuse" },
+  ],
+  1706209782,
+];
+
 type Outcome = { readonly position: string } | { readonly code: string; readonly certain: boolean };
+
+const isUncertain = (outcome: Outcome | undefined) => outcome && "code" in outcome && !outcome.certain;
 
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise<void>((done) => setImmediate(done));
@@ -124,11 +186,11 @@ async function run(steps: readonly Step[], seed: number): Promise<void> {
         page.fire(step.do);
         return;
       case "restart":
-        await fanfare.close({ withinMs: 5 });
+        await fanfare.close({ withinSeconds: 0.005 });
         fanfare = start();
         return;
       case "lose the logs":
-        await fanfare.close({ withinMs: 5 });
+        await fanfare.close({ withinSeconds: 0.005 });
         await remember();
         await engine.close();
         engine = new MemoryEngine({ allowIsolated: true });
@@ -147,8 +209,10 @@ async function run(steps: readonly Step[], seed: number): Promise<void> {
     const deadline = Date.now() + DEADLINE_MS;
     while (outcomes.size < published) {
       await turns(20);
-      const { state } = client;
-      clock.advance(state.status === "reconnecting" ? Math.max(0, state.retryAt - clock.now()) : 100);
+      const { connection } = client;
+      clock.advance(
+        connection.status === "reconnecting" ? Math.max(0, connection.retryAt - clock.now()) : 100,
+      );
       if (Date.now() < deadline) continue;
       throw new Error(`${published - outcomes.size} of ${published} have no outcome, ${client.queued} wait`);
     }
@@ -164,7 +228,8 @@ async function run(steps: readonly Step[], seed: number): Promise<void> {
     await remember();
     const places = new Map(stood.map(({ data, position }) => [data, position]));
     expect(places.size, "nothing stands twice").toBe(stood.length);
-    const order = stood.map(({ data }) => data);
+    // One that was given up may still be on its way on a connection that the client has left, and arrives when it likes.
+    const order = stood.map(({ data }) => data).filter((data) => !isUncertain(outcomes.get(data)));
     expect(order, "in the order of the calls").toEqual(order.toSorted((a, b) => a - b));
     for (const [data, outcome] of outcomes) {
       const place = places.get(data);
@@ -179,7 +244,7 @@ async function run(steps: readonly Step[], seed: number): Promise<void> {
     client.close();
     proxy.heal();
     proxy.cut();
-    await fanfare.close({ withinMs: 5 });
+    await fanfare.close({ withinSeconds: 0.005 });
     await engine.close();
   }
 }
@@ -189,6 +254,7 @@ test("what is published through a bad network stands once and in order, or its p
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60, size: "max" }), fc.integer(), run),
     {
       numRuns: RUNS,
+      examples: [KEYS_BY_ANOTHER_DOOR],
       ...(SEED && { seed: Number(SEED) }),
       endOnFailure: process.env.FAST_CHECK_SHRINK !== "1",
     },

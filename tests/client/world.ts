@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { WebSocket } from "ws";
 import { type Client, type ClientOptions, createClient } from "../../packages/client/src/index.js";
 import { createFanfare, type Fanfare, type FanfareOptions } from "../../packages/server/src/index.js";
+import { lettingAllIn } from "../../packages/server/src/testing/let-in.js";
 
 const DEADLINE_MS = 20_000;
 
@@ -19,7 +20,7 @@ export interface RunningServer {
 /** Serves a Fanfare on a port; on a free one unless it is given. */
 export async function serve(options: FanfareOptions = {}, port = 0): Promise<RunningServer> {
   const server = createServer();
-  const fanfare = createFanfare({ access: "open", ...options });
+  const fanfare = createFanfare(lettingAllIn(options));
   fanfare.attach(server);
   await listen(server, port);
   const address = server.address() as AddressInfo;
@@ -28,7 +29,7 @@ export async function serve(options: FanfareOptions = {}, port = 0): Promise<Run
     url: urlOf(address.port),
     fanfare,
     async close() {
-      await fanfare.close({ withinMs: 500 });
+      await fanfare.close({ withinSeconds: 0.5 });
       await shut(server);
     },
   };
@@ -53,17 +54,17 @@ export function clientOf(url: string, options: ClientOptions = {}): Client {
 }
 
 /** Resolves when the client is in a state. */
-export function inState<Status extends Client["state"]["status"]>(client: Client, status: Status) {
-  type Wanted = Extract<Client["state"], { status: Status }>;
+export function inState<Status extends Client["connection"]["status"]>(client: Client, status: Status) {
+  type Wanted = Extract<Client["connection"], { status: Status }>;
   return withDeadline(
     new Promise<Wanted>((done) => {
-      const look = (state: Client["state"]) => {
-        if (state.status !== status) return;
+      const look = (connection: Client["connection"]) => {
+        if (connection.status !== status) return;
         off();
-        done(state as Wanted);
+        done(connection as Wanted);
       };
-      const off = client.on("state", look);
-      look(client.state);
+      const off = client.on("connection", look);
+      look(client.connection);
     }),
     `the client is to be ${status}`,
   );

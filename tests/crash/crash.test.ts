@@ -1,6 +1,6 @@
 /**
  * A server that is killed at random moments, under load: nothing that was acknowledged is lost, doubled or out of order for
- * anybody, no number is given twice, and a lock has one holder at a time. `npm run crash` kills it 50 times; CRASH_KILLS and CRASH_SEED say otherwise.
+ * anybody, no number is given twice, and a lock has one holder at a time. `npm run test:slow -- crash` kills it 50 times; CRASH_KILLS and CRASH_SEED say otherwise.
  */
 import { expect, onTestFinished, test } from "vitest";
 import { seeded } from "../../packages/server/src/testing/seeded.js";

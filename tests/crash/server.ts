@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
+import { LISTEN } from "../../packages/server/src/testing/let-in.js";
 import { within } from "../library/within.js";
 
 const BIN = fileURLToPath(new URL("../../packages/server/bin/fanfare.js", import.meta.url));
@@ -21,7 +22,12 @@ export class KillableServer {
   }
 
   static async make(dataDir: string, env: Readonly<Record<string, string>> = {}): Promise<KillableServer> {
-    return new KillableServer(await freePort(), { FANFARE_DATA_DIR: dataDir, FANFARE_API_KEY: KEY, ...env });
+    const own = {
+      FANFARE_DATA_DIR: dataDir,
+      FANFARE_API_KEY: KEY,
+      FANFARE_ANONYMOUS: JSON.stringify(LISTEN),
+    };
+    return new KillableServer(await freePort(), { ...own, ...env });
   }
 
   get url(): string {

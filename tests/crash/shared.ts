@@ -96,15 +96,17 @@ export interface HeldFor {
 /** Takes a lock, holds it for a moment, and lets go of it, or forgets to. */
 export class Locker extends Caller {
   readonly held: HeldFor[] = [];
-  readonly #leaseMs = 1000;
+  readonly #leaseSeconds = 1;
 
   protected async turn(count: number): Promise<void> {
     const asked = performance.now();
-    const lock = await this.call<{ token: number }>("PUT", "/locks/printer", { leaseMs: this.#leaseMs });
+    const lock = await this.call<{ token: number }>("PUT", "/locks/printer", {
+      leaseSeconds: this.#leaseSeconds,
+    });
     if (!lock) return;
     const from = performance.now();
     await pause(10);
-    this.held.push({ ...lock, from, to: Math.min(performance.now(), asked + this.#leaseMs) });
+    this.held.push({ ...lock, from, to: Math.min(performance.now(), asked + this.#leaseSeconds * 1000) });
     if (count % 10 !== 9) await this.call("DELETE", `/locks/printer?token=${lock.token}`);
   }
 }

@@ -19,18 +19,18 @@ const PROGRAM = `
   let [kept, refused] = [0, 0];
   for (let round = 0; round < 60; round++) {
     const answers = await Promise.allSettled(
-      channels.map((channel) => engine.append(channel, draft, { messages: 1000, ageMs: 1e9 })),
+      channels.map((channel) => engine.logs.append(channel, draft, { messages: 1000, ageMs: 1e9 })),
     );
     for (const { status, reason } of answers) {
       if (status === "fulfilled") kept++;
       else refused++, codes.add(reason.code);
     }
   }
-  const heads = await engine.heads(channels);
+  const heads = await engine.logs.heads(channels);
   const stand = heads.reduce((sum, { offset }) => sum + offset, 0);
   await engine.close();
   const again = await DiskEngine.open({ dataDir: process.argv[2] });
-  const later = (await again.heads(channels)).reduce((sum, { offset }) => sum + offset, 0);
+  const later = (await again.logs.heads(channels)).reduce((sum, { offset }) => sum + offset, 0);
   await again.close();
   console.log(JSON.stringify({ kept, refused, stand, later, codes: [...codes] }));
 `;

@@ -13,7 +13,7 @@ describe.each([
   async function inMidFlush() {
     const serving = await serve({ tls, access: "open" });
     const client = await RawClient.connect(serving.port, { tls });
-    client.say({ type: "subscribe", id: 1, channel: "big" });
+    client.say({ type: "subscribe", request: 1, channel: "big" });
     await client.json("subscribed");
     client.socket.pause();
     for (let round = 0; round < 60 && serving.fanfare.stats().fullConnections === 0; round++) {
@@ -64,7 +64,7 @@ describe.each([
     const raw = await RawClient.open(serving.port, { tls });
     raw.say({ type: "connect" });
     const { session } = await raw.json("connected");
-    raw.say({ type: "subscribe", id: 1, channel: "big" });
+    raw.say({ type: "subscribe", request: 1, channel: "big" });
     await raw.json("subscribed");
     raw.socket.pause();
     for (let round = 0; round < 60 && serving.fanfare.stats().fullConnections === 0; round++) {
@@ -78,7 +78,7 @@ describe.each([
 
   test("are whole frames when the client is closed for an error in mid-flush, pings and answers in between", async () => {
     const { client, fanfare } = await inMidFlush();
-    for (let index = 0; index < 20; index++) client.say({ type: "subscribe", id: 5, channel: "big" });
+    for (let index = 0; index < 20; index++) client.say({ type: "subscribe", request: 5, channel: "big" });
     client.say("garbage");
     await until(() => fanfare.stats().connections === 0, "the garbage is seen");
     for (let index = 0; index < 20; index++) await fanfare.publish("big", "after");

@@ -37,7 +37,7 @@ export class Client {
   /** Every frame, in order. */
   readonly heard: ServerFrame[] = [];
   readonly closed: Promise<Closed>;
-  #id = 0;
+  #requests = 0;
 
   private constructor(ws: WebSocket) {
     this.ws = ws;
@@ -86,9 +86,9 @@ export class Client {
   }
 
   async ask(frame: object): Promise<Answer> {
-    const id = ++this.#id;
-    this.say({ id, ...frame });
-    return this.answers.nextThat((answer) => answer.id === ("id" in frame ? frame.id : id));
+    const asked = { request: ++this.#requests, ...frame };
+    this.say(asked);
+    return this.answers.nextThat(({ request }) => request === asked.request);
   }
 
   /** Subscribes, which must succeed. */

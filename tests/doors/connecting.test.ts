@@ -12,7 +12,7 @@ describe("connecting", () => {
       connection: expect.stringMatching(/^[\w-]{16}$/),
       session: expect.stringMatching(/^[\w-]{22}$/),
       resumed: false,
-      ping: 15,
+      pingSeconds: 15,
     });
   });
 

@@ -1,5 +1,7 @@
 import { ERRORS } from "@fanfare/protocol";
 import { describe, expect, test } from "vitest";
+import { MemoryEngine } from "../../packages/server/src/engine/memory/memory-engine.js";
+import { changedEngine } from "../../packages/server/src/testing/changed-engine.js";
 import { Client } from "./client.js";
 import { serve } from "./serving.js";
 
@@ -7,7 +9,7 @@ describe("a conversation", () => {
   test("ignores fields that are not described", async () => {
     const { url } = await serve({ access: "open" });
     const client = await Client.open(url);
-    await client.connect({ token: "t", csrf: "c", colour: "blue", constructor: 1 });
+    await client.connect({ csrf: "c", colour: "blue", constructor: 1 });
     expect(await client.ask({ type: "subscribe", channel: "a", colour: { deep: [1] } })).toMatchObject({
       type: "subscribed",
     });
@@ -35,6 +37,52 @@ describe("a conversation", () => {
     await client.alive();
   });
 
+  test("leaves many channels in one frame, which may be repeated", async () => {
+    const { url, fanfare } = await serve({ rates: { framesPerConnection: 20 } });
+    const client = await Client.connect(url);
+    const channels = Array.from({ length: 200 }, (_, index) => `order:${index}`);
+    const items = channels.map((channel) => ({ channel }));
+    client.say({ type: "subscribe", request: 1, channels: [...items, { channel: "kept" }] });
+    await client.answers.nextThat(({ type }) => type === "ok");
+    for (let request = 2; request < 4; request++) {
+      client.say({ type: "unsubscribe", request, channels: [...channels, "never:heard"] });
+      expect(await client.answers.next()).toEqual({ type: "ok", request });
+    }
+    for (const channel of [...channels, "kept"]) await fanfare.publish(channel, 1);
+    expect(await client.deliveries.next()).toMatchObject({ channel: "kept" });
+    client.say({ type: "unsubscribe", request: 4, channels: ["kept", "a b"] });
+    expect(await client.answers.next()).toMatchObject({ type: "error", request: 4, code: "invalid_channel" });
+    await fanfare.publish("kept", 2);
+    expect(await client.deliveries.next()).toMatchObject({ channel: "kept", offset: 2 });
+  });
+
+  test("that leaves a channel before its answer is told of both", async () => {
+    const { url } = await serve();
+    const client = await Client.connect(url);
+    client.say({ type: "subscribe", request: 1, channels: [{ channel: "a" }, { channel: "b" }] });
+    client.say({ type: "unsubscribe", request: 2, channels: ["a", "b"] });
+    const answers = await client.answers.take(4);
+    expect(answers.map(({ type, request }) => `${type} ${request}`).sort()).toEqual(
+      [
+        "ok 1",
+        "ok 2",
+        ...(answers.some(({ type }) => type === "error")
+          ? ["error 1", "error 1"]
+          : ["subscribed 1", "subscribed 1"]),
+      ].sort(),
+    );
+  });
+
+  test.each([[[]], [Array.from({ length: 1001 }, (_, n) => `c:${n}`)], ["a"], [[1]]])(
+    "that leaves %j in one frame is closed as malformed",
+    async (channels) => {
+      const { url } = await serve();
+      const client = await Client.connect(url);
+      client.say({ type: "unsubscribe", request: 1, channels });
+      expect(await client.closed).toMatchObject({ code: 4400, reason: expect.stringContaining("channels") });
+    },
+  );
+
   test("names the channel that is none, and lives on", async () => {
     const { url } = await serve();
     const client = await Client.connect(url);
@@ -48,7 +96,7 @@ describe("a conversation", () => {
       for (const type of ["subscribe", "unsubscribe"]) {
         expect(await client.ask({ type, channel })).toEqual({
           type: "error",
-          id: expect.any(Number),
+          request: expect.any(Number),
           channel,
           code: "invalid_channel",
           message: expect.stringContaining(String(why)),
@@ -96,7 +144,7 @@ describe("a conversation", () => {
     await client.subscribe("c");
   });
 
-  test("answers each channel of a batch with the batch's id, then says ok; one error does not touch the others", async () => {
+  test("answers each channel of a batch with the batch's number, then says ok; one error does not touch the others", async () => {
     const { url, fanfare } = await serve();
     const { epoch } = await fanfare.position("b");
     await fanfare.publish("b", "missed");
@@ -104,7 +152,7 @@ describe("a conversation", () => {
     await client.subscribe("c");
     client.say({
       type: "subscribe",
-      id: 77,
+      request: 77,
       channels: [
         { channel: "a" },
         { channel: "not a name" },
@@ -114,8 +162,8 @@ describe("a conversation", () => {
       ],
     });
     const answers = await client.answers.take(6);
-    expect(answers.at(-1)).toEqual({ type: "ok", id: 77 });
-    expect(answers.every(({ id }) => id === 77)).toBe(true);
+    expect(answers.at(-1)).toEqual({ type: "ok", request: 77 });
+    expect(answers.every(({ request }) => request === 77)).toBe(true);
     const said = answers
       .slice(0, 5)
       .map((answer) =>
@@ -141,9 +189,9 @@ describe("a conversation", () => {
     const { url, fanfare } = await serve();
     const client = await Client.connect(url);
     const channels = Array.from({ length: 1000 }, (_, index) => ({ channel: `c:${index}` }));
-    client.say({ type: "subscribe", id: 0, channels });
+    client.say({ type: "subscribe", request: 0, channels });
     const answers = await client.answers.take(1001);
-    expect(answers.pop()).toEqual({ type: "ok", id: 0 });
+    expect(answers.pop()).toEqual({ type: "ok", request: 0 });
     expect(new Set(answers.map((answer) => (answer.type === "subscribed" ? answer.channel : ""))).size).toBe(
       1000,
     );
@@ -154,9 +202,13 @@ describe("a conversation", () => {
   test("answers 1,000 refusals of one batch, and the ok comes last", async () => {
     const { url } = await serve();
     const client = await Client.connect(url);
-    client.say({ type: "subscribe", id: 5, channels: Array.from({ length: 1000 }, () => ({ channel: "" })) });
+    client.say({
+      type: "subscribe",
+      request: 5,
+      channels: Array.from({ length: 1000 }, () => ({ channel: "" })),
+    });
     const answers = await client.answers.take(1001);
-    expect(answers.pop()).toEqual({ type: "ok", id: 5 });
+    expect(answers.pop()).toEqual({ type: "ok", request: 5 });
     expect(answers.every(({ type }) => type === "error")).toBe(true);
     await client.alive();
   });
@@ -164,17 +216,13 @@ describe("a conversation", () => {
 
 describe("an error of the server's own", () => {
   test("closes with 1011, is logged, and harms nobody else", async () => {
-    const { MemoryEngine } = await import("../../packages/server/src/engine/memory-engine.js");
-    class Broken extends MemoryEngine {
-      override append(): never {
-        throw new TypeError("a bug");
-      }
-    }
-    const { systemClock, systemRandom } = await import("../../packages/server/src/clock.js");
-    const engine = new Broken({ clock: systemClock, random: systemRandom, allowIsolated: true });
+    const append = () => {
+      throw new TypeError("a bug");
+    };
+    const engine = changedEngine(new MemoryEngine({ allowIsolated: true }), { logs: { append } });
     const { url, log } = await serve({ access: "open", engine });
     const [client, other] = await Promise.all([Client.connect(url), Client.connect(url)]);
-    client.say({ type: "publish", id: 1, channel: "a", data: 1 });
+    client.say({ type: "publish", request: 1, channel: "a", data: 1 });
     expect(await client.closed).toMatchObject({ code: 1011, reason: expect.stringContaining("log") });
     expect(log.lines.filter(({ level }) => level === "error")).toMatchObject([
       { fields: { err: expect.objectContaining({ message: "a bug" }) } },

@@ -55,7 +55,15 @@ describe("beside a healthy client that loses nothing,", () => {
   });
 
   test("a channel name of a million characters closes with 1009", async () => {
-    expect(await sent(textFrame({ type: "subscribe", id: 1, channel: "x".repeat(1_000_000) }))).toBe(1009);
+    expect(await sent(textFrame({ type: "subscribe", request: 1, channel: "x".repeat(1_000_000) }))).toBe(
+      1009,
+    );
+  });
+
+  test("a frame that is too large for what it is does nothing before it closes", async () => {
+    const frame = { type: "lock", request: 1, name: "job", seconds: 60, padding: "x".repeat(100_000) };
+    expect(await sent(textFrame(frame))).toBe(1009);
+    expect(await healthy.ask({ type: "lock", name: "job", seconds: 60 })).toMatchObject({ type: "ok" });
   });
 
   test("a message in many fragments, too large together, closes with 1009", async () => {
@@ -68,7 +76,7 @@ describe("beside a healthy client that loses nothing,", () => {
   });
 
   test("a frame between the limit and what is read at all closes with 4413", async () => {
-    expect(await sent(textFrame({ type: "subscribe", id: 1, channel: "x".repeat(66_000) }))).toBe(4413);
+    expect(await sent(textFrame({ type: "subscribe", request: 1, channel: "x".repeat(66_000) }))).toBe(4413);
   });
 
   test("a channel name of 60,000 characters is refused, and the connection lives on", async () => {
@@ -104,9 +112,9 @@ describe("beside a healthy client that loses nothing,", () => {
     expect(await sent(textFrame(`${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)}`))).toBe(4400);
     const client = await Client.connect(serving.url);
     client.say(
-      `{"type":"publish","id":1,"channel":"a","data":${"[".repeat(30_000)}${"]".repeat(30_000)},"x":{"y":${'{"a":'.repeat(500)}1${"}".repeat(500)}}}`,
+      `{"type":"publish","request":1,"channel":"a","data":${"[".repeat(30_000)}${"]".repeat(30_000)},"x":{"y":${'{"a":'.repeat(500)}1${"}".repeat(500)}}}`,
     );
-    expect(await client.answers.next()).toMatchObject({ type: "error", id: 1, code: "invalid_value" });
+    expect(await client.answers.next()).toMatchObject({ type: "error", request: 1, code: "invalid_value" });
     await client.leave();
   });
 
@@ -125,9 +133,9 @@ describe("beside a healthy client that loses nothing,", () => {
     const data =
       '{"__proto__":{"admin":true},"constructor":{"prototype":{"x":1}},"list":[{"__proto__":null}]}';
     client.say(
-      `{"__proto__":{"type":"dance","id":7},"type":"publish","id":1,"channel":"proto","data":${data}}`,
+      `{"__proto__":{"type":"dance","request":7},"type":"publish","request":1,"channel":"proto","data":${data}}`,
     );
-    expect(await client.answers.next()).toMatchObject({ type: "ok", id: 1 });
+    expect(await client.answers.next()).toMatchObject({ type: "ok", request: 1 });
     const message = await client.deliveries.next();
     expect(JSON.stringify(message.type === "message" && message.data)).toBe(data);
     const { messages } = await serving.fanfare.history("proto");
@@ -150,18 +158,18 @@ describe("beside a healthy client that loses nothing,", () => {
     const bytes = Buffer.concat([
       Buffer.from(upgradeRequest(serving.port)),
       textFrame({ type: "connect" }),
-      textFrame({ type: "subscribe", id: 1, channel: "news" }),
+      textFrame({ type: "subscribe", request: 1, channel: "news" }),
       clientFrame(OPCODE.ping, "are you there?"),
-      textFrame({ type: "publish", id: 2, channel: "other", data: "é😀" }),
+      textFrame({ type: "publish", request: 2, channel: "other", data: "é😀" }),
     ]);
     for (const byte of bytes) {
       client.socket.write(Buffer.of(byte));
       await new Promise<void>((done) => setImmediate(done));
     }
     expect(await client.json("connected")).toMatchObject({ resumed: false });
-    expect(await client.json("subscribed")).toMatchObject({ id: 1 });
+    expect(await client.json("subscribed")).toMatchObject({ request: 1 });
     expect((await client.frames.next()).payload.toString()).toBe("are you there?");
-    expect(await client.json("ok")).toMatchObject({ id: 2 });
+    expect(await client.json("ok")).toMatchObject({ request: 2 });
     client.socket.end();
     await client.closed;
   });
@@ -169,7 +177,7 @@ describe("beside a healthy client that loses nothing,", () => {
   test("a frame may come in a thousand fragments with pings in between", async () => {
     const client = await RawClient.connect(serving.port);
     const text = Buffer.from(
-      JSON.stringify({ type: "publish", id: 1, channel: "a", data: "é".repeat(1000) }),
+      JSON.stringify({ type: "publish", request: 1, channel: "a", data: "é".repeat(1000) }),
     );
     for (let index = 0; index < text.length; index++) {
       const opcode = index === 0 ? OPCODE.text : OPCODE.continuation;
@@ -178,7 +186,7 @@ describe("beside a healthy client that loses nothing,", () => {
       );
       if (index % 500 === 0) client.socket.write(clientFrame(OPCODE.ping, String(index)));
     }
-    expect(await client.json("ok")).toMatchObject({ id: 1 });
+    expect(await client.json("ok")).toMatchObject({ request: 1 });
     client.socket.destroy();
   });
 
@@ -188,8 +196,8 @@ describe("beside a healthy client that loses nothing,", () => {
       Buffer.concat([
         Buffer.from(upgradeRequest(serving.port)),
         textFrame({ type: "connect" }),
-        textFrame({ type: "subscribe", id: 1, channel: "news" }),
-        textFrame({ type: "publish", id: 2, channel: "a", data: 1 }),
+        textFrame({ type: "subscribe", request: 1, channel: "news" }),
+        textFrame({ type: "publish", request: 2, channel: "a", data: 1 }),
         textFrame({ type: "ping" }),
       ]),
     );
@@ -203,7 +211,7 @@ describe("beside a healthy client that loses nothing,", () => {
   });
 
   test("frames after an invalid one, and after a close frame, are not looked at", async () => {
-    const publish = textFrame({ type: "publish", id: 1, channel: "late", data: 1 });
+    const publish = textFrame({ type: "publish", request: 1, channel: "late", data: 1 });
     const goodbye = clientFrame(OPCODE.close, Buffer.from([1000 >> 8, 1000 & 255]));
     for (const [first, code] of [
       [textFrame("garbage"), 4400],
@@ -236,7 +244,7 @@ describe("beside a healthy client that loses nothing,", () => {
     const client = await RawClient.connect(serving.port);
     const [, socket] = serving.sockets;
     client.socket.pause();
-    const request = textFrame({ type: "subscribe", id: 1, channel: "!".repeat(1000) });
+    const request = textFrame({ type: "subscribe", request: 1, channel: "!".repeat(1000) });
     const storm = Buffer.concat(Array.from({ length: 50 }, () => request));
     let sent = 0;
     for (let round = 0; round < 1000 && !socket?.isPaused(); round++) {
@@ -292,7 +300,7 @@ describe("beside a healthy client that loses nothing,", () => {
     for (let round = 0; round < 5; round++) {
       const client = await RawClient.connect(serving.port);
       const since = { epoch, offset: 0 };
-      client.say({ type: "subscribe", id: 1, channel: "big", ...(round % 2 === 0 && { since }) });
+      client.say({ type: "subscribe", request: 1, channel: "big", ...(round % 2 === 0 && { since }) });
       await client.json("subscribed");
       client.socket.pause();
       const flush = Array.from({ length: 100 }, (_, index) =>
@@ -314,7 +322,7 @@ describe("beside a healthy client that loses nothing,", () => {
         channel: `some:${round}:${index}`,
         since: { epoch, offset: 0 },
       }));
-      const bytes = [textFrame({ type: "subscribe", id: 1, channels })];
+      const bytes = [textFrame({ type: "subscribe", request: 1, channels })];
       if (round % 2 === 0) bytes.push(clientFrame(OPCODE.close, Buffer.from([1001 >> 8, 1001 & 255])));
       client.socket.write(Buffer.concat(bytes));
       if (round % 2 === 1) client.socket.resetAndDestroy();

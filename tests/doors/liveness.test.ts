@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Clock } from "../../packages/server/src/clock.js";
+import type { Clock } from "../../packages/server/src/base/clock.js";
 import { FakeClock, turns } from "../../packages/server/src/testing/fake-clock.js";
 import { Client } from "./client.js";
 import { OPCODE, RawClient } from "./raw-client.js";
@@ -159,7 +159,7 @@ describe("a client that takes nothing", () => {
   async function stuck() {
     const { clock, serving } = await withClock();
     const client = await RawClient.connect(serving.port);
-    client.say({ type: "subscribe", id: 1, channel: "big" });
+    client.say({ type: "subscribe", request: 1, channel: "big" });
     await client.json("subscribed");
     client.socket.pause();
     const publish = async () => {

@@ -1,7 +1,10 @@
 /** Locks and sequences over real sockets: who holds what, what passes over to the next connection, and what is let go of. */
 import { describe, expect, test, vi } from "vitest";
+import { HostileEngine } from "../../packages/server/src/engine/hostile/hostile-engine.js";
+import { MemoryEngine } from "../../packages/server/src/engine/memory/memory-engine.js";
 import { type FanfareOptions, signToken } from "../../packages/server/src/index.js";
 import { FakeClock } from "../../packages/server/src/testing/fake-clock.js";
+import { lettingAllIn } from "../../packages/server/src/testing/let-in.js";
 import { Client } from "./client.js";
 import { EventStream } from "./event-stream.js";
 import { serve as serveFanfare } from "./serving.js";
@@ -12,14 +15,14 @@ const LOCK = { type: "lock", name: "order:42" };
 const CHANNEL = "$lock:order:42";
 
 async function serve(options: FanfareOptions = {}) {
-  const serving = await serveFanfare({ access: "open", ...options });
+  const serving = await serveFanfare(lettingAllIn(options));
   const connect = async (fields: object = {}) => {
     const client = await Client.open(serving.url);
     return Object.assign(client, { connected: await client.connect(fields) });
   };
   /** Resolves when nobody holds the lock. */
   const freed = () =>
-    vi.waitUntil(async () => (await serving.fanfare.lockState("order:42"))?.freed !== undefined);
+    vi.waitUntil(async () => (await serving.fanfare.locks.get("order:42"))?.freed !== undefined);
   const gone = (connections: number) =>
     until(
       () => serving.fanfare.stats().connections === connections,
@@ -32,10 +35,10 @@ describe("a lock", () => {
   test("is taken, renewed and let go of; whoever finds it held is told by whom, and stays connected", async () => {
     const { connect } = await serve();
     const [one, two] = [await connect(), await connect()];
-    const held = await one.ask({ ...LOCK, leaseMs: 5000, info: "typing" });
+    const held = await one.ask({ ...LOCK, leaseSeconds: 5, info: "typing" });
     expect(held).toEqual({
       type: "ok",
-      id: 1,
+      request: 1,
       name: "order:42",
       token: expect.any(Number),
       expires: expect.any(Number),
@@ -50,13 +53,13 @@ describe("a lock", () => {
       code: "locked",
       lock: { token, holder, expires, info: "typing" },
       time: expect.any(Number),
-      retryAfter: expect.any(Number),
+      retryAfterSeconds: expect.any(Number),
     });
     expect(await one.ask({ ...LOCK, token })).toMatchObject({ type: "ok", token });
     expect(await two.ask({ type: "unlock", name: "order:42", token })).toMatchObject({ code: "lock_lost" });
     expect(await one.ask({ type: "unlock", name: "order:42", token })).toEqual({
       type: "ok",
-      id: 3,
+      request: 3,
       name: "order:42",
     });
     const next = await two.ask(LOCK);
@@ -98,7 +101,7 @@ describe("a lock", () => {
         "invalid_channel",
       ]);
     }
-    await expect(fanfare.setState(CHANNEL, {})).rejects.toMatchObject(refused);
+    await expect(fanfare.states.set(CHANNEL, {})).rejects.toMatchObject(refused);
     await expect(fanfare.publish(CHANNEL, 1)).rejects.toMatchObject(refused);
   });
 
@@ -127,7 +130,7 @@ describe("a lock", () => {
     const { token } = await signToken({ secret: SECRET, user: "alice", grants });
     const alice = await connect({ token });
     await alice.ask(LOCK);
-    expect(await fanfare.lockState("order:42")).toMatchObject({ holder: { user: "alice" } });
+    expect(await fanfare.locks.get("order:42")).toMatchObject({ holder: { user: "alice" } });
     await fanfare.logOut("alice");
     await freed();
     const other = await connect();
@@ -167,17 +170,47 @@ describe("a lock", () => {
     await freed();
   });
 
+  test("taken on one node is free when its session goes on on another and ends there", async () => {
+    const engine = new MemoryEngine({ allowIsolated: true });
+    const [one, two] = await Promise.all([serve({ engine }), serve({ engine })]);
+    const holder = await one.connect();
+    await holder.ask(LOCK);
+    const again = await two.connect({ session: holder.connected.session });
+    expect(again.connected.resumed).toBe(true);
+    await again.leave();
+    await two.freed();
+  });
+
+  test("stays with a session that went on on another node, though its first connection ends cleanly after that", async () => {
+    const clock = new FakeClock();
+    const memory = new MemoryEngine({ clock, allowIsolated: true });
+    // The first node does not hear that the session was resumed.
+    const engine = new HostileEngine(memory, { clock, random: () => 0, drop: 1 });
+    const taking = vi.spyOn(memory.sessions, "take");
+    const [one, two] = await Promise.all([serve({ engine, clock }), serve({ engine, clock })]);
+    const holder = await one.connect();
+    const held = await holder.ask(LOCK);
+    const again = await two.connect({ session: holder.connected.session });
+    const asked = taking.mock.calls.length;
+    await holder.leave();
+    await until(() => taking.mock.calls.length > asked, "the first node has asked for the session");
+    await again.alive();
+    expect(await again.ask({ ...LOCK, token: held.type === "ok" ? held.token : 0 })).toMatchObject({
+      type: "ok",
+    });
+  });
+
   test("of a client that is gone without a word is free when its lease ends, and its watchers are told", async () => {
     const clock = new FakeClock();
     const { connect, gone } = await serve({ clock });
     const [holder, watcher] = [await connect(), await connect()];
     await watcher.subscribe(CHANNEL);
-    await holder.ask({ ...LOCK, leaseMs: 5000 });
+    await holder.ask({ ...LOCK, leaseSeconds: 5 });
     await watcher.others.nextThat(({ type }) => type === "state");
     holder.vanish();
     await gone(1);
     clock.advance(4999);
-    expect(await watcher.ask(LOCK)).toMatchObject({ code: "locked", retryAfter: 0.001 });
+    expect(await watcher.ask(LOCK)).toMatchObject({ code: "locked", retryAfterSeconds: 0.001 });
     clock.advance(1);
     expect(await watcher.others.nextThat(({ type }) => type === "state")).toMatchObject({
       value: { freed: clock.now() },
@@ -186,15 +219,15 @@ describe("a lock", () => {
 
   test("is let go of and not renewed by a session that may not lock any more; it is not sent away for that", async () => {
     const grants = (actions: ["lock"] | ["publish"]) => [{ channels: "**", actions }];
-    const { connect, fanfare } = await serve({ access: grants(["lock"]) });
+    const { connect, fanfare } = await serve({ anonymous: grants(["lock"]) });
     const holder = await connect();
     const held = await holder.ask(LOCK);
     const token = held.type === "ok" ? held.token : 0;
-    fanfare.reload({ access: grants(["publish"]) });
+    fanfare.reload({ anonymous: grants(["publish"]) });
     expect(await holder.ask({ ...LOCK, token })).toMatchObject({ code: "lock_lost" });
     expect(await holder.ask({ type: "unlock", name: "order:42", token })).toMatchObject({ type: "ok" });
-    holder.say({ ...LOCK, id: 7 });
-    expect((await holder.closed).code).toBe(4403);
+    expect(await holder.ask(LOCK)).toMatchObject({ code: "forbidden" });
+    await holder.alive();
   });
 
   test("is one of so many that a connection may hold", async () => {
@@ -231,7 +264,7 @@ describe("a sequence", () => {
   test("gives the same numbers for the same key of a session, and another session others", async () => {
     const { connect } = await serve();
     const [one, two] = [await connect(), await connect()];
-    const ask = { type: "next", name: "invoice", count: 2, key: "k" };
+    const ask = { type: "next", name: "invoice", count: 2, id: "k" };
     expect(await one.ask(ask)).toMatchObject({ first: 1, last: 2 });
     expect(await two.ask(ask)).toMatchObject({ first: 3, last: 4 });
     expect(await one.ask(ask)).toMatchObject({ first: 1, last: 2 });

@@ -2,18 +2,19 @@ import { createServer } from "node:http";
 import type { Socket } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocketServer } from "ws";
-import { createFanfare } from "../../packages/server/src/fanfare.js";
-import type { FanfareOptions } from "../../packages/server/src/options.js";
+import { createFanfare } from "../../packages/server/src/library/fanfare.js";
+import type { FanfareOptions } from "../../packages/server/src/library/options.js";
+import { lettingAllListen } from "../../packages/server/src/testing/let-in.js";
 import { Client, refused } from "./client.js";
 import { listening } from "./serving.js";
 
 /** Several Fanfares on one server. */
 async function together(...all: FanfareOptions[]) {
   const server = createServer((_request, response) => void response.end("the application"));
-  const fanfares = all.map((options) => createFanfare(options));
+  const fanfares = all.map((options) => createFanfare(lettingAllListen(options)));
   for (const fanfare of fanfares) {
     fanfare.attach(server);
-    onTestFinished(() => fanfare.close({ withinMs: 0 }));
+    onTestFinished(() => fanfare.close({ withinSeconds: 0 }));
   }
   const port = await listening(server);
   return { server, fanfares, at: (path: string) => `ws://localhost:${port}${path}` };

@@ -49,7 +49,7 @@ test("a storm of joins loses nobody, costs each watcher a bounded number of fram
     expect(frames.at(-1)).toEqual({ type: "presence", channel: "room", count: WATCHERS + USERS });
     for (const frame of frames) expect(JSON.stringify(frame).length).toBeLessThan(20 * 1024);
   }
-  expect((await fanfare.presence("room")).count).toBe(WATCHERS + USERS);
+  expect((await fanfare.presence.list("room")).count).toBe(WATCHERS + USERS);
 
   // It is calm again: everybody is given the list, in pages.
   clock.advance(1000);

@@ -1,7 +1,7 @@
 /** Who is present, over real WebSockets: sessions, users, grants, and what the application hears of it. */
 import type { PresenceFrame, SubscribedFrame } from "@fanfare/protocol";
 import { describe, expect, test } from "vitest";
-import { type Grant, signToken } from "../../packages/server/src/index.js";
+import { type FanfareOptions, type Grant, signToken } from "../../packages/server/src/index.js";
 import { FakeClock } from "../../packages/server/src/testing/fake-clock.js";
 import { Client } from "./client.js";
 import { type Serving, serve } from "./serving.js";
@@ -10,9 +10,15 @@ const SECRET = "the-secret-of-the-tests-0123456789abcdef";
 const RULES = [{ channels: "room:*", presence: true }] as const;
 const MAY: readonly Grant[] = [{ channels: "room:*", actions: ["subscribe", "presence"] }];
 
-async function serving(options: Parameters<typeof serve>[0] = {}) {
+async function serving(options: FanfareOptions = {}) {
   const clock = new FakeClock(Date.now());
-  const served = await serve({ clock, rules: RULES, tokens: { secrets: [SECRET] }, access: MAY, ...options });
+  const served = await serve({
+    clock,
+    rules: RULES,
+    tokens: { secrets: [SECRET] },
+    ...(options.access !== "open" && { anonymous: MAY }),
+    ...options,
+  });
   const tokenOf = async (user: string, info?: unknown, grants = MAY) =>
     (await signToken({ secret: SECRET, user, info, grants })).token;
   const come = async (connect: object = {}) => {
@@ -47,8 +53,9 @@ describe("being present", () => {
       count: 2,
       joined: [{ id: own }, alice],
     });
-    expect(await fanfare.presence("room:1")).toMatchObject({ count: 2, members: [{ id: own }, alice] });
-    expect(await fanfare.presence("room:1", { after: own, limit: 1 })).toEqual({
+    expect(await fanfare.presence.list("room:1")).toMatchObject({ count: 2, members: [{ id: own }, alice] });
+    expect(await fanfare.presence.count("room:1")).toBe(2);
+    expect(await fanfare.presence.list("room:1", { after: own, limit: 1 })).toEqual({
       channel: "room:1",
       count: 2,
       members: [alice],
@@ -85,7 +92,7 @@ describe("being present", () => {
   });
 
   test("whoever may not see it is told nothing, and learns it with a token that allows it", async () => {
-    const { come, tokenOf, clock } = await serving({ access: "none" });
+    const { come, tokenOf, clock } = await serving({ access: "granted" });
     const blind = await tokenOf("bob", undefined, [{ channels: "room:*", actions: ["subscribe"] }]);
     const bob = await come({ token: blind });
     expect(await subscribe(bob.client)).not.toHaveProperty("presence");
@@ -166,14 +173,16 @@ describe("rules that change", () => {
     const { client } = await come();
     await subscribe(client);
     fanfare.reload({ access: "open" });
-    await expect(fanfare.presence("room:1")).rejects.toMatchObject({ code: "not_configured" });
+    await expect(fanfare.presence.list("room:1")).rejects.toMatchObject({ code: "not_configured" });
+    await expect(fanfare.presence.count("room:1")).rejects.toMatchObject({ code: "not_configured" });
     fanfare.reload({ access: "open", rules: RULES });
-    expect(await fanfare.presence("room:1")).toMatchObject({ count: 0 });
+    expect(await fanfare.presence.list("room:1")).toMatchObject({ count: 0 });
+    expect(await fanfare.presence.count("room:1")).toBe(0);
     const late = await come();
     expect((await subscribe(late.client)).presence?.count).toBe(1);
     await client.leave();
     clock.advance(20_000);
-    expect(await fanfare.presence("room:1")).toMatchObject({ count: 1 });
+    expect(await fanfare.presence.list("room:1")).toMatchObject({ count: 1 });
   });
 });
 

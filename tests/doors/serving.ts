@@ -3,9 +3,10 @@ import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { onTestFinished } from "vitest";
-import { createFanfare, type Fanfare } from "../../packages/server/src/fanfare.js";
-import type { Log } from "../../packages/server/src/log.js";
-import type { FanfareOptions } from "../../packages/server/src/options.js";
+import type { Log } from "../../packages/server/src/base/log.js";
+import { createFanfare, type Fanfare } from "../../packages/server/src/library/fanfare.js";
+import type { FanfareOptions } from "../../packages/server/src/library/options.js";
+import { lettingAllListen } from "../../packages/server/src/testing/let-in.js";
 import { cert, key } from "./certificate.js";
 
 export interface LogLine {
@@ -54,14 +55,14 @@ export interface Serving {
 export async function serve(options: FanfareOptions & { tls?: boolean } = {}): Promise<Serving> {
   const { tls = false, ...rest } = options;
   const log = new RecordingLog();
-  const fanfare = createFanfare({ logger: log, ...rest });
+  const fanfare = createFanfare(lettingAllListen({ logger: log, ...rest }));
   const server = tls ? createTlsServer({ cert, key }) : createServer();
   fanfare.attach(server);
   const sockets: Socket[] = [];
   server.on(tls ? "secureConnection" : "connection", (socket: Socket) => void sockets.push(socket));
   const port = await listening(server);
   onTestFinished(async () => {
-    await fanfare.close({ withinMs: 0 });
+    await fanfare.close({ withinSeconds: 0 });
   });
   const at = `localhost:${port}${fanfare.path}`;
   return {

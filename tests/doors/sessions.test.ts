@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { systemClock, systemRandom } from "../../packages/server/src/clock.js";
-import { MemoryEngine } from "../../packages/server/src/engine/memory-engine.js";
+import { systemClock, systemRandom } from "../../packages/server/src/base/clock.js";
+import { MemoryEngine } from "../../packages/server/src/engine/memory/memory-engine.js";
+import { changedEngine } from "../../packages/server/src/testing/changed-engine.js";
 import { FakeClock } from "../../packages/server/src/testing/fake-clock.js";
 import { Client } from "./client.js";
 import { RawClient, textFrame } from "./raw-client.js";
@@ -160,85 +161,85 @@ describe("a session", () => {
 });
 
 describe("while a session is looked up", () => {
-  /** An engine that answers `takeSession` only when it is let. */
-  class SlowEngine extends MemoryEngine {
-    #asked: () => void = () => {};
-    #go: () => void = () => {};
-    readonly asked = new Promise<void>((done) => {
-      this.#asked = done;
+  /** An engine that answers `sessions.take` only when it is let. */
+  function slowEngine() {
+    const memory = new MemoryEngine({ allowIsolated: true });
+    let [wasAsked, letGo] = [() => {}, () => {}];
+    const asked = new Promise<void>((done) => {
+      wasAsked = done;
     });
-    readonly #let = new Promise<void>((done) => {
-      this.#go = done;
+    const isLet = new Promise<void>((done) => {
+      letGo = done;
     });
-
-    letGo(): void {
-      this.#go();
-    }
-
-    override async takeSession(hash: string): Promise<string | null> {
-      this.#asked();
-      await this.#let;
-      return super.takeSession(hash);
-    }
+    const take = async (hash: string) => {
+      wasAsked();
+      await isLet;
+      return memory.sessions.take(hash);
+    };
+    return { engine: changedEngine(memory, { sessions: { take } }), asked, letGo };
   }
 
   async function slowly() {
-    const engine = new SlowEngine({ clock: systemClock, random: systemRandom, allowIsolated: true });
-    const serving = await serve({ engine, access: "open" });
+    const { engine, ...slow } = slowEngine();
+    const serving = await serve({ engine, access: "open", rates: { publishesPerConnection: 0 } });
     const client = await Client.open(serving.url);
-    return { engine, client, ...serving };
+    return { ...slow, client, ...serving };
   }
 
   test("what the client says is kept, and done in order afterwards", async () => {
-    const { engine, client } = await slowly();
+    const { asked, letGo, client } = await slowly();
     client.say({ type: "connect", session: "earlier" });
-    await engine.asked;
-    client.say({ type: "subscribe", id: 1, channel: "a" });
-    for (let id = 2; id < 100; id++) client.say({ type: "publish", id, channel: "a", data: id });
-    engine.letGo();
-    const ids = (await client.answers.take(99)).map(({ id }) => id);
+    await asked;
+    client.say({ type: "subscribe", request: 1, channel: "a" });
+    for (let request = 2; request < 100; request++)
+      client.say({ type: "publish", request, channel: "a", data: request });
+    letGo();
+    const ids = (await client.answers.take(99)).map(({ request }) => request);
     // The subscribe was taken first, though its answer may come later.
-    expect(ids.filter((id) => id !== 1)).toEqual(Array.from({ length: 98 }, (_, index) => index + 2));
+    expect(ids.filter((request) => request !== 1)).toEqual(
+      Array.from({ length: 98 }, (_, index) => index + 2),
+    );
     expect(client.heard[0]).toMatchObject({ type: "connected", resumed: false });
     expect(await client.offsets(98)).toHaveLength(98);
   });
 
   test("nothing more is read than the socket had already given, however much the client sends", async () => {
-    const { engine, client, sockets } = await slowly();
+    const { asked, letGo, client, sockets } = await slowly();
     client.say({ type: "connect", session: "earlier" });
-    await engine.asked;
+    await asked;
     const data = "x".repeat(60_000);
-    for (let id = 1; id <= 500; id++) client.say({ type: "publish", id, channel: "a", data });
+    for (let request = 1; request <= 500; request++)
+      client.say({ type: "publish", request, channel: "a", data });
     await until(() => client.ws.bufferedAmount > 0, "the client's socket is full");
     expect(sockets[0]?.isPaused()).toBe(true);
     expect(sockets[0]?.bytesRead).toBeLessThan(400_000);
-    engine.letGo();
+    letGo();
     const answers = await client.answers.take(500);
     expect(answers.every(({ type }) => type === "ok")).toBe(true);
   });
 
   test("limits hold for what was kept, too", async () => {
-    const engine = new SlowEngine({ clock: systemClock, random: systemRandom, allowIsolated: true });
-    const { port } = await serve({ engine, limits: { messageBytes: 1000 } });
+    const { engine, asked, letGo } = slowEngine();
+    const { port } = await serve({ engine, access: "open", limits: { messageBytes: 1000 } });
     const client = await RawClient.open(port);
     client.socket.write(
       Buffer.concat([
         textFrame({ type: "connect", session: "earlier" }),
-        textFrame({ type: "subscribe", id: 1, channel: "x".repeat(2000) }),
+        textFrame({ type: "publish", request: 1, channel: "a", data: "x".repeat(2000) }),
       ]),
     );
-    await engine.asked;
-    engine.letGo();
+    await asked;
+    letGo();
     expect(await client.close()).toMatchObject({ code: 4413 });
   });
 
   test("a client may be gone before the answer", async () => {
-    const { engine, client, fanfare, log } = await slowly();
+    const { asked, letGo, client, fanfare, log } = await slowly();
     client.say({ type: "connect", session: "earlier" });
-    await engine.asked;
+    await asked;
     client.vanish();
     await client.closed;
-    engine.letGo();
+    letGo();
     const other = await Client.connect(`${fanfare.path ? client.ws.url : ""}`);
     await other.alive();
     expect(fanfare.stats().connections).toBe(1);

@@ -17,7 +17,7 @@ describe("a server that stops", () => {
     expect(new Set(closed.map(({ code }) => code))).toEqual(new Set([1012]));
     const waits = clients.map(({ heard }) => {
       const last = heard.at(-1);
-      return last?.type === "goodbye" ? last.retryAfter : Number.NaN;
+      return last?.type === "goodbye" ? last.retryAfterSeconds : Number.NaN;
     });
     expect(Math.min(...waits)).toBeGreaterThanOrEqual(0.2);
     expect(Math.max(...waits)).toBeLessThanOrEqual(31.2);
@@ -87,12 +87,12 @@ describe("a server that stops", () => {
     await closing;
   });
 
-  test("cuts off after withinMs who is still there", async () => {
+  test("cuts off after withinSeconds who is still there", async () => {
     const clock = new FakeClock();
     const { fanfare, port, log } = await serve({ clock });
     // Clients that take the goodbye and never answer the close frame.
     const stuck = await Promise.all(Array.from({ length: 5 }, () => RawClient.connect(port)));
-    const closing = fanfare.close({ withinMs: 1500 });
+    const closing = fanfare.close({ withinSeconds: 1.5 });
     await Promise.all(stuck.map((client) => client.close()));
     clock.advance(1499);
     await turns(20);

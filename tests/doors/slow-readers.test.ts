@@ -5,18 +5,22 @@ import { expect, onTestFinished, test } from "vitest";
 import { Access } from "../../packages/server/src/access/access.js";
 import { Entrance } from "../../packages/server/src/access/entrance.js";
 import { accessSettings } from "../../packages/server/src/access/settings.js";
-import { MemoryStore } from "../../packages/server/src/access/store.js";
-import { systemClock, systemRandom } from "../../packages/server/src/clock.js";
-import { Guests } from "../../packages/server/src/doors/guests.js";
-import { TimingWheel } from "../../packages/server/src/doors/timing-wheel.js";
+import { ACCESS_SPACE, AccessStore } from "../../packages/server/src/access/store/store.js";
+import { systemClock, systemRandom } from "../../packages/server/src/base/clock.js";
+import { Failures } from "../../packages/server/src/base/failures.js";
+import { silentLog } from "../../packages/server/src/base/log.js";
+import { TimingWheel } from "../../packages/server/src/base/timing-wheel.js";
+import { Clients } from "../../packages/server/src/doors/clients.js";
 import { WebSocketDoor } from "../../packages/server/src/doors/websocket/door.js";
-import { MemoryEngine } from "../../packages/server/src/engine/memory-engine.js";
-import type { Connection } from "../../packages/server/src/hub/connection.js";
+import { MemoryEngine } from "../../packages/server/src/engine/memory/memory-engine.js";
+import type { Connection } from "../../packages/server/src/hub/delivery/connection.js";
 import { Hub } from "../../packages/server/src/hub/hub.js";
-import { DEFAULT_LIMITS } from "../../packages/server/src/hub/limits.js";
-import { Rules } from "../../packages/server/src/hub/rules.js";
 import { Sessions } from "../../packages/server/src/hub/sessions.js";
-import { silentLog } from "../../packages/server/src/log.js";
+import { DEFAULT_LIMITS } from "../../packages/server/src/hub/terms/limits.js";
+import { Rules } from "../../packages/server/src/hub/terms/rules.js";
+import { Locks } from "../../packages/server/src/locks/locks.js";
+import { Sequences } from "../../packages/server/src/locks/sequences.js";
+import { Bodies } from "../../packages/server/src/wire/bodies.js";
 import { Client, type Delivery } from "./client.js";
 import { OPCODE, RawClient } from "./raw-client.js";
 import { listening } from "./serving.js";
@@ -36,20 +40,25 @@ async function bareDoor() {
   const rules = new Rules([{ channels: "**", history: 10 }]);
   const hub = new Hub({ engine, rules, limits: DEFAULT_LIMITS, clock, random });
   const sessions = new Sessions(hub);
-  const settings = accessSettings({});
+  const settings = accessSettings({ access: "open" });
   const log = silentLog;
+  const failures = new Failures(log);
   const entrance = new Entrance({}, { clock, random, log });
   const { rates, refusals } = entrance;
-  const store = new MemoryStore();
-  const access = new Access({ settings, store, engine, rates, refusals, clock, random, log });
-  const guests = new Guests({ hub, access, entrance, log });
+  const store = new AccessStore({ space: engine.space(ACCESS_SPACE), clock, log: silentLog });
+  const access = new Access({ settings, store, engine, rates, refusals, failures, clock, random, log });
+  const clients = new Clients({ hub, access, entrance, log });
   const wheel = new TimingWheel(clock);
-  const door = new WebSocketDoor({ hub, sessions, access, entrance, log, guests, wheel });
+  const bodies = new Bodies({ clock, maxBytes: DEFAULT_LIMITS.bodyBytes });
+  const locks = new Locks(hub);
+  const sequences = new Sequences(hub);
+  const host = { hub, locks, sequences, sessions, access, entrance, log, failures, clients, wheel, bodies };
+  const door = new WebSocketDoor(host);
   const server = createServer();
   server.on("upgrade", (request, socket: Socket, head) => door.upgrade(request, socket, head));
   const port = await listening(server);
   onTestFinished(async () => {
-    await guests.close(0);
+    await clients.close(0);
     wheel.stop();
     hub.close();
     await engine.close();
@@ -76,7 +85,7 @@ test("100 clients that stop reading hold at most 192 KiB each, disturb nobody, a
     slow.push(...(await Promise.all(Array.from({ length: 10 }, () => RawClient.connect(port)))));
   }
   for (const client of slow) {
-    client.say({ type: "subscribe", id: 1, channels: CHANNELS.map((channel) => ({ channel })) });
+    client.say({ type: "subscribe", request: 1, channels: CHANNELS.map((channel) => ({ channel })) });
   }
   await Promise.all(slow.map((client) => client.json("ok")));
   for (const client of slow) client.socket.pause();
@@ -93,7 +102,7 @@ test("100 clients that stop reading hold at most 192 KiB each, disturb nobody, a
   expect(most).toBeLessThanOrEqual(192 * KiB);
 
   // The client beside them got all of it.
-  const all = new Sequences();
+  const all = new InOrder();
   for (const frame of await beside.deliveries.take(MESSAGES)) all.take(frame);
   expect(all).toMatchObject({ wrong: [], gaps: 0, complete: CHANNELS.length });
 
@@ -102,7 +111,7 @@ test("100 clients that stop reading hold at most 192 KiB each, disturb nobody, a
   await until(() => hub.stats().fullConnections === 0, "all have caught up");
   let gaps = 0;
   for (const client of slow) {
-    const got = new Sequences();
+    const got = new InOrder();
     while (got.complete < CHANNELS.length) {
       const { opcode, payload } = await client.frames.next();
       if (opcode === OPCODE.text) got.take(JSON.parse(payload.toString()) as Delivery);
@@ -115,7 +124,7 @@ test("100 clients that stop reading hold at most 192 KiB each, disturb nobody, a
 });
 
 /** Checks that each channel is one sequence from 1 to the head, whose holes are announced. */
-class Sequences {
+class InOrder {
   readonly wrong: Delivery[] = [];
   gaps = 0;
   /** Channels that have reached the head. */

@@ -4,7 +4,7 @@ import { onTestFinished } from "vitest";
 import { Inbox, soon } from "./waiting.js";
 
 /** An event as it came, with its arguments. */
-export interface Heard {
+interface Heard {
   readonly event: string;
   readonly args: readonly unknown[];
 }

@@ -13,6 +13,8 @@ import { Inbox } from "./waiting.js";
 interface Answer extends Position {
   readonly recovered: boolean;
   readonly reason?: GapReason;
+  readonly state?: unknown;
+  readonly presence?: { readonly count: number };
   readonly error?: ShownError;
 }
 
@@ -36,10 +38,17 @@ doorContract("Socket.IO", SOCKETIO_CAN, async (options) => {
 async function open(site: string, token?: string): Promise<DoorClient> {
   const positions = new Map<string, Position>();
   const deliveries = new Inbox<Delivered>("deliveries");
-  let ended: Promise<Ended>;
+  const taken = new Inbox<string>("subscriptions that the server has ended");
+  const presences = new Inbox<{ readonly count: number }>("news of who is present");
+  let ended: Promise<Ended & { readonly code?: string | undefined }>;
   const begin = async (): Promise<SocketIoClient> => {
     const client = await connect(site, token === undefined ? {} : { auth: { token } }).catch(refused);
-    const { socket } = client;
+    const { socket, heard } = client;
+    if (!socket.connected) {
+      // It was sent away with the same bytes that told that it is connected.
+      const { args } = await heard.nextThat(({ event }) => event === "goodbye");
+      throw new Error((args as [{ error: ShownError }])[0].error.data.code);
+    }
     socket.on("message", ({ channel, offset, data }: Message, position: string) => {
       positions.set(channel, { epoch: position.split(":")[0] as Position["epoch"], offset });
       deliveries.put({ kind: "message", channel, offset, data });
@@ -48,22 +57,34 @@ async function open(site: string, token?: string): Promise<DoorClient> {
       positions.set(channel, { epoch, offset: to });
       deliveries.put({ kind: "gap", channel, from, to, reason });
     });
-    let goodbye: Ended = {};
-    socket.on("goodbye", (said: Ended) => {
+    socket.on("unsubscribed", ({ channel }: { readonly channel: string }) => taken.put(channel));
+    socket.on("presence", (news: { readonly count: number }) => presences.put(news));
+    let goodbye: Ended & { readonly error?: ShownError } = {};
+    socket.on("goodbye", (said: typeof goodbye) => {
       goodbye = said;
     });
-    ended = new Promise((done) => socket.once("disconnect", () => done(goodbye)));
+    ended = new Promise((done) => {
+      socket.once("disconnect", () => done({ ...goodbye, code: goodbye.error?.data.code }));
+    });
     return client;
   };
   let client = await begin();
   const subscribe: DoorClient["subscribe"] = async (channel, since) => {
-    const { error, epoch, offset, recovered, reason } = await ask<Answer>(client, "subscribe", {
-      channel,
-      ...(since && { since }),
-    });
+    const asked = ask<Answer>(client, "subscribe", { channel, ...(since && { since }) });
+    const sentAway = ended.then(({ code }) => Promise.reject(new Error(code)));
+    const { error, epoch, offset, recovered, reason, state, presence } = await Promise.race([
+      asked,
+      sentAway,
+    ]);
     if (error) throw new Error(error.data.code);
     positions.set(channel, { epoch, offset });
-    return { position: { epoch, offset }, recovered, ...(reason && { reason }) };
+    return {
+      position: { epoch, offset },
+      recovered,
+      ...(reason && { reason }),
+      ...(state !== undefined && { state }),
+      ...(presence && { present: presence.count }),
+    };
   };
   const rawSocket = () => socketBelow(client);
   return {
@@ -76,7 +97,15 @@ async function open(site: string, token?: string): Promise<DoorClient> {
       const { error } = await ask<Partial<Answer>>(client, "publish", { channel, data });
       if (error) throw new Error(error.data.code);
     },
+    async renew(token) {
+      const sentAway = ended.then(({ code }) => Promise.reject(new Error(code)));
+      const asked = ask<{ readonly error?: ShownError }>(client, "token", token);
+      const { error } = await Promise.race([asked, sentAway]);
+      if (error) throw new Error(error.data.code);
+    },
+    revoked: () => taken.next(),
     next: () => deliveries.next(),
+    present: async () => (await presences.next()).count,
     get waiting() {
       return deliveries.size;
     },

@@ -1,7 +1,8 @@
 import { formatPosition } from "@fanfare/protocol";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { WebSocket } from "ws";
-import type { FanfareOptions } from "../../packages/server/src/options.js";
+import { Meter } from "../../packages/server/src/access/rates/meter.js";
+import type { FanfareOptions } from "../../packages/server/src/library/options.js";
 import { serve } from "./serving.js";
 import { ask, connect, type ShownError, type SocketIoClient } from "./socketio-client.js";
 import { soon, until } from "./waiting.js";
@@ -23,7 +24,7 @@ describe("channels", () => {
     const { site, fanfare } = await serving();
     const client = await connect(site);
     const { epoch } = await ask<{ epoch: string }>(client, "subscribe", { channel: "job:7" });
-    await fanfare.publish("job:7", { text: "é\u2028😀" }, { event: "said", key: "k1" });
+    await fanfare.publish("job:7", { text: "é\u2028😀" }, { event: "said", id: "k1" });
     const [message, position] = await next(client, "message");
     expect(message).toEqual({
       channel: "job:7",
@@ -34,11 +35,11 @@ describe("channels", () => {
       data: { text: "é\u2028😀" },
     });
     expect(position).toBe(`${epoch}:1`);
-    await fanfare.setState("job:7", { done: 1 });
+    await fanfare.states.set("job:7", { done: 1 });
     expect(await next(client, "state")).toEqual([
       { channel: "job:7", from: 0, offset: 2, value: { done: 1 } },
     ]);
-    await fanfare.patch("job:7", { done: 2 });
+    await fanfare.states.patch("job:7", { done: 2 });
     expect(await next(client, "state")).toEqual([
       { channel: "job:7", from: 2, offset: 3, patch: { done: 2 } },
     ]);
@@ -46,7 +47,7 @@ describe("channels", () => {
 
   test("a subscription is answered with where it begins, and with the state", async () => {
     const { site, fanfare } = await serving();
-    await fanfare.setState("job:7", { done: 1 });
+    await fanfare.states.set("job:7", { done: 1 });
     const { epoch } = await fanfare.position("job:7");
     const client = await connect(site);
     const wanted = {
@@ -70,7 +71,7 @@ describe("channels", () => {
     const client = await connect(site);
     const { epoch } = await fanfare.position("chat");
     const first = { channel: "chat", epoch, offset: 1, position: `${epoch}:1` };
-    const message = { channel: "chat", event: "said", data: "hello", key: "a" };
+    const message = { channel: "chat", event: "said", data: "hello", id: "a" };
     expect(await ask(client, "publish", message)).toEqual(first);
     expect(await ask(client, "publish", message)).toEqual(first);
     const second = await ask<{ position: string }>(client, "patch", {
@@ -176,7 +177,7 @@ describe("what is refused", () => {
     expect(await errorOf("publish", { channel: "a" })).toMatchObject({ data: { code: "invalid_request" } });
     expect(await errorOf("publish", { channel: "a", data: 1, evnt: "x" })).toMatchObject({
       message: 'publish has "evnt", which is not known',
-      data: { remedy: "Did you mean event? Use channel, key, event, data." },
+      data: { remedy: "Did you mean event? Use channel, id, event, data." },
     });
     expect(await errorOf("subscribe", { channel: "a", sicne: "x" })).toMatchObject({
       message: 'subscribe has "sicne", which is not known',
@@ -206,7 +207,7 @@ describe("what is refused", () => {
 
   test("another namespace, a second client on one connection, and a token that is wrong", async () => {
     const { site } = await serving({
-      access: "none",
+      access: "granted",
       tokens: { secrets: ["the-secret-of-the-tests-0123456789-0123"] },
     });
     await expect(connect(`${site}/other`)).rejects.toThrow("Invalid namespace");
@@ -215,9 +216,6 @@ describe("what is refused", () => {
     });
     await expect(connect(site, { auth: { channels: [1] } })).rejects.toMatchObject({
       data: { name: "BadRequest" },
-    });
-    await expect(connect(site, { auth: { tokn: "x" } })).rejects.toMatchObject({
-      message: 'auth has "tokn", which is not known',
     });
     const raw = new WebSocket(`${site.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`);
     const texts: string[] = [];
@@ -243,6 +241,8 @@ describe("what is refused", () => {
       200,
       "https://app.example.com",
     ]);
+    expect(allowed.headers.get("access-control-allow-credentials")).toBe("true");
+    expect(allowed.headers.get("vary")).toBe("Origin");
     const asks = await fetch(polling, { method: "OPTIONS", headers: { Origin: "https://app.example.com" } });
     expect([asks.status, asks.headers.get("access-control-allow-origin")]).toEqual([
       204,
@@ -264,7 +264,7 @@ describe("what is refused", () => {
 
   test("who asks and never reads the answers is not read from any more", async () => {
     const { site, fanfare, sockets } = await serving();
-    await fanfare.setState("a", { text: "x".repeat(30_000) });
+    await fanfare.states.set("a", { text: "x".repeat(30_000) });
     const client = await connect(site);
     const below = (client.socket.io.engine as unknown as { transport: { ws: WebSocket } }).transport.ws;
     below.pause();
@@ -286,7 +286,7 @@ describe("who it is", () => {
   const secrets = ["the-secret-of-the-tests-0123456789-0123"];
 
   test("a token is renewed while connected, for the same user only", async () => {
-    const { site, fanfare } = await serving({ access: "none", tokens: { secrets } });
+    const { site, fanfare } = await serving({ access: "granted", tokens: { secrets } });
     const grants = [{ channels: "a", actions: ["subscribe"] }] as const;
     const tokenOf = async (user: string) => (await fanfare.token({ user, grants })).token;
     const client = await connect(site, { auth: { token: await tokenOf("alice") } });
@@ -301,7 +301,7 @@ describe("who it is", () => {
   });
 
   test("a key or token may come in the header, too; who is logged out is told why, and does not come back", async () => {
-    const { site, fanfare } = await serving({ access: "none", tokens: { secrets } });
+    const { site, fanfare } = await serving({ access: "granted", tokens: { secrets } });
     const { token } = await fanfare.token({
       user: "alice",
       grants: [{ channels: "a", actions: ["subscribe"] }],
@@ -317,14 +317,47 @@ describe("who it is", () => {
     expect(await soon(gone, "the end")).toBe("io server disconnect");
   });
 
+  test("a client for which there is no room after its log-out is told why, and comes back by itself", async () => {
+    const { site, fanfare } = await serving({
+      access: "granted",
+      tokens: { secrets },
+      trustedProxies: ["127.0.0.1", "::1"],
+      limits: { connectionsPerOwner: 1 },
+    });
+    const { token: accessToken } = await fanfare.token({ user: "alice", grants: [] });
+    // Connections from this machine itself have no share.
+    const from = { extraHeaders: { "X-Forwarded-For": "203.0.113.7" } };
+    const client = await connect(site, from);
+    await ask(client, "create", "authentication", { strategy: "jwt", accessToken });
+    await connect(site, from);
+    const gone = new Promise((done) => client.socket.once("disconnect", done));
+    client.socket.emit("remove", "authentication", null);
+    expect(await next(client, "goodbye")).toMatchObject([{ error: { data: { code: "share_used_up" } } }]);
+    // Other than after a disconnect that the server asked for.
+    expect(await soon(gone, "the end")).toBe("transport close");
+  });
+
   test("whoever is refused again and again is sent away", async () => {
-    const { site } = await serving({ access: "none" });
+    const { site } = await serving({ access: "granted" });
     const client = await connect(site);
+    const gone = new Promise((done) => client.socket.once("disconnect", done));
     for (let index = 0; index < 20; index++) {
       expect(await ask(client, "subscribe", "a")).toMatchObject({ error: { name: "Forbidden" } });
     }
     client.socket.emit("subscribe", "a");
     expect(await next(client, "goodbye")).toMatchObject([{ error: { name: "Forbidden" } }]);
+    expect(await soon(gone, "the end")).toBe("io server disconnect");
+  });
+
+  test("a client that stays over its rate is told why, and does not come back by itself", async () => {
+    const { site } = await serving({ rates: { framesPerConnection: 1 } });
+    const client = await connect(site);
+    const gone = new Promise((done) => client.socket.once("disconnect", done));
+    vi.spyOn(Meter.prototype, "tolerated", "get").mockReturnValue(false);
+    onTestFinished(() => void vi.restoreAllMocks());
+    for (let event = 0; event < 2; event++) client.socket.emit("subscribe", "a");
+    expect(await next(client, "goodbye")).toMatchObject([{ error: { data: { code: "rate_limited" } } }]);
+    expect(await soon(gone, "the end")).toBe("io server disconnect");
   });
 });
 

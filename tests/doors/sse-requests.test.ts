@@ -98,7 +98,7 @@ describe("a stream for a client that keeps its positions", () => {
     const { http, fanfare } = await serve(open);
     const since = await fanfare.position("a");
     await fanfare.publish("a", 1);
-    await fanfare.patch("b", { n: 1 });
+    await fanfare.states.patch("b", { n: 1 });
     const there = await fanfare.position("b");
     const stream = await post(http, [
       { channel: "a", since },
@@ -114,7 +114,7 @@ describe("a stream for a client that keeps its positions", () => {
   });
 
   test("tells each channel that is refused, and goes on with the others", async () => {
-    const { http, fanfare } = await serve({ access: [{ channels: "b", actions: ["subscribe"] }] });
+    const { http, fanfare } = await serve({ anonymous: [{ channels: "b", actions: ["subscribe"] }] });
     const since = { epoch: "0123456789abcdef", offset: 3 };
     const stream = await post(http, [{ channel: "a" }, { channel: "a b" }, { channel: "b", since }]);
     expect(await stream.next("error")).toMatchObject({ channel: "a", code: "forbidden" });

@@ -28,15 +28,27 @@ function clientOf(http: string, token?: string): DoorClient {
       address = `${http}/sse?channel=${channel}${from}`;
       stream = await EventStream.open(address, { headers: authorization });
       const { channel: _, head: __, epoch, offset, ...answer } = await stream.next("subscribed");
-      return { ...answer, position: { epoch, offset } as Position };
+      const {
+        presence,
+        stateOffset: ___,
+        ...rest
+      } = answer as { presence?: { count: number } } & typeof answer;
+      return {
+        ...rest,
+        position: { epoch, offset } as Position,
+        ...(presence && { present: presence.count }),
+      };
     },
     unsubscribe: async () => need().vanish(),
     publish: () => Promise.reject(new Error("it cannot publish")),
+    renew: () => Promise.reject(new Error("it cannot renew")),
+    revoked: async () => String((await need().next("unsubscribed")).channel),
     async next(): Promise<Delivered> {
       const { name, data } = await need().deliveries.next();
       const fields = JSON.parse(data);
       return { kind: name === "fanfare.gap" ? "gap" : "message", ...fields };
     },
+    present: async () => Number((await need().next("presence")).count),
     get waiting() {
       return need().deliveries.size;
     },
@@ -57,8 +69,8 @@ function clientOf(http: string, token?: string): DoorClient {
     get ended() {
       return need().ended.then(async () => {
         const closed = need().heard.find(({ name }) => name === "fanfare.closed");
-        const { retryAfter } = JSON.parse(closed?.data ?? "{}");
-        return typeof retryAfter === "number" ? { retryAfter } : {};
+        const { retryAfterSeconds } = JSON.parse(closed?.data ?? "{}");
+        return typeof retryAfterSeconds === "number" ? { retryAfterSeconds } : {};
       });
     },
   };

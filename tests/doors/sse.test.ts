@@ -97,13 +97,13 @@ describe("a stream", () => {
     const { http, fanfare } = await serve(open);
     const { epoch, offset } = await fanfare.position("a");
     await fanfare.publish("a", 1);
-    await fanfare.patch("b", { n: 1 });
+    await fanfare.states.patch("b", { n: 1 });
     const stream = await EventStream.open(`${http}/sse?channel=a&since=${epoch}:${offset}&channel=b&since=`);
     const answers = [await stream.next("subscribed"), await stream.next("subscribed")];
     expect(answers.find(({ channel }) => channel === "a")).toMatchObject({ recovered: true });
     expect(answers.find(({ channel }) => channel === "b")).toMatchObject({ state: { n: 1 }, stateOffset: 1 });
     expect(await offsets(stream, 1)).toEqual(["a1"]);
-    await fanfare.patch("b", { n: 2 });
+    await fanfare.states.patch("b", { n: 2 });
     const [{ name, data } = { name: "", data: "" }] = await stream.deliveries.take(1);
     expect(name).toBe("fanfare.state");
     expect(JSON.parse(data)).toEqual({ channel: "b", from: 1, offset: 2, patch: { n: 2 } });
@@ -189,9 +189,9 @@ describe("a stream", () => {
     await fanfare.close();
     await stream.ended;
     expect(await offsets(stream, 1)).toEqual(["a1"]);
-    const { code, retryAfter } = await stream.next("closed");
+    const { code, retryAfterSeconds } = await stream.next("closed");
     expect(code).toBe(1012);
-    expect(stream.retry).toBe(Number(retryAfter) * 1000);
+    expect(stream.retry).toBe(Number(retryAfterSeconds) * 1000);
     expect(stream.lastEventId).toMatch(/\.1$/);
   });
 });

@@ -28,9 +28,15 @@ async function open(url: string, token?: string): Promise<DoorClient> {
   const subscribe: DoorClient["subscribe"] = async (channel, since) => {
     const answer = await client.ask({ type: "subscribe", channel, ...(since && { since }) });
     if (answer.type !== "subscribed") throw new Error(answer.type === "error" ? answer.code : answer.type);
-    const { epoch, offset, recovered, reason } = answer;
+    const { epoch, offset, recovered, reason, state, presence } = answer;
     positions.set(channel, { epoch, offset });
-    return { position: { epoch, offset }, recovered, ...(reason && { reason }) };
+    return {
+      position: { epoch, offset },
+      recovered,
+      ...(reason && { reason }),
+      ...(state !== undefined && { state }),
+      ...(presence && { present: presence.count }),
+    };
   };
   return {
     subscribe,
@@ -42,6 +48,17 @@ async function open(url: string, token?: string): Promise<DoorClient> {
       const { type } = await client.ask({ type: "publish", channel, data });
       if (type !== "ok") throw new Error(`publish was answered by ${type}`);
     },
+    async renew(token) {
+      client.say({ type: "token", token });
+      const answered = client.others.nextThat(({ type }) => type === "token");
+      await answered.catch(async () => {
+        throw new Error(String((await client.closed).code));
+      });
+    },
+    async revoked() {
+      const told = await client.others.nextThat(({ type }) => type === "unsubscribed");
+      return told.type === "unsubscribed" ? told.channel : "";
+    },
     async next(): Promise<Delivered> {
       const frame = await client.deliveries.next();
       const { channel } = frame;
@@ -51,6 +68,10 @@ async function open(url: string, token?: string): Promise<DoorClient> {
         positions.set(channel, { ...before, offset, ...(frame.type === "gap" && { epoch: frame.epoch }) });
       if (frame.type === "message") return { kind: "message", channel, offset, data: frame.data };
       return { kind: "gap", channel, from: frame.from, to: frame.to, reason: frame.reason };
+    },
+    async present() {
+      const news = await client.others.nextThat(({ type }) => type === "presence");
+      return news.type === "presence" ? news.count : 0;
     },
     get waiting() {
       return client.deliveries.size;
@@ -69,7 +90,7 @@ async function open(url: string, token?: string): Promise<DoorClient> {
     get ended() {
       return client.closed.then(() => {
         const goodbye = client.heard.find(({ type }) => type === "goodbye");
-        return goodbye?.type === "goodbye" ? { retryAfter: goodbye.retryAfter } : {};
+        return goodbye?.type === "goodbye" ? { retryAfterSeconds: goodbye.retryAfterSeconds } : {};
       });
     },
   };

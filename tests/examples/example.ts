@@ -81,7 +81,7 @@ export class Listener {
 
   private constructor(url: string, channel: string) {
     this.client = createClient({ url, WebSocket });
-    this.client.on("state", () => this.#happened());
+    this.client.on("connection", () => this.#happened());
     this.client.subscribe(
       channel,
       (message) => {

@@ -1,8 +1,11 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { io } from "socket.io-client";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { Client } from "../library/client.js";
 import { historyOf, post, problemOf } from "../library/serve.js";
+import { within } from "../library/within.js";
 import { Example, Listener } from "./example.js";
 import { installNginx, startNginx } from "./nginx.js";
+import { ask, events, http2 } from "./nginx-http2.js";
 
 const KEY = "a-key-for-these-tests-only";
 /** As many connections as fetch may have kept, and found closed one after the other. */
@@ -42,7 +45,7 @@ describe("the example nginx", () => {
     expect(await (await fetch(`${nginx.site}/pushy`)).text()).toBe("");
 
     const ended = app.stop();
-    expect(await client.next("goodbye")).toMatchObject({ retryAfter: expect.any(Number) });
+    expect(await client.next("goodbye")).toMatchObject({ retryAfterSeconds: expect.any(Number) });
     expect(await client.closed).toBe(1012);
     expect(await ended).toBe(0);
     expect((await fetch(`${base}/health`)).status).toBe(502);
@@ -67,6 +70,30 @@ describe("the example nginx", () => {
     }
   });
 
+  test("works over TLS with HTTP/2 and gzip: calls, streams, WebSockets and Socket.IO", async () => {
+    const app = await Example.start("nginx/server.js", { API_KEY: KEY });
+    const { site } = await startNginx(app.port, { tls: true });
+    const session = http2(site);
+    const stream = events(session, "/push/sse?channel=order:42");
+    await stream.nextThat((block) => block.includes("fanfare.cursor"));
+    const client = await Client.connect(`${site}/push`, { rejectUnauthorized: false });
+    await client.subscribe("order:42");
+    const sockets = ["polling", "websocket"].map((transport) =>
+      io(site, { transports: [transport], rejectUnauthorized: false, auth: { channels: ["order:42"] } }),
+    );
+    for (const socket of sockets) onTestFinished(() => void socket.close());
+    await Promise.all(sockets.map((socket) => new Promise((done) => socket.once("subscribed", done))));
+    const heard = sockets.map((socket) => new Promise((done) => socket.once("message", done)));
+    const body = JSON.stringify({ event: "paid", data: { text: "x".repeat(2000) } });
+    const answer = await ask(session, "POST", "/push/channels/order:42/messages", authorization, body);
+    expect(answer.status).toBe(201);
+    expect(await stream.nextThat((block) => block.includes("event: paid"))).toContain("xxx");
+    expect(await client.next("message")).toMatchObject({ event: "paid", offset: 1 });
+    await within(Promise.all(heard), "the message at Socket.IO");
+    const history = await ask(session, "GET", "/push/channels/order:42/messages");
+    expect([history.status, history.encoding, JSON.parse(history.text).head]).toEqual([200, "gzip", 1]);
+  });
+
   test("can be reloaded: its connections end, and those who listen miss nothing", async () => {
     const { nginx, base, messages } = await start();
     const listener = await Listener.to(base, "order:42");
@@ -82,7 +109,8 @@ describe("the example nginx", () => {
     await publish();
     nginx.reload();
     // Until the old worker ends; then while nobody listens, though no more than the log holds.
-    while (listener.client.state.status === "connected" && listener.recovered.length < 2) await publish();
+    while (listener.client.connection.status === "connected" && listener.recovered.length < 2)
+      await publish();
     for (let times = 0; times < 20; times++) await publish();
     await listener.until("a subscription that goes on", () => listener.recovered.length === 2);
     await publish();

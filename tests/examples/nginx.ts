@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { cert, key } from "../doors/certificate.js";
 import { endOf, folder, saysOf } from "./example.js";
 
 // Debian puts it where users who are not root do not look.
@@ -42,7 +43,7 @@ export interface Nginx {
 }
 
 /** Listens already when it resolves; is gone after the test. */
-export async function startNginx(appPort: number): Promise<Nginx> {
+export async function startNginx(appPort: number, { tls = false } = {}): Promise<Nginx> {
   const prefix = await mkdtemp(join(tmpdir(), "fanfare-nginx-"));
   onTestFinished(() => rm(prefix, { recursive: true, force: true }));
   // Its workers run as another user, where nginx is started by root.
@@ -52,20 +53,30 @@ export async function startNginx(appPort: number): Promise<Nginx> {
   await writeFile(
     join(prefix, "fanfare.conf"),
     replace(
-      replace(example, "listen 80;", `listen 127.0.0.1:${port};`),
+      replace(
+        example,
+        "listen 80;",
+        tls ? `listen 127.0.0.1:${port} ssl http2;${TLS}` : `listen 127.0.0.1:${port};`,
+      ),
       "127.0.0.1:8080",
       `127.0.0.1:${appPort}`,
     ),
   );
   await writeFile(join(prefix, "nginx.conf"), MAIN);
+  await writeFile(join(prefix, "cert.pem"), cert);
+  await writeFile(join(prefix, "key.pem"), key);
   const child = spawn("nginx", ["-p", prefix, "-c", "nginx.conf", "-e", "stderr"], {
     stdio: ["ignore", "ignore", "pipe"],
     env,
   });
   endOf(child, "SIGTERM");
   await saysOf(child, "stderr", /start worker process \d+/);
-  return { site: `http://127.0.0.1:${port}`, reload: () => void child.kill("SIGHUP") };
+  return { site: `${tls ? "https" : "http"}://127.0.0.1:${port}`, reload: () => void child.kill("SIGHUP") };
 }
+
+const TLS = `
+  ssl_certificate cert.pem;
+  ssl_certificate_key key.pem;`;
 
 /** What Debian's own nginx.conf has around /etc/nginx/conf.d, in the prefix; connections of old workers are cut off soon. */
 const MAIN = `
@@ -77,6 +88,10 @@ error_log stderr notice;
 events {}
 http {
   access_log off;
+  gzip on;
+  gzip_types *;
+  gzip_proxied any;
+  gzip_min_length 1;
   client_body_temp_path body;
   proxy_temp_path proxy;
   fastcgi_temp_path fastcgi;

@@ -9,9 +9,20 @@ interface Library {
   (): Application;
   socketio(socket: Socket): (app: Application) => void;
   rest(site: string): { fetch(fetched: typeof fetch, options?: object): (app: Application) => void };
+  authentication(options: object): (app: Application) => void;
+  readonly errors: Readonly<Record<"NotAuthenticated" | "MethodNotAllowed", new () => Error>>;
+}
+
+/** What `authentication` adds to a client. */
+interface Authenticating {
+  authenticate(data: object): Promise<object>;
+  reAuthenticate(): Promise<object>;
+  logout(): Promise<object | null>;
 }
 
 const feathers: Library = createRequire(import.meta.url)("@feathersjs/client");
+
+export const { errors } = feathers;
 
 export function overSocket({ socket }: SocketIoClient): Application {
   const app = feathers();
@@ -19,9 +30,9 @@ export function overSocket({ socket }: SocketIoClient): Application {
   return app;
 }
 
-export function overRest(site: string, token?: string): Application {
+export function overRest(site: string, token?: string, more: object = {}): Application {
   const app = feathers();
-  const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  const headers = { ...more, ...(token !== undefined && { Authorization: `Bearer ${token}` }) };
   app.configure(feathers.rest(site).fetch(fetch, { headers }));
   return app;
 }
@@ -30,4 +41,10 @@ export function overRest(site: string, token?: string): Application {
 export async function onSocket(site: string, options: Parameters<typeof connect>[1] = {}) {
   const client = await connect(site, options);
   return { ...client, app: overSocket(client) };
+}
+
+/** A client that can log in. It keeps its token in memory, as there is no `localStorage`. */
+export function authenticating(app: Application, options: object = {}): Application & Authenticating {
+  app.configure(feathers.authentication(options));
+  return app as Application & Authenticating;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { LISTEN } from "../../packages/server/src/testing/let-in.js";
 import { problemOf, serve } from "../library/serve.js";
 
 const KEY = "0123456789abcdef";
@@ -26,12 +27,12 @@ describe.each(GUARDED)("%s %s", (method, path) => {
   });
 
   test("is for nobody where access is to listen only and there are no keys", async () => {
-    const { base } = await serve({ access: "listen" });
+    const { base } = await serve({ anonymous: LISTEN });
     expect(await problemOf(await call(base, method, path))).toMatchObject({ status: 403, code: "forbidden" });
   });
 
   test("wants a key where there are keys, and takes a right one only", async () => {
-    const { base } = await serve({ access: "listen", apiKeys: [KEY] });
+    const { base } = await serve({ anonymous: LISTEN, apiKeys: [KEY] });
     const none = await call(base, method, path);
     expect(none.headers.get("www-authenticate")).toBe("Bearer");
     expect(await problemOf(none)).toMatchObject({ status: 401, code: "not_logged_in" });
@@ -42,7 +43,7 @@ describe.each(GUARDED)("%s %s", (method, path) => {
 });
 
 test.each(PUBLIC)("GET %s is for everybody", async (path) => {
-  const { base } = await serve({ access: "listen", apiKeys: [KEY] });
+  const { base } = await serve({ anonymous: LISTEN, apiKeys: [KEY] });
   expect((await fetch(`${base}${path}`)).status).toBe(200);
 });
 

@@ -2,6 +2,7 @@ import { FanfareError } from "@fanfare/protocol";
 import { describe, expect, test } from "vitest";
 import type { Log } from "../../packages/server/src/index.js";
 import { MemoryEngine } from "../../packages/server/src/index.js";
+import { changedEngine } from "../../packages/server/src/testing/changed-engine.js";
 import { post, problemOf, serve } from "../library/serve.js";
 import { RawConnection } from "./raw.js";
 
@@ -17,6 +18,9 @@ function problem(status: number, code: string) {
   };
 }
 
+/** As with `access: "open"`, which is logged. */
+const EVERYTHING = [{ channels: "**", actions: ["*"] }] as const;
+
 function recordingLog() {
   const lines: { level: string; fields: object; message: string }[] = [];
   const at = (level: string) => (fields: object, message: string) => {
@@ -26,12 +30,22 @@ function recordingLog() {
   return { log, lines };
 }
 
+test("no cache keeps an error, neither of the application nor of what comes before it", async () => {
+  const { base, port } = await serve();
+  expect((await fetch(`${base}/channels/a/state`)).headers.get("cache-control")).toBe("no-store");
+  expect((await fetch(`${base}/nothing`)).headers.get("cache-control")).toBe("no-store");
+  const raw = new RawConnection(port);
+  raw.write("GET /push/health HTTP/1.1\r\nHost: a b\r\n\r\n");
+  const { status, headers } = await raw.response();
+  expect([status, headers.get("cache-control")]).toEqual([400, "no-store"]);
+});
+
 describe("an address", () => {
   test("that leads nowhere is 404", async () => {
     const { base } = await serve();
     for (const path of [
       "/nothing",
-      "/channels/a",
+      "/channels/a/b",
       "/channels//messages",
       "/channels/a/messages/1",
       "/connections/a/b",
@@ -121,21 +135,24 @@ describe("an address", () => {
 describe("a failure inside", () => {
   const leaky = "secret: /etc/passwd";
 
-  class BrokenEngine extends MemoryEngine {
-    override async append(): Promise<never> {
-      throw new TypeError(leaky);
-    }
-    override async read(): Promise<never> {
-      throw leaky;
-    }
-    override async heads(): Promise<never> {
-      throw new FanfareError("unavailable", "the engine rests", { retryAfter: 1.2 });
-    }
-  }
+  const broken = () =>
+    changedEngine(new MemoryEngine(), {
+      logs: {
+        async append() {
+          throw new TypeError(leaky);
+        },
+        async read() {
+          throw leaky;
+        },
+        async heads() {
+          throw new FanfareError("unavailable", "the engine rests", { retryAfterSeconds: 1.2 });
+        },
+      },
+    });
 
   test("is 500 without a word about it, and is in the log", async () => {
     const { log, lines } = recordingLog();
-    const { messages } = await serve({ engine: new BrokenEngine(), logger: log });
+    const { messages } = await serve({ engine: broken(), logger: log, anonymous: EVERYTHING });
     for (const answer of [await post(messages, { data: 1 }), await fetch(messages)]) {
       const text = await answer.text();
       expect(JSON.parse(text)).toEqual(problem(500, "internal"));
@@ -150,20 +167,20 @@ describe("a failure inside", () => {
 
   test("that passes says when to come back", async () => {
     const engine = new MemoryEngine();
-    engine.append = async () => {
-      throw new FanfareError("unavailable", "the engine rests", { retryAfter: 1.2 });
+    engine.logs.append = async () => {
+      throw new FanfareError("unavailable", "the engine rests", { retryAfterSeconds: 1.2 });
     };
     const { messages } = await serve({ engine });
     const answer = await post(messages, { data: 1 });
     expect(answer.headers.get("retry-after")).toBe("2");
-    expect(await answer.json()).toEqual({ ...problem(503, "unavailable"), retryAfter: 1.2 });
+    expect(await answer.json()).toEqual({ ...problem(503, "unavailable"), retryAfterSeconds: 1.2 });
   });
 });
 
 describe("a page of another origin", () => {
   test("is refused with both names, in the log, too", async () => {
     const { log, lines } = recordingLog();
-    const { messages } = await serve({ logger: log });
+    const { messages } = await serve({ logger: log, anonymous: EVERYTHING });
     const answer = await post(
       messages,
       { data: 1 },
@@ -207,7 +224,15 @@ describe("a page of another origin", () => {
       expect(answer.status).toBe(status);
       expect(answer.headers.get("access-control-allow-origin")).toBe("https://app.example");
       expect(answer.headers.get("vary")).toBe("Origin");
-      expect(answer.headers.get("access-control-allow-credentials")).toBeNull();
+      expect(answer.headers.get("access-control-allow-credentials")).toBe("true");
+    }
+  });
+
+  test("does not get from a cache what another page was answered", async () => {
+    const { base } = await serve();
+    for (const path of ["/client.js", "/openapi.json"]) {
+      const answer = await fetch(`${base}${path}`);
+      expect([path, answer.headers.get("vary")]).toEqual([path, "Origin"]);
     }
   });
 
@@ -224,7 +249,7 @@ describe("a page of another origin", () => {
       "access-control-allow-origin": "https://app.example",
       "access-control-allow-methods": "GET, POST, PATCH, PUT, DELETE",
       "access-control-allow-headers":
-        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Csrf-Token",
+        "Authorization, Content-Type, Fanfare-Publisher, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Csrf-Token",
       "access-control-max-age": "600",
     });
     const refused = await ask("https://evil.example");
@@ -275,16 +300,21 @@ describe("the Host, where only this machine may call", () => {
     },
   );
 
-  test.each(["evil.example", "localhost.evil.example", "192.168.0.1", "localhost\r\nHost: evil.example", ""])(
-    "%j is not",
-    async (host) => {
-      const { port } = await serve({ loopbackOnly: true });
-      const connection = new RawConnection(port);
-      connection.write(`GET /push/health HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
-      const { body } = await connection.response();
-      expect(JSON.parse(body)).toEqual(problem(421, "host_not_allowed"));
-    },
-  );
+  test.each(["evil.example", "localhost.evil.example", "192.168.0.1", ""])("%j is not", async (host) => {
+    const { port } = await serve({ loopbackOnly: true });
+    const connection = new RawConnection(port);
+    connection.write(`GET /push/health HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    const { body } = await connection.response();
+    expect(JSON.parse(body)).toEqual(problem(421, "host_not_allowed"));
+  });
+
+  test.each(["evil.example", "localhost", ""])("is refused when it is named twice: %j", async (second) => {
+    const { port } = await serve({ loopbackOnly: true });
+    const connection = new RawConnection(port);
+    connection.write(`GET /push/health HTTP/1.1\r\nHost: localhost\r\nhOST: ${second}\r\n\r\n`);
+    const { body } = await connection.response();
+    expect(JSON.parse(body)).toEqual(problem(400, "invalid_request"));
+  });
 
   test.each(["a b", "localhost/x", "evil@localhost"])("%j is no host at all", async (host) => {
     const { port } = await serve({ loopbackOnly: true });

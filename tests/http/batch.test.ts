@@ -22,7 +22,7 @@ describe("a batch", () => {
     const answer = await send([
       { channel: "a", data: 1 },
       { channel: "b", event: "said", data: { text: "hé" } },
-      { channel: "a", data: null, key: "k" },
+      { channel: "a", data: null, id: "k" },
     ]);
     expect(answer.headers.get("content-type")).toBe("application/json");
     const epoch = expect.stringMatching(/^[0-9a-f]{16}$/);
@@ -81,7 +81,7 @@ describe("a batch", () => {
     ["data that is too deep", { channel: "a", data: deep }, "invalid_value", /messages\[2\].*32 levels/],
     ["an event that is a number", { ...fine, event: 7 }, "invalid_request", /messages\[2\]\.event is 7/],
     ["an empty event", { ...fine, event: "" }, "invalid_request", /messages\[2\]: event is ""/],
-    ["an empty key", { ...fine, key: "" }, "invalid_request", /messages\[2\]: key is ""/],
+    ["an empty id", { ...fine, id: "" }, "invalid_request", /messages\[2\]: id is ""/],
     ["a text", "x", "invalid_request", /messages\[2\] is "x"/],
     ["null", null, "invalid_request", /messages\[2\] is null/],
     [
@@ -131,7 +131,7 @@ describe("a message to many channels", () => {
   test("is appended to each, and answered in their order", async () => {
     const { url, resultsOf, held } = await serving();
     await post(url, { messages: [{ channel: "b", data: 0 }] });
-    const message = { channels: ["a", "b", "c"], event: "closing", data: { minutes: 10 }, key: "k" };
+    const message = { channels: ["a", "b", "c"], event: "closing", data: { minutes: 10 }, id: "k" };
     const answer = await resultsOf(await post(url, message));
     expect(answer).toMatchObject([
       { channel: "a", offset: 1 },
@@ -145,10 +145,10 @@ describe("a message to many channels", () => {
 
   test("that one channel refuses is appended to the others", async () => {
     const { url, resultsOf } = await serving();
-    await post(url, { messages: [{ channel: "b", data: 0, key: "k" }] });
-    expect(await resultsOf(await post(url, { channels: ["a", "b", "c"], data: 1, key: "k" }))).toMatchObject([
+    await post(url, { messages: [{ channel: "b", data: 0, id: "k" }] });
+    expect(await resultsOf(await post(url, { channels: ["a", "b", "c"], data: 1, id: "k" }))).toMatchObject([
       { offset: 1 },
-      { status: 422, code: "key_reused" },
+      { status: 422, code: "id_reused" },
       { offset: 1 },
     ]);
   });
@@ -194,7 +194,7 @@ describe("a message to many channels", () => {
 describe("an idempotency key in a batch", () => {
   test("appends once, within a batch and across, and the same as a single message", async () => {
     const { send, resultsOf, messages, held } = await serving();
-    const keyed = { channel: "a", data: 1, key: "k" };
+    const keyed = { channel: "a", data: 1, id: "k" };
     const [first, second] = await resultsOf(await send([keyed, keyed]));
     expect(second).toEqual(first);
     expect(await resultsOf(await send([keyed]))).toEqual([first]);
@@ -206,12 +206,12 @@ describe("an idempotency key in a batch", () => {
     const { send, resultsOf, held } = await serving();
     const results = await resultsOf(
       await send([
-        { channel: "a", data: 1, key: "k" },
-        { channel: "a", data: 2, key: "k" },
+        { channel: "a", data: 1, id: "k" },
+        { channel: "a", data: 2, id: "k" },
         { channel: "a", data: 3 },
       ]),
     );
-    expect(results).toMatchObject([{ offset: 1 }, { status: 422, code: "key_reused" }, { offset: 2 }]);
+    expect(results).toMatchObject([{ offset: 1 }, { status: 422, code: "id_reused" }, { offset: 2 }]);
     expect((await held("a")).map(({ data }) => data)).toEqual([1, 3]);
   });
 });
@@ -219,9 +219,10 @@ describe("an idempotency key in a batch", () => {
 describe("an engine that fails in a batch", () => {
   test("fails for the message only, and what it is stays inside", async () => {
     const engine = new MemoryEngine();
-    const append = engine.append.bind(engine);
-    engine.append = async (channel, draft, retention) => {
-      if (draft.json === "2") throw new FanfareError("unavailable", "the engine rests", { retryAfter: 1 });
+    const append = engine.logs.append.bind(engine.logs);
+    engine.logs.append = async (channel, draft, retention) => {
+      if (draft.json === "2")
+        throw new FanfareError("unavailable", "the engine rests", { retryAfterSeconds: 1 });
       if (draft.json === "3") throw new TypeError("secret");
       return append(channel, draft, retention);
     };
@@ -229,7 +230,7 @@ describe("an engine that fails in a batch", () => {
     const results = await resultsOf(await send([1, 2, 3, 4].map((data) => ({ channel: "a", data }))));
     expect(results).toMatchObject([
       { offset: 1 },
-      { status: 503, code: "unavailable", detail: "the engine rests", retryAfter: 1 },
+      { status: 503, code: "unavailable", detail: "the engine rests", retryAfterSeconds: 1 },
       { status: 500, code: "internal" },
       { offset: 2 },
     ]);

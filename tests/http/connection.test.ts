@@ -28,6 +28,13 @@ describe("a connection that is kept", () => {
     expect((await connection.request(MESSAGES, [], '{"data":2}')).status).toBe(201);
   });
 
+  test("ends after 426 where the client asked for that", async () => {
+    const { port } = await serve();
+    const connection = new RawConnection(port);
+    expect((await connection.request("GET /push", ["Connection: close"])).status).toBe(426);
+    await within(connection.closed, "the end of the connection");
+  });
+
   test("goes on after a body in chunks that turned out too large", async () => {
     const { port } = await serve();
     const connection = new RawConnection(port);

@@ -27,6 +27,26 @@ describe("the history over HTTP", () => {
     expect(offsets((await ask("limit=1000")).page)).toHaveLength(1000);
   });
 
+  test("ends after 1 MiB of data, whatever the limit, and goes on after its last message up to the head", async () => {
+    const { fanfare, ask, epoch } = await withMessages(0);
+    for (let number = 1; number <= 40; number++) await fanfare.publish("a", "x".repeat(60_000));
+    await fanfare.states.patch("a", { between: true });
+    const seen: number[] = [];
+    let pages = 0;
+    for (let after = 0; ; ) {
+      const { page } = await ask(`limit=1000&after=${epoch}:${after}`);
+      expect(page.head).toBe(41);
+      if (page.messages.length === 0) break;
+      pages++;
+      expect(JSON.stringify(page).length).toBeLessThan(1024 * 1024 + 10_000);
+      expect(await fanfare.history("a", { limit: 1000, after: `${epoch}:${after}` })).toEqual(page);
+      seen.push(...offsets(page));
+      after = seen.at(-1) ?? 0;
+    }
+    expect(pages).toBe(3);
+    expect(seen).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
+  });
+
   test.each(["0", "1001", "-1", "1.5", "1e2", "0x10", "", "%205", "NaN", "Infinity", "true", "9".repeat(40)])(
     "the limit %s is refused, and named",
     async (limit) => {

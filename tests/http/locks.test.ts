@@ -6,8 +6,12 @@ async function serve(options: Parameters<typeof serveFanfare>[0] = {}) {
   const call = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
     const text = body === undefined ? null : JSON.stringify(body);
     const answer = await fetch(`${served.base}${path}`, { method, body: text, headers });
-    const retryAfter = answer.headers.get("retry-after");
-    return { status: answer.status, retryAfter, body: answer.status === 204 ? null : await answer.json() };
+    const retryAfterSeconds = answer.headers.get("retry-after");
+    return {
+      status: answer.status,
+      retryAfterSeconds,
+      body: answer.status === 204 ? null : await answer.json(),
+    };
   };
   return { ...served, call };
 }
@@ -20,7 +24,7 @@ describe("a lock over HTTP", () => {
   test("is taken, looked at, renewed and let go of with its token", async () => {
     const { call } = await serve();
     expect(await call("GET", LOCK)).toMatchObject({ status: 200, body: { name: "order:42", held: false } });
-    const taken = await call("PUT", LOCK, { leaseMs: 60_000, info: { form: "invoice" } });
+    const taken = await call("PUT", LOCK, { leaseSeconds: 60, info: { form: "invoice" } });
     expect(taken).toMatchObject({ status: 200, body: { name: "order:42", durable: false } });
     const { token, expires, time } = taken.body;
     expect(expires - time).toBeLessThanOrEqual(60_000);
@@ -31,11 +35,11 @@ describe("a lock over HTTP", () => {
       holder: {},
       since: expires - 60_000,
       expires,
-      leaseMs: 60_000,
+      leaseSeconds: 60,
       info: { form: "invoice" },
       time: expect.any(Number),
     });
-    expect(await call("PUT", LOCK, { token, leaseMs: 90_000 })).toMatchObject({
+    expect(await call("PUT", LOCK, { token, leaseSeconds: 90 })).toMatchObject({
       status: 200,
       body: { token },
     });
@@ -54,7 +58,7 @@ describe("a lock over HTTP", () => {
     const { body } = await call("PUT", LOCK, {}, by(ONE));
     expect(await call("PUT", LOCK, {}, by(TWO))).toMatchObject({
       status: 409,
-      retryAfter: "30",
+      retryAfterSeconds: "30",
       body: {
         code: "locked",
         lock: { holder: { key: "one" }, expires: body.expires },
@@ -74,7 +78,7 @@ describe("a lock over HTTP", () => {
   test.each<[string, string, string, unknown, number, string]>([
     ["a name that is none", "PUT", "/locks/a%20b", {}, 400, "invalid_channel"],
     ["a name that is the server's own", "PUT", "/locks/$lock:a", {}, 400, "invalid_channel"],
-    ["a lease that is too short", "PUT", LOCK, { leaseMs: 10 }, 400, "invalid_request"],
+    ["a lease that is too short", "PUT", LOCK, { leaseSeconds: 0.01 }, 400, "invalid_request"],
     ["words that are too long", "PUT", LOCK, { info: "x".repeat(2000) }, 413, "too_large"],
     ["a body that is too long", "PUT", LOCK, { info: "x".repeat(20_000) }, 413, "too_large"],
     ["no token", "DELETE", LOCK, undefined, 400, "invalid_request"],
@@ -113,7 +117,7 @@ describe("a sequence over HTTP", () => {
     expect(await call("POST", "/sequences/invoice/next", { count: 2 }, key)).toEqual(once);
     expect(await call("POST", "/sequences/invoice/next", {}, key)).toMatchObject({
       status: 422,
-      body: { code: "key_reused" },
+      body: { code: "id_reused" },
     });
   });
 
@@ -129,8 +133,8 @@ describe("a sequence over HTTP", () => {
 
   test("stands in the list of channels, which can be read on from it", async () => {
     const { call, fanfare } = await serve();
-    await fanfare.next("invoice");
-    await fanfare.lock("order:42");
+    await fanfare.sequences.next("invoice");
+    await fanfare.locks.acquire("order:42");
     await fanfare.publish("a", 1);
     const first = await call("GET", "/channels?limit=1");
     expect(first.body).toMatchObject({ channels: [{ channel: "$lock:order:42" }], next: "$lock:order:42" });
@@ -145,35 +149,38 @@ describe("a sequence over HTTP", () => {
 describe("in process", () => {
   test("a lock is taken, renewed, and let go of at the end of the block", async () => {
     const { fanfare } = await serve();
-    expect(await fanfare.lockState("report:7")).toBeNull();
+    expect(await fanfare.locks.get("report:7")).toBeNull();
     {
-      await using lock = await fanfare.lock("report:7", { leaseMs: 1000, info: "nightly" });
-      await expect(fanfare.lock("report:7")).rejects.toMatchObject({
+      await using lock = await fanfare.locks.acquire("report:7", { leaseSeconds: 1, info: "nightly" });
+      await expect(fanfare.locks.acquire("report:7")).rejects.toMatchObject({
         code: "locked",
         lock: { info: "nightly" },
       });
       const before = lock.expires;
-      await lock.renew({ leaseMs: 60_000 });
+      await lock.renew({ leaseSeconds: 60 });
       expect(lock.expires).toBeGreaterThan(before + 50_000);
-      expect(await fanfare.lockState("report:7")).toMatchObject({ token: lock.token, expires: lock.expires });
+      expect(await fanfare.locks.get("report:7")).toMatchObject({ token: lock.token, expires: lock.expires });
     }
-    expect(await fanfare.lockState("report:7")).toMatchObject({ freed: expect.any(Number) });
+    expect(await fanfare.locks.get("report:7")).toMatchObject({ freed: expect.any(Number) });
   });
 
   test("a lock is broken whoever holds it, who learns of it when renewing", async () => {
     const { fanfare } = await serve();
-    const lock = await fanfare.lock("a");
-    await expect(fanfare.breakLock("a", lock.token + 1)).rejects.toMatchObject({ code: "lock_lost" });
-    await fanfare.breakLock("a", lock.token);
+    const lock = await fanfare.locks.acquire("a");
+    await expect(fanfare.locks.break("a", lock.token + 1)).rejects.toMatchObject({ code: "lock_lost" });
+    await fanfare.locks.break("a", lock.token);
     await expect(lock.renew()).rejects.toMatchObject({ code: "lock_lost" });
     await expect(lock.release()).rejects.toMatchObject({ code: "lock_lost" });
   });
 
   test("numbers are taken, one or several", async () => {
     const { fanfare } = await serve();
-    expect(await fanfare.next("invoice")).toEqual({ first: 1, last: 1, durable: false });
-    expect(await fanfare.next("invoice", { count: 3, key: "k" })).toMatchObject({ first: 2, last: 4 });
-    expect(await fanfare.sequence("invoice")).toBe(4);
-    await expect(fanfare.next("a b")).rejects.toMatchObject({ code: "invalid_channel" });
+    expect(await fanfare.sequences.next("invoice")).toEqual({ first: 1, last: 1, durable: false });
+    expect(await fanfare.sequences.next("invoice", { count: 3, id: "k" })).toMatchObject({
+      first: 2,
+      last: 4,
+    });
+    expect(await fanfare.sequences.get("invoice")).toBe(4);
+    await expect(fanfare.sequences.next("a b")).rejects.toMatchObject({ code: "invalid_channel" });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { DEFAULT_LIMITS } from "../../packages/server/src/hub/limits.js";
+import { DEFAULT_LIMITS } from "../../packages/server/src/hub/terms/limits.js";
 import { Client } from "../doors/client.js";
 import { post, serve } from "../library/serve.js";
 

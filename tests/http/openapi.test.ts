@@ -1,6 +1,7 @@
 import { ERRORS } from "@fanfare/protocol";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { describe, expect, test } from "vitest";
+import { LISTEN } from "../../packages/server/src/testing/let-in.js";
 import { post, problemOf, serve } from "../library/serve.js";
 
 interface Operation {
@@ -62,6 +63,7 @@ describe("the OpenAPI document", () => {
       "/",
       "/access/explain",
       "/channels",
+      "/channels/{channel}",
       "/channels/{channel}/messages",
       "/channels/{channel}/presence",
       "/channels/{channel}/state",
@@ -74,11 +76,14 @@ describe("the OpenAPI document", () => {
       "/health",
       "/health/live",
       "/keys",
-      "/keys/{key}",
+      "/keys/{id}",
       "/locks/{name}",
+      "/locks/{name}/holder",
       "/messages",
       "/metrics",
       "/openapi.json",
+      "/owners",
+      "/revocations",
       "/sequences/{name}",
       "/sequences/{name}/next",
       "/sse",
@@ -135,7 +140,7 @@ describe("the OpenAPI document", () => {
   });
 
   test("documents the errors that calls are answered with", async () => {
-    const { base, messages, operations } = await serving({ access: "listen" });
+    const { base, messages, operations } = await serving({ anonymous: LISTEN });
     const described = (id: string, status: number) =>
       operations.find(({ operation }) => operation.operationId === id)?.operation.responses[status]
         ?.description;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { LISTEN } from "../../packages/server/src/testing/let-in.js";
 import { serve as serveFanfare } from "../library/serve.js";
 
 const MERGE_PATCH = { "Content-Type": "application/merge-patch+json" };
@@ -62,7 +63,7 @@ describe("the state over HTTP", () => {
     expect(again).toEqual({ ...once, etag: "" });
     expect(await call("PATCH", { done: 3 }, headers)).toMatchObject({
       status: 422,
-      body: { code: "key_reused" },
+      body: { code: "id_reused" },
     });
   });
 
@@ -71,7 +72,15 @@ describe("the state over HTTP", () => {
     ["a state that is null", "PUT", null, {}, 400, "invalid_value"],
     ["a state with a null member", "PUT", { a: { b: null } }, {}, 400, "invalid_value"],
     ["a state that is too large", "PUT", { a: "x".repeat(70_000) }, {}, 413, "too_large"],
-    ["a weak ETag", "PUT", {}, { "If-Match": 'W/"0123456789abcdef:1"' }, 400, "invalid_request"],
+    ["an ETag without quotes", "PUT", {}, { "If-Match": "0123456789abcdef:1" }, 400, "invalid_request"],
+    [
+      "two ETags",
+      "PUT",
+      {},
+      { "If-Match": '"0123456789abcdef:1", "0123456789abcdef:2"' },
+      400,
+      "invalid_request",
+    ],
     ["an ETag of somebody else", "PUT", {}, { "If-Match": '"abc"' }, 400, "invalid_position"],
     ["both conditions", "PUT", {}, { "If-Match": "*", "If-None-Match": "*" }, 400, "invalid_request"],
   ])("%s is refused, and nothing is changed", async (_, method, body, headers, status, code) => {
@@ -80,8 +89,48 @@ describe("the state over HTTP", () => {
       status,
       body: { code, remedy: expect.any(String) },
     });
-    expect(await fanfare.state("job:7")).toBeNull();
+    expect(await fanfare.states.get("job:7")).toBeNull();
   });
+
+  const REWRITTEN: readonly (readonly [string, (tag: string) => string])[] = [
+    ["nginx's gzip", (tag) => `W/${tag}`],
+    ["Apache's gzip", (tag) => tag.replace(/"$/, '-gzip"')],
+    ["Apache's brotli behind nginx", (tag) => `W/${tag.replace(/"$/, '-br"')}`],
+    ["Jetty's gzip", (tag) => tag.replace(/"$/, '--gzip"')],
+    ["a proxy that joins two headers", (tag) => `${tag} , W/${tag}`],
+  ];
+
+  test.each(REWRITTEN)("takes an ETag that went through %s as the version that it is", async (_, rewrite) => {
+    const { call } = await serve();
+    const first = await call("PUT", { seats: 2 });
+    const second = await call("PATCH", { seats: 1 }, { "If-Match": rewrite(first.etag) });
+    expect(second).toMatchObject({ status: 200, body: { offset: 2 } });
+    expect(await call("PATCH", { seats: 0 }, { "If-Match": rewrite(first.etag) })).toMatchObject({
+      status: 412,
+      body: { state: { seats: 1 } },
+    });
+  });
+
+  test.each([...REWRITTEN, ["nothing", (tag: string) => tag]] as const)(
+    "answers 304 to whoever has it already, whose ETag went through %s",
+    async (_, rewrite) => {
+      const { call, url } = await serve();
+      const { etag } = await call("PUT", { seats: 2 });
+      const read = (known: string, method = "GET") =>
+        fetch(url, { method, headers: { "If-None-Match": known } });
+      for (const method of ["GET", "HEAD"]) {
+        const same = await read(rewrite(etag), method);
+        expect([same.status, await same.text(), same.headers.get("etag")]).toEqual([304, "", etag]);
+      }
+      expect((await read(`"another", ${rewrite(etag)}`)).status).toBe(304);
+      expect((await read("*")).status).toBe(304);
+      for (const other of ['"another"', "no tag", "", '"0123456789abcdef:1"']) {
+        expect((await read(other)).status).toBe(200);
+      }
+      await call("PATCH", { seats: 1 });
+      expect(await (await read(rewrite(etag))).json()).toEqual({ seats: 1 });
+    },
+  );
 
   test("__proto__ is a member like any other", async () => {
     const { url } = await serve();
@@ -92,8 +141,8 @@ describe("the state over HTTP", () => {
   });
 
   test("may be read by those who may read the history, and changed only by those who may patch", async () => {
-    const { call, url, fanfare } = await serve({ access: "listen", apiKeys: ["a-key-of-16-characters"] });
-    await fanfare.setState("job:7", { done: 1 });
+    const { call, url, fanfare } = await serve({ anonymous: LISTEN, apiKeys: ["a-key-of-16-characters"] });
+    await fanfare.states.set("job:7", { done: 1 });
     expect((await call("GET")).status).toBe(200);
     for (const method of ["PUT", "PATCH", "DELETE"]) {
       const body = method === "DELETE" ? undefined : {};
@@ -114,25 +163,25 @@ describe("the state over HTTP", () => {
 describe("the state in process", () => {
   test("is set, patched, read and removed, with versions as positions or texts", async () => {
     const { fanfare } = await serveFanfare();
-    expect(await fanfare.state("a")).toBeNull();
-    const { epoch, offset } = await fanfare.setState("a", { x: 1 }, { ifVersion: null });
-    await fanfare.patch("a", { y: 2 }, { ifVersion: { epoch, offset } });
+    expect(await fanfare.states.get("a")).toBeNull();
+    const { epoch, offset } = await fanfare.states.set("a", { x: 1 }, { ifVersion: null });
+    await fanfare.states.patch("a", { y: 2 }, { ifVersion: { epoch, offset } });
     const state = { channel: "a", epoch, offset: 2, state: { x: 1, y: 2 } };
-    expect(await fanfare.state("a")).toEqual(state);
-    await expect(fanfare.patch("a", {}, { ifVersion: `${epoch}:1` })).rejects.toMatchObject({
+    expect(await fanfare.states.get("a")).toEqual(state);
+    await expect(fanfare.states.patch("a", {}, { ifVersion: `${epoch}:1` })).rejects.toMatchObject({
       code: "version_mismatch",
-      present: { offset: 2 },
+      state,
     });
-    await fanfare.removeState("a", { ifVersion: `${epoch}:2` });
-    expect(await fanfare.state("a")).toBeNull();
+    await fanfare.states.remove("a", { ifVersion: `${epoch}:2` });
+    expect(await fanfare.states.get("a")).toBeNull();
   });
 
   test.each([null, undefined])("is not removed by setting %s", async (nothing) => {
     const { fanfare } = await serveFanfare();
-    await fanfare.setState("a", { x: 1 });
+    await fanfare.states.set("a", { x: 1 });
     const none = nothing as unknown as Record<string, never>;
-    await expect(fanfare.setState("a", none)).rejects.toMatchObject({ code: "invalid_request" });
-    await expect(fanfare.patch("a", none)).rejects.toMatchObject({ code: "invalid_value" });
-    expect(await fanfare.state("a")).toMatchObject({ state: { x: 1 } });
+    await expect(fanfare.states.set("a", none)).rejects.toMatchObject({ code: "invalid_request" });
+    await expect(fanfare.states.patch("a", none)).rejects.toMatchObject({ code: "invalid_value" });
+    expect(await fanfare.states.get("a")).toMatchObject({ state: { x: 1 } });
   });
 });

@@ -42,13 +42,13 @@ const BODIES: readonly Row[] = [
       ],
     },
     detail: 'body.messages[1] has "evnt", which is not known',
-    remedy: "Did you mean event? Use channel, event, data, key.",
+    remedy: "Did you mean event? Use channel, event, data, id.",
   },
   {
     call: "POST /messages",
     body: { mesages: [{ channel, data }] },
     detail: 'body has "mesages", which is not known',
-    remedy: "Did you mean messages? Use messages, channels, event, data, key.",
+    remedy: "Did you mean messages? Use messages, channels, event, data, id.",
   },
   {
     call: "POST /messages",
@@ -60,13 +60,13 @@ const BODIES: readonly Row[] = [
     call: "POST /messages",
     body: { chanels: [channel], data },
     detail: 'body has "chanels", which is not known',
-    remedy: "Did you mean channels? Use messages, channels, event, data, key.",
+    remedy: "Did you mean channels? Use messages, channels, event, data, id.",
   },
   {
     call: "POST /messages",
     body: { channels: [channel], data, evnt: "x" },
     detail: 'body has "evnt", which is not known',
-    remedy: "Did you mean event? Use messages, channels, event, data, key.",
+    remedy: "Did you mean event? Use messages, channels, event, data, id.",
   },
   {
     call: "POST /sequences/a/next",
@@ -76,9 +76,9 @@ const BODIES: readonly Row[] = [
   },
   {
     call: "PUT /locks/a",
-    body: { leaseMS: 5000, lease: 5000 },
-    detail: 'body has "leaseMS", which is not known',
-    remedy: "Did you mean leaseMs? Use leaseMs, token, info.",
+    body: { leaseSecond: 5000, lease: 5000 },
+    detail: 'body has "leaseSecond", which is not known',
+    remedy: "Did you mean leaseSeconds? Use leaseSeconds, token, info.",
   },
   {
     call: "POST /tokens",
@@ -178,8 +178,8 @@ describe("a call that is given what it does not know", () => {
     const problem = await problemOf(await ask(call, body));
     expect(problem).toMatchObject({ status: 400, code: "invalid_request", detail, remedy });
     expect(await fanfare.position("a"), "nothing was published").toMatchObject({ offset: 0 });
-    expect(await fanfare.sequence("a"), "no number was taken").toBeNull();
-    expect(await fanfare.lockState("a"), "no lock was taken").toBeNull();
+    expect(await fanfare.sequences.get("a"), "no number was taken").toBeNull();
+    expect(await fanfare.locks.get("a"), "no lock was taken").toBeNull();
   });
 
   test.each(QUERIES)("%s is refused: %s", async (call, detail, remedy) => {
@@ -218,9 +218,14 @@ test("the OpenAPI document says of every body that there is no more, and of no a
   const document = await (await fetch(`${base}/openapi.json`)).json();
   const { schemas } = document.components as { schemas: Record<string, Shape> };
   const open: string[] = [];
+  const seen = new Set<string>();
   const look = (shape: Shape, place: string): void => {
     const named = shape.$ref?.replace(/.*\//, "");
-    if (named !== undefined) look(schemas[named] ?? {}, place);
+    if (named !== undefined && !seen.has(`${place} ${named}`)) {
+      // Any JSON value holds others.
+      seen.add(`${place} ${named}`);
+      look(schemas[named] ?? {}, place);
+    }
     if (shape.properties && shape.additionalProperties !== false) open.push(place);
     for (const [name, each] of Object.entries(shape.properties ?? {})) look(each, `${place}.${name}`);
     for (const each of [...(shape.anyOf ?? []), ...(shape.items ? [shape.items] : [])]) look(each, place);

@@ -56,7 +56,7 @@ export class Client {
   }
 
   async subscribe(channel: string, since?: unknown): Promise<Frame> {
-    this.send({ type: "subscribe", id: 1, channel, since });
+    this.send({ type: "subscribe", request: 1, channel, since });
     return this.next("subscribed");
   }
 

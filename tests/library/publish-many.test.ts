@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import { PublishManyError } from "../../packages/server/src/index.js";
+import { FanfareError } from "../../packages/server/src/index.js";
 import { make } from "./serve.js";
 
 test("messages are appended in order, each to its channel", async () => {
   const fanfare = make();
   const published = await fanfare.publishMany([
     { channel: "a", data: 1 },
-    { channel: "b", event: "said", data: { text: "hi" }, key: "k" },
+    { channel: "b", event: "said", data: { text: "hi" }, id: "k" },
     { channel: "a", data: 2 },
   ]);
   const epoch = expect.stringMatching(/^[0-9a-f]{16}$/);
@@ -47,14 +47,14 @@ test("when one is not valid, none is appended", async () => {
 
 test("what is refused alone is told, with what became of the others", async () => {
   const fanfare = make();
-  await fanfare.publish("b", 0, { key: "k" });
+  await fanfare.publish("b", 0, { id: "k" });
   const refused = await fanfare
-    .publishMany({ channels: ["a", "b", "c"], data: 1, key: "k" })
+    .publishMany({ channels: ["a", "b", "c"], data: 1, id: "k" })
     .catch((error: unknown) => error);
-  expect(refused).toBeInstanceOf(PublishManyError);
+  expect(refused).toBeInstanceOf(FanfareError);
   expect(refused).toMatchObject({
-    code: "key_reused",
+    code: "id_reused",
     message: expect.stringMatching(/^1 of 3 messages were not appended; the first: /),
-    results: [{ channel: "a", offset: 1 }, { code: "key_reused" }, { channel: "c", offset: 1 }],
+    results: [{ channel: "a", offset: 1 }, { code: "id_reused" }, { channel: "c", offset: 1 }],
   });
 });

@@ -8,7 +8,8 @@ import {
   type FanfareOptions,
   type History,
 } from "../../packages/server/src/index.js";
-import type { Problem } from "../../packages/server/src/problem.js";
+import { lettingAllIn } from "../../packages/server/src/testing/let-in.js";
+import type { Problem } from "../../packages/server/src/wire/problem.js";
 import { within } from "./within.js";
 
 /** Listens on a free port, and answers with it. */
@@ -24,8 +25,8 @@ export async function listen(server: Server, host = "127.0.0.1"): Promise<number
 
 /** A Fanfare that is closed after the test. */
 export function make(options: FanfareOptions = {}): Fanfare {
-  const fanfare = createFanfare({ access: "open", ...options });
-  onTestFinished(() => fanfare.close({ withinMs: 100 }));
+  const fanfare = createFanfare(lettingAllIn(options));
+  onTestFinished(() => fanfare.close({ withinSeconds: 0.1 }));
   return fanfare;
 }
 

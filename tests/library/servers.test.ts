@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { createServer, type Server } from "node:http";
+import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import { Agent, createServer as createTlsServer, request as tlsRequest } from "node:https";
 import type { AddressInfo } from "node:net";
 import express from "express";
@@ -238,5 +240,43 @@ describe("Fastify", () => {
     await fanfare.close();
     expect(await client.closed).toBe(1012);
     await within(app.close(), "Fastify's end");
+  });
+});
+
+describe("HTTP/2 of the application's server", () => {
+  type Own = "nothing" | "requests" | "streams";
+
+  async function statusesOf(own: Own, paths: readonly string[]): Promise<unknown[]> {
+    const server = createHttp2Server();
+    if (own === "requests") server.on("request", (_request, response) => response.end("own"));
+    if (own === "streams") {
+      server.on("stream", (stream, headers) => {
+        if (headers[":path"]?.startsWith("/push")) return;
+        stream.respond({ ":status": 202 });
+        stream.end("own");
+      });
+    }
+    make().attach(server as unknown as Server);
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    onTestFinished(() => void session.destroy());
+    onTestFinished(() => void server.close());
+    const statuses: unknown[] = [];
+    for (const path of paths) {
+      const request = session.request({ ":path": path });
+      const [headers] = await within(once(request, "response"), `the answer of ${path}`);
+      statuses.push(headers[":status"]);
+      request.close();
+    }
+    return statuses;
+  }
+
+  test.each<[Own, number]>([
+    ["nothing", 404],
+    ["requests", 200],
+    ["streams", 202],
+  ])("works where the application takes %s, which answers elsewhere with %i", async (own, elsewhere) => {
+    expect(await statusesOf(own, ["/push/health", "/push", "/other"])).toEqual([200, 426, elsewhere]);
   });
 });

@@ -36,19 +36,22 @@ const OPTIONS: readonly (readonly [options: object, message: string])[] = [
     { apiKeys: [KEY, { key: KEY, grant: [] }] },
     'apiKeys[1]: "grant" is not known. Did you mean grants? Use key, name, grants.',
   ],
-  [{ access: [{ channels: "a", action: ["publish"] }] }, 'grants[0] has "action", which is not known'],
+  [{ anonymous: [{ channels: "a", action: ["publish"] }] }, 'grants[0] has "action", which is not known'],
   [
     { rules: [{ channels: "a", maxrate: 5 }] },
     'rule a: "maxrate" is not known. Did you mean maxRate? Use channels, ',
   ],
   [
     { rules: [{ channels: "a", presence: { maxlisted: 5 } }] },
-    'rule a: presence: "maxlisted" is not known. Did you mean maxListed? Use maxListed, intervalMs.',
+    'rule a: presence: "maxlisted" is not known. Did you mean maxListed? Use maxListed, intervalSeconds.',
   ],
-  [{ socketio: { paht: "/x" } }, 'socketio: "paht" is not known. Did you mean path? Use path, services.'],
+  [
+    { socketio: { paht: "/x" } },
+    'socketio: "paht" is not known. Did you mean path? Use path, services, authentication.',
+  ],
   [
     { socketio: { services: [{ name: "orders", jion: "named" }] } },
-    'services: "jion" is not known. Did you mean join? Use name, path, records, join.',
+    'services: "jion" is not known. Did you mean join? Use name, path, records, join, multi, paginate.',
   ],
   [{ channels: { a: { mesage: {} } } }, 'channels: "a" has "mesage", which is not known'],
 ];
@@ -117,24 +120,22 @@ describe("an option that is not known", () => {
 
   test("of close is refused", () => {
     const misspelt: object = { withinMS: 1 };
-    expect(() => make().close(misspelt)).toThrow(
-      'close: "withinMS" is not known. Did you mean withinMs? Use withinMs.',
-    );
+    expect(() => make().close(misspelt)).toThrow('close: "withinMS" is not known. Use withinSeconds.');
   });
 });
 
 test.each<[string, (fanfare: Fanfare) => unknown, string]>([
-  ["publish", (f) => f.publish(["a"] as never, 1), '"a" is no channel name: it is no text'],
+  ["publish", (f) => f.publish(["a"] as never, 1), "an array of 1 is no channel name: it is no text"],
   ["publish", (f) => f.publish({ channel: "a" } as never, 1), "is no channel name: it is no text"],
-  ["publishMany", (f) => f.publishMany({ channels: "abc" as never, data: 1 }), "messages.channels is abc"],
-  ["patch", (f) => f.patch("a", {}, { ifVersion: 5 as never }), '"5" is no position'],
-  ["patch", (f) => f.patch("a", {}, { ifVersion: {} as never }), '"undefined:undefined" is no position'],
+  ["publishMany", (f) => f.publishMany({ channels: "abc" as never, data: 1 }), 'messages.channels is "abc"'],
+  ["states.patch", (f) => f.states.patch("a", {}, { ifVersion: 5 as never }), "5 is no position"],
+  ["states.patch", (f) => f.states.patch("a", {}, { ifVersion: {} as never }), "an object is no position"],
   ["logOut", (f) => f.logOut(undefined as never), "user is missing"],
   ["on", (f) => f.on("connected", undefined as never), "the listener of connected is undefined"],
 ])("%s refuses an argument of another kind", async (_name, call, text) => {
   const fanfare = make();
   await expect((async () => call(fanfare))()).rejects.toThrow(text);
-  expect(await fanfare.state("a"), "nothing was changed").toBeNull();
+  expect(await fanfare.states.get("a"), "nothing was changed").toBeNull();
 });
 
 type Row = readonly [
@@ -152,25 +153,25 @@ const CALLS: readonly Row[] = [
     "publish",
     (f) => f.publish("a", 1, misspelt("evnt")),
     'options has "evnt"',
-    "Did you mean event? Use event, key.",
+    "Did you mean event? Use event, id.",
   ],
   [
     "publish",
     (f) => f.publish("a", 1, "paid" as never),
     "options is a string",
-    "Give an object with event, key.",
+    "Give an object with event, id.",
   ],
   [
     "publishMany",
     (f) => f.publishMany([message, { ...message, ...misspelt("evnt") }]),
     'messages[1] has "evnt"',
-    "Did you mean event? Use channel, event, data, key.",
+    "Did you mean event? Use channel, event, data, id.",
   ],
   [
     "publishMany",
     (f) => f.publishMany({ channels: ["a"], data: 1, ...misspelt("evnt") }),
     'messages has "evnt"',
-    "Did you mean event? Use channels, event, data, key.",
+    "Did you mean event? Use channels, event, data, id.",
   ],
   [
     "history",
@@ -179,41 +180,41 @@ const CALLS: readonly Row[] = [
     "Did you mean limit? Use after, limit.",
   ],
   [
-    "patch",
-    (f) => f.patch("a", {}, misspelt("ifversion")),
+    "states.patch",
+    (f) => f.states.patch("a", {}, misspelt("ifversion")),
     'options has "ifversion"',
-    "Did you mean ifVersion? Use ifVersion, key.",
+    "Did you mean ifVersion? Use ifVersion, id.",
   ],
   [
-    "setState",
-    (f) => f.setState("a", {}, misspelt("version")),
+    "states.set",
+    (f) => f.states.set("a", {}, misspelt("version")),
     'options has "version"',
-    "Use ifVersion, key.",
+    "Use ifVersion, id.",
   ],
+  ["states.remove", (f) => f.states.remove("a", misspelt("kye")), 'options has "kye"', "Use ifVersion, id."],
   [
-    "removeState",
-    (f) => f.removeState("a", misspelt("kye")),
-    'options has "kye"',
-    "Did you mean key? Use ifVersion, key.",
-  ],
-  [
-    "presence",
-    (f) => f.presence("a", misspelt("aftr")),
+    "presence.list",
+    (f) => f.presence.list("a", misspelt("aftr")),
     'options has "aftr"',
     "Did you mean after? Use after, limit.",
   ],
   [
-    "lock",
-    (f) => f.lock("a", misspelt("leaseMS")),
-    'options has "leaseMS"',
-    "Did you mean leaseMs? Use leaseMs, info.",
+    "locks.acquire",
+    (f) => f.locks.acquire("a", misspelt("leaseSecond")),
+    'options has "leaseSecond"',
+    "Did you mean leaseSeconds? Use leaseSeconds, info.",
   ],
-  ["lock", (f) => f.lock("a", misspelt("token")), 'options has "token"', "Use leaseMs, info."],
   [
-    "next",
-    (f) => f.next("a", misspelt("coun")),
+    "locks.acquire",
+    (f) => f.locks.acquire("a", misspelt("token")),
+    'options has "token"',
+    "Use leaseSeconds, info.",
+  ],
+  [
+    "sequences.next",
+    (f) => f.sequences.next("a", misspelt("coun")),
     'options has "coun"',
-    "Did you mean count? Use count, start, key.",
+    "Did you mean count? Use count, start, id.",
   ],
   [
     "token",
@@ -237,11 +238,11 @@ test.each(CALLS)("%s refuses what it does not know", async (_name, call, text, r
     remedy,
   });
   expect(await fanfare.position("a"), "nothing was published").toMatchObject({ offset: 0 });
-  expect(await fanfare.sequence("a"), "no number was taken").toBeNull();
-  expect(await fanfare.lockState("a"), "no lock was taken").toBeNull();
+  expect(await fanfare.sequences.get("a"), "no number was taken").toBeNull();
+  expect(await fanfare.locks.get("a"), "no lock was taken").toBeNull();
 });
 
 test("a lock refuses to be renewed with what is not known", async () => {
-  const lock = await make().lock("a");
-  await expect(lock.renew(misspelt("leaseSeconds"))).rejects.toMatchObject({ code: "invalid_request" });
+  const lock = await make().locks.acquire("a");
+  await expect(lock.renew(misspelt("leaseMs"))).rejects.toMatchObject({ code: "invalid_request" });
 });

@@ -22,7 +22,7 @@ async function serving(presence?: StandardSchema) {
     channels: { "room:{id}": presence ? { presence } : {} },
     rules: [{ channels: "room:*", presence: true }],
     tokens: { secrets: [SECRET] },
-    access: "none",
+    access: "granted",
   });
   const tokenOf = async (user: string, info?: unknown) =>
     (await signToken({ secret: SECRET, user, info, grants: MAY })).token;
@@ -33,7 +33,7 @@ async function serving(presence?: StandardSchema) {
     return client;
   };
   const members = async () =>
-    (await fanfare.presence("room:1")).members.map(({ user, info }) => [user, info]);
+    (await fanfare.presence.list("room:1")).members.map(({ user, info }) => [user, info]);
   const warned = () => log.about("is not shown").map(({ fields }) => fields);
   return { tokenOf, come, members, warned };
 }
@@ -101,12 +101,12 @@ test("where nothing is defined, anything is shown", async () => {
 test("a typed Fanfare knows what is said about members", async () => {
   const channels = defineChannels({ "room:{id}": { presence: z.object({ name: z.string() }) } });
   const fanfare = createFanfare({ channels, rules: [{ channels: "room:*", presence: true }] });
-  const { members } = await fanfare.presence("room:1");
+  const { members } = await fanfare.presence.list("room:1");
   const names: (string | undefined)[] = members.map(({ info }) => info?.name);
   expect(names).toEqual([]);
   const compiled = () => {
     // @ts-expect-error there is no such channel
-    fanfare.presence("rooms:1");
+    fanfare.presence.list("rooms:1");
     // @ts-expect-error what is said about a member has no such member
     members[0]?.info?.age;
   };

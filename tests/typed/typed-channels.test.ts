@@ -61,15 +61,17 @@ describe.each(LIBRARIES)("with %s", (_, channels) => {
 
   test("a state is checked as it would be after the change", async () => {
     const fanfare = untyped({ channels });
-    await expect(fanfare.patch("order:42", { note: "hi" })).rejects.toMatchObject({
+    await expect(fanfare.states.patch("order:42", { note: "hi" })).rejects.toMatchObject({
       code: "invalid_data",
       message: expect.stringMatching(/order:42: state\.total: /),
     });
-    await fanfare.setState("order:42", { total: 1 });
-    await fanfare.patch("order:42", { note: "hi" });
-    await expect(fanfare.patch("order:42", { total: null })).rejects.toMatchObject({ code: "invalid_data" });
-    expect(await fanfare.state("order:42")).toMatchObject({ state: { total: 1, note: "hi" } });
-    await fanfare.removeState("order:42");
+    await fanfare.states.set("order:42", { total: 1 });
+    await fanfare.states.patch("order:42", { note: "hi" });
+    await expect(fanfare.states.patch("order:42", { total: null })).rejects.toMatchObject({
+      code: "invalid_data",
+    });
+    expect(await fanfare.states.get("order:42")).toMatchObject({ state: { total: 1, note: "hi" } });
+    await fanfare.states.remove("order:42");
   });
 });
 
@@ -96,16 +98,16 @@ describe("typed channels", () => {
   test("are checked over sockets, and the connection goes on", async () => {
     const { base } = await serve({ channels: withZod });
     const client = await Client.connect(base);
-    client.send({ type: "publish", id: 1, channel: "order:42", data: wrong });
+    client.send({ type: "publish", request: 1, channel: "order:42", data: wrong });
     expect(await client.next("error")).toMatchObject({
-      id: 1,
+      request: 1,
       code: "invalid_data",
       message: expect.stringMatching(WRONG_PRICE),
     });
-    client.send({ type: "patch", id: 2, channel: "order:42", patch: { total: "1" } });
-    expect(await client.next("error")).toMatchObject({ id: 2, code: "invalid_data" });
-    client.send({ type: "publish", id: 3, channel: "order:42", data: { lines: [] } });
-    expect(await client.next("ok")).toMatchObject({ id: 3, offset: 1 });
+    client.send({ type: "patch", request: 2, channel: "order:42", patch: { total: "1" } });
+    expect(await client.next("error")).toMatchObject({ request: 2, code: "invalid_data" });
+    client.send({ type: "publish", request: 3, channel: "order:42", data: { lines: [] } });
+    expect(await client.next("ok")).toMatchObject({ request: 3, offset: 1 });
     client.close();
   });
 
@@ -161,7 +163,7 @@ describe("typed channels", () => {
     const fanfare = untyped({ channels: withZod });
     await fanfare.publish("other", wrong);
     await fanfare.publish("order:42:lines", wrong);
-    await fanfare.patch("chat:a", { anything: 1 });
+    await fanfare.states.patch("chat:a", { anything: 1 });
   });
 
   test("tell no more than three issues of a value", async () => {
@@ -198,11 +200,11 @@ test("a typed Fanfare knows what its channels carry", async () => {
     // @ts-expect-error no event of this channel is called message
     fanfare.publish("chat:a", { text: "hello" });
     // @ts-expect-error total is a number
-    fanfare.patch("order:42", { total: "1" });
+    fanfare.states.patch("order:42", { total: "1" });
     // @ts-expect-error total cannot be removed
-    fanfare.patch("order:42", { total: null });
+    fanfare.states.patch("order:42", { total: null });
     // @ts-expect-error total is missing
-    fanfare.setState("order:42", { note: "x" });
+    fanfare.states.set("order:42", { note: "x" });
     // @ts-expect-error the data of left is null
     fanfare.publishMany([{ channel: "chat:a", event: "left", data: 1 }]);
     // @ts-expect-error of two definitions
@@ -212,11 +214,11 @@ test("a typed Fanfare knows what its channels carry", async () => {
   await fanfare.publish("chat:a", { text: "hello" }, { event: "said" });
   await fanfare.publishMany([
     { channel: "order:1", data: { lines: [] } },
-    { channel: "chat:a", event: "left", data: null, key: "k" },
+    { channel: "chat:a", event: "left", data: null, id: "k" },
   ]);
   await fanfare.publishMany({ channels: ["order:1", "order:2"], data: { lines: [] } });
-  await fanfare.patch("order:1", { total: 3, note: null });
-  const total: number | undefined = (await fanfare.state("order:1"))?.state.total;
+  await fanfare.states.patch("order:1", { total: 3, note: null });
+  const total: number | undefined = (await fanfare.states.get("order:1"))?.state.total;
   expect(total).toBe(3);
   const texts = (await fanfare.history("chat:a")).messages.map(
     (message) => message.event === "said" && message.data.text,

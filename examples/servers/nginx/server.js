@@ -6,6 +6,8 @@ import { createFanfare } from "fanfare";
 const page = readFileSync(new URL("../order.html", import.meta.url));
 const fanfare = createFanfare({
   apiKeys: [process.env.API_KEY ?? ""], // at least 16 characters
+  anonymous: [{ channels: "order:*", actions: ["subscribe", "history"] }], // pages may listen without logging in
+  socketio: {}, // left out where no client speaks Socket.IO
   trustedProxies: ["127.0.0.1"], // nginx: limits count by the addresses that it tells
 });
 
@@ -23,7 +25,7 @@ const server = createServer((request, response) => {
   }
 });
 // nginx keeps connections to this server for 60 seconds (keepalive_timeout); the server must not close them first.
-server.keepAliveTimeout = 65_000;
+server.keepAliveTimeout = 75_000;
 
 fanfare.attach(server);
 server.listen(process.env.PORT ?? 8080, "127.0.0.1", () =>

@@ -1,9 +1,9 @@
 import { parseChannelName, type StateFrame } from "@fanfare/protocol";
 import { describe, expect, test } from "vitest";
-import { Channel, type SubscribedFrame } from "./channel.js";
+import { type Again, Channel, type SubscribedFrame } from "./channel.js";
 import { Listener } from "./listener.js";
 import { EPOCH, LATER_EPOCH } from "./testing/scripted-server.js";
-import type { Position, StateChange } from "./types.js";
+import { ClientError, type Position, type StateChange } from "./types.js";
 
 const at = (offset: number, epoch = EPOCH): Position => ({ epoch, offset });
 const host = { backOff: () => () => {}, gap: () => {}, error: () => {} };
@@ -28,7 +28,7 @@ function join(channel: Channel, since?: Position, onMessage: () => void = () => 
   return { told, listener };
 }
 const start = (frame: Partial<SubscribedFrame>): SubscribedFrame => ({
-  id: 1,
+  request: 1,
   ...at(0),
   recovered: false,
   head: frame.offset ?? 0,
@@ -97,6 +97,22 @@ describe("a handler that joins a channel which is live", () => {
     channel.begin();
     deliver(channel, 3, 4, 5, 6);
     expect([first.told, second.told]).toEqual([[3, 4, 5, 6], [6]]);
+  });
+
+  test("begins in the log that there is, also when the one before was longer", () => {
+    const channel = new Channel("news");
+    const first = join(channel);
+    ask(channel);
+    channel.subscribed(start(at(34)));
+    channel.deliver({ type: "gap", epoch: LATER_EPOCH, from: 1, to: 0, reason: "epoch_changed" });
+    const second = join(channel);
+    channel.begin();
+    deliver(channel, 1, 2);
+    expect([first.told, second.told]).toEqual([
+      ["epoch_changed null-null", 1, 2],
+      [1, 2],
+    ]);
+    expect(second.listener.given).toEqual(at(2, LATER_EPOCH));
   });
 
   test("goes on from its position when the channel is not beyond that", () => {
@@ -182,7 +198,7 @@ test("frames are for us only between the answer and the end", () => {
   expect(channel.status.kind).toBe("wanted");
   ask(channel);
   channel.subscribed(start({ ...at(3), recovered: true }));
-  channel.refused(new Error("over"));
+  channel.refused(new ClientError("forbidden", "over", ""), "grant");
   deliver(channel, 4);
   expect(told).toEqual([3, "over"]);
 });
@@ -205,13 +221,18 @@ test("a handler that leaves, or brings another, in the middle of a delivery dist
   expect([first.told, second.told, late.told]).toEqual([[1], [1, 2], [2]]);
 });
 
-test("whatever comes next calls off the next try after a refusal", () => {
+test("a refusal that passes is told once while it lasts, and one that stays each time", () => {
   const channel = new Channel("news");
-  let cancelled = 0;
-  channel.refused(new Error("later"), () => cancelled++);
-  channel.disconnected();
-  channel.wanted();
-  expect(cancelled).toBe(1);
+  const { told } = join(channel);
+  const refuse = (code: string, again: Again) => channel.refused(new ClientError(code, code, ""), again);
+  for (let round = 0; round < 3; round++) refuse("rate_limited", "later");
+  refuse("unavailable", "later");
+  ask(channel);
+  channel.subscribed(start(at(2)));
+  refuse("unavailable", "later");
+  refuse("forbidden", "grant");
+  refuse("forbidden", "grant");
+  expect(told).toEqual(["rate_limited", "unavailable", "unavailable", "forbidden", "forbidden"]);
 });
 
 describe("the state", () => {
@@ -247,6 +268,18 @@ describe("the state", () => {
       null,
     ]);
     expect(listener.given).toEqual(at(6));
+  });
+
+  test("that changes while the channel is not heard is nothing to ask for: the answer will say it", () => {
+    const channel = new Channel("a");
+    const { told } = watch(channel);
+    expect(change(channel, { from: 7, offset: 8, patch: { done: 2 } })).toBe(true);
+    channel.asked(1, null);
+    expect(change(channel, { from: 7, offset: 8, patch: { done: 2 } })).toBe(true);
+    channel.subscribed(start({ offset: 8, state: { done: 2 }, stateOffset: 8 }));
+    channel.disconnected();
+    expect(change(channel, { from: 9, offset: 10, patch: { done: 3 } })).toBe(true);
+    expect(told).toEqual([{ done: 2 }]);
   });
 
   test("that there is not is told nothing of, and one that comes into being is", () => {
@@ -330,11 +363,11 @@ describe("the state", () => {
     expect(channel.lacksState(at(5))).toBe(false);
     expect(channel.lacksState(at(6))).toBe(true);
     channel.asked(2, at(5));
-    channel.subscribed(start({ id: 2, ...at(5), recovered: true }));
+    channel.subscribed(start({ request: 2, ...at(5), recovered: true }));
     change(channel, { from: 4, offset: 6, patch: { a: 2 } });
     channel.disconnected();
     channel.asked(3, at(6));
-    channel.subscribed(start({ id: 3, ...at(0, LATER_EPOCH), reason: "restarted" }));
+    channel.subscribed(start({ request: 3, ...at(0, LATER_EPOCH), reason: "restarted" }));
     expect(told).toEqual([{ a: 1 }, [{ a: 2 }, { a: 2 }], null]);
   });
 });

@@ -5,22 +5,24 @@
 import { applyMergePatch, type StateFrame } from "@fanfare/protocol";
 import type { Delivery, Listener } from "./listener.js";
 import { Follower, type PresenceNews } from "./presence.js";
-import type { GapReason, JsonObject, Position, Presence } from "./types.js";
+import type { ClientError, GapReason, JsonObject, Position, Presence } from "./types.js";
 
 /**
- * `wanted`: to be subscribed as soon as there is a connection. `asked`: the request `id` is on its way. `live`: the server
- * has said where delivery starts. `refused`: the server said no; asked again after a reconnect, or when the timer fires that
- * `cancelRetry` calls off.
+ * `wanted`: to be subscribed as soon as there is a connection. `asked`: the request with that number is on its way. `live`: the server
+ * has said where delivery starts. `refused`: the server said no; the client asks again after a reconnect, and when `again` has come:
+ * a while, room for another subscription, or another grant.
  */
 export type ChannelStatus =
   | { readonly kind: "wanted" | "live" }
-  | { readonly kind: "asked"; readonly id: number; readonly since: Position | null }
-  | { readonly kind: "refused"; readonly cancelRetry?: () => void };
+  | { readonly kind: "asked"; readonly request: number; readonly since: Position | null }
+  | { readonly kind: "refused"; readonly again: Again | null; readonly error: ClientError };
+
+export type Again = "later" | "room" | "grant";
 
 /** The parts of a `subscribed` frame that matter here. */
 export interface SubscribedFrame extends Position {
   /** Absent when the server subscribed by itself. */
-  readonly id?: number;
+  readonly request?: number;
   readonly head: number;
   readonly recovered: boolean;
   readonly reason?: GapReason;
@@ -46,6 +48,8 @@ export class Channel {
   #presence: Presence | null = null;
   /** Why an earlier answer to the same question could not go on. */
   #reason: GapReason | null = null;
+  /** The refusal that the handlers were told of last, while it lasts. */
+  #told: string | null = null;
 
   constructor(name: string) {
     this.name = name;
@@ -62,12 +66,18 @@ export class Channel {
       if (!position) continue;
       // Of positions in two logs only one can be honoured; the answer shows whether it was the right one.
       const better =
-        position.epoch === since?.epoch
+        !since ||
+        (position.epoch === since.epoch
           ? position.offset < since.offset
-          : position.epoch === this.#position?.epoch;
-      if (!since || better) since = position;
+          : position.epoch === this.#position?.epoch);
+      if (better) since = position;
     }
     return since;
+  }
+
+  /** What a refused channel waits for, until it is asked for again. */
+  get again(): Again | null {
+    return this.#status.kind === "refused" ? this.#status.again : null;
   }
 
   get state(): JsonObject | null {
@@ -79,7 +89,7 @@ export class Channel {
     return { epoch: this.#position.epoch, offset: this.#stateOffset };
   }
 
-  /** Who is there, as far as the server tells it. */
+  /** The members, as far as the server tells them. */
   get presence(): Presence | null {
     return this.#presence;
   }
@@ -90,24 +100,28 @@ export class Channel {
     return this.#stateOffset < 0 || here?.epoch !== epoch || offset > here.offset;
   }
 
-  asked(id: number, since: Position | null): void {
-    this.#become({ kind: "asked", id, since });
+  asked(request: number, since: Position | null): void {
+    this.#status = { kind: "asked", request, since };
   }
 
   /** To be asked for. What still comes for the subscription that was is heard until the answer is here. */
   wanted(): void {
-    this.#become({ kind: "wanted" });
+    this.#status = { kind: "wanted" };
   }
 
-  refused(error: Error, cancelRetry?: () => void): void {
+  /** Tells the handlers, of a refusal that passes only once. @param quiet tells only those that listen for errors */
+  refused(error: ClientError, again: Again | null, quiet = false): void {
     this.#hearing = false;
-    this.#become({ kind: "refused", ...(cancelRetry && { cancelRetry }) });
-    for (const listener of [...this.listeners]) listener.failed(error);
+    this.#status = { kind: "refused", again, error };
+    if (again !== "grant" && again && this.#told === error.code) return;
+    this.#told = error.code;
+    for (const listener of [...this.listeners]) listener.failed(error, quiet);
   }
 
   disconnected(): void {
     this.#hearing = false;
-    this.wanted();
+    // Of what was not granted the server would bear only some.
+    if (this.again !== "grant") this.wanted();
   }
 
   /**
@@ -136,8 +150,9 @@ export class Channel {
    *
    * @returns false when a handler could have more than that, so that the server has to be asked again
    */
-  subscribed({ id, epoch, offset, head, recovered, reason, ...rest }: SubscribedFrame): boolean {
-    const asked = this.#status.kind === "asked" && this.#status.id === id ? this.#status.since : null;
+  subscribed({ request, epoch, offset, head, recovered, reason, ...rest }: SubscribedFrame): boolean {
+    const asked =
+      this.#status.kind === "asked" && this.#status.request === request ? this.#status.since : null;
     const { state, stateOffset = 0, presence } = rest;
     if (state !== undefined || !recovered || this.lacksState({ epoch, offset })) {
       this.#state = state ?? null;
@@ -159,7 +174,8 @@ export class Channel {
     this.#hearing = true;
     this.#follower = presence ? new Follower() : null;
     this.#presence = presence && this.#follower ? this.#follower.hear(presence) : null;
-    this.#become({ kind: "live" });
+    this.#status = { kind: "live" };
+    this.#told = null;
     for (const listener of [...this.listeners]) {
       listener.subscribed({ epoch, offset }, head, recovered, why);
       listener.state(this.#state);
@@ -180,11 +196,14 @@ export class Channel {
 
   deliver(delivery: Delivery): void {
     if (!this.#hearing || !this.#position) return;
+    const before = this.#position.epoch;
     this.#position =
       delivery.type === "gap"
         ? { epoch: delivery.epoch, offset: delivery.to }
-        : { epoch: this.#position.epoch, offset: delivery.offset };
+        : { epoch: before, offset: delivery.offset };
     const { epoch } = this.#position;
+    // Offsets of the log before say nothing of this one.
+    if (epoch !== before) this.#head = 0;
     if (delivery.type === "gap" && delivery.reason !== "conflated") this.#stateOffset = -1;
     for (const listener of [...this.listeners]) if (listener.begun) listener.deliver(delivery, epoch);
   }
@@ -215,10 +234,5 @@ export class Channel {
       listener.state(this.#state, from === 0 ? null : (patch ?? null), before);
     }
     return true;
-  }
-
-  #become(status: ChannelStatus): void {
-    if (this.#status.kind === "refused") this.#status.cancelRetry?.();
-    this.#status = status;
   }
 }

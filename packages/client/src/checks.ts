@@ -1,5 +1,5 @@
 /** What a page gives, checked before it is sent: for what is malformed the server would close the connection, which all share. */
-import { isChannelName, isEpoch } from "@fanfare/protocol";
+import { isChannelName, isEpoch, shown } from "@fanfare/protocol";
 import { ClientError, type Position } from "./types.js";
 
 /** @throws ClientError `invalid_channel` */
@@ -37,7 +37,7 @@ export function checkHandler(handler: unknown): void {
   if (typeof handler === "function") return;
   throw new ClientError(
     "invalid_request",
-    `the handler is ${String(handler)}`,
+    `the handler is ${shown(handler)}`,
     "Give subscribe a function that is called with each message, such as () => {}.",
   );
 }

@@ -1,6 +1,5 @@
 /**
- * The client: subscriptions, requests and locks on one connection. What is the page's lives in `subscriptions.ts` and `listener.ts`, what
- * is the connection's in `link.ts` and `machine.ts`.
+ * The client: subscriptions, requests and locks on one connection. The page's part lives in `subscriptions.ts` and `listener.ts`, the connection's in `link.ts` and `machine.ts`.
  */
 import type { OkFrame, ServerFrame } from "@fanfare/protocol";
 import type { ChannelDefinitions } from "./define-channels.js";
@@ -8,8 +7,8 @@ import { Handlers } from "./handlers.js";
 import { Link, type LinkOwner } from "./link.js";
 import { reportError } from "./listener.js";
 import type { Lock, LockOptions, LockState, NextOptions, Numbers } from "./lock-types.js";
-import { Locks } from "./locks.js";
-import { jitterMs } from "./machine.js";
+import { Locks, whenConnected } from "./locks.js";
+import { jitterMs, RETRY_MIN_MS, waitMs } from "./machine.js";
 import { CLIENT, checkNames, LOCK, MESSAGES, NEXT, PATCH, PUBLISH, SUBSCRIBE } from "./names.js";
 import { Publisher, type PublisherHost } from "./publisher.js";
 import { Requests } from "./requests.js";
@@ -22,7 +21,7 @@ import {
   ClientError,
   type ClientEvents,
   type ClientOptions,
-  type ConnectionState,
+  type Connection,
   type Gap,
   type JsonObject,
   type Message,
@@ -71,8 +70,8 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
     return this.#link.clock;
   }
 
-  get state(): ConnectionState {
-    return this.#link.state;
+  get connection(): Connection {
+    return this.#link.connection;
   }
 
   get queued(): number {
@@ -91,7 +90,7 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
     options?: SubscribeOptions,
   ): Subscription {
     checkNames(options, SUBSCRIBE);
-    // What the data is like is the page's own promise to itself.
+    // The type of the data is the page's own promise to itself.
     return this.#subscriptions.subscribe(name, handler as (message: Message) => void, options);
   }
 
@@ -166,9 +165,17 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
   /** @throws ClientError `not_connected`, or what the server refuses it with */
   async ask(frame: string): Promise<OkFrame> {
     if (!this.#link.connected) {
-      throw new ClientError("not_connected", "there is no connection", "Ask when the state is connected.");
+      throw new ClientError("not_connected", "there is no connection", "Ask when it is connected.");
     }
-    return this.#requests.ask((id) => this.#link.send(`{"id":${id},${frame.slice(1)}`));
+    return this.#requests.ask((request) => this.#link.send(`{"request":${request},${frame.slice(1)}`));
+  }
+
+  get isConnected(): boolean {
+    return this.#link.connected;
+  }
+
+  whenConnected(): Promise<void> {
+    return whenConnected(this);
   }
 
   start(): void {
@@ -181,10 +188,10 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
 
   // ---- what the link tells
 
-  stateChanged(state: ConnectionState): void {
-    if (state.status === "closed") this.#publisher.closed(state.why, state.remedy);
-    // A handler may have changed the state: then all have been told the newer.
-    this.#handlers.tell("state", state, () => state === this.state);
+  connectionChanged(now: Connection): void {
+    if (now.status === "closed") this.#publisher.closed(now.reason, now.remedy);
+    // A handler may have changed the connection: then all have been told the newer.
+    this.#handlers.tell("connection", now, () => now === this.connection);
   }
 
   autoPositions(): readonly object[] {
@@ -192,7 +199,7 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
   }
 
   ready(resumed: boolean): void {
-    this.#subscriptions.flush();
+    this.#subscriptions.granted();
     this.#publisher.connected(resumed);
   }
 
@@ -201,27 +208,38 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
     const lost = new ClientError(
       "not_connected",
       `the connection was lost before the answer came${reason && `: ${reason}`}`,
-      "Where `client.state` is closed, it says what to do; else publish again with the same key, or have the client do that, by `queue`.",
+      "Where `client.connection` is closed, it says what to do; else publish again with the same id, or have the client do that, by `queue`.",
     );
     this.#publisher.disconnected();
     this.#requests.lost(lost);
   }
 
+  granted(): void {
+    this.#subscriptions.granted();
+  }
+
+  woken(): void {
+    this.#locks.wake();
+  }
+
   received(frame: ServerFrame): void {
-    if (frame.type === "ok") this.#requests.answered(frame);
-    else if (frame.type === "error") this.#refused(frame);
+    if (frame.type === "ok") {
+      this.#requests.answered(frame);
+      this.#subscriptions.answered(frame.request);
+    } else if (frame.type === "error") this.#refused(frame);
     else this.#subscriptions.received(frame);
   }
 
   #refused(frame: Extract<ServerFrame, { type: "error" }>): void {
-    const { id, channel, code, message, remedy, retryAfter, lock } = frame;
-    const error = new ClientError(code, message, remedy, retryAfter ?? null, lock ?? null);
-    if (retryAfter !== undefined && code !== "locked") this.#link.slowDown(retryAfter * 1000);
-    if (id === undefined) {
+    const { request, channel, code, message, remedy, retryAfterSeconds, lock } = frame;
+    const error = new ClientError(code, message, remedy, retryAfterSeconds ?? null, lock ?? null);
+    if (retryAfterSeconds !== undefined && code !== "locked")
+      this.#link.slowDown(waitMs(retryAfterSeconds, RETRY_MIN_MS));
+    if (request === undefined) {
       this.error(error);
       return;
     }
-    this.#requests.refused(id, error);
-    this.#subscriptions.refused(id, channel, error);
+    this.#requests.refused(request, error);
+    this.#subscriptions.refused(request, channel, error);
   }
 }

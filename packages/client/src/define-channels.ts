@@ -5,7 +5,7 @@
 import type { InputOf, StandardSchema } from "./standard-schema.js";
 import type { JsonObject, Message } from "./types.js";
 
-/** What a channel carries. What is left out may be anything. */
+/** The payloads of a channel. A part that you leave out may be anything. */
 export interface ChannelDefinition {
   /** The `data` of every message, whatever its event. */
   readonly message?: StandardSchema;
@@ -106,7 +106,7 @@ export type EventOf<Channels, Name extends string> =
     ? keyof Messages & string
     : string;
 
-/** The data of a message. What a schema makes of it does not matter: what was published is what arrives. */
+/** The data of a message. The output of a schema does not matter: subscribers get what was published. */
 export type DataOf<Channels, Name extends string, Event extends string = "message"> =
   DefinitionOf<Channels, Name> extends { readonly messages: infer Messages }
     ? Event extends keyof Messages
@@ -127,7 +127,7 @@ export type MessageOf<Channels, Name extends string> =
 export type StateOf<Channels, Name extends string> =
   DefinitionOf<Channels, Name> extends { readonly state: infer Schema } ? InputOf<Schema> : JsonObject;
 
-/** What the application says about a member who is present on a channel. */
+/** The application's words about a member who is present on a channel. */
 export type InfoOf<Channels, Name extends string> =
   DefinitionOf<Channels, Name> extends { readonly presence: infer Schema } ? InputOf<Schema> : unknown;
 

@@ -24,6 +24,24 @@ describe("the address of the WebSocket", () => {
     expect(webSocketUrl("push")).toBe("wss://app.example.com/orders/push");
   });
 
+  test.each([
+    [
+      "a worker made of a blob",
+      { location: new URL("blob:https://app.example.com/1-2"), origin: "https://app.example.com" },
+    ],
+    [
+      "a frame made of text",
+      {
+        location: { href: "about:srcdoc" },
+        document: { baseURI: "https://app.example.com/orders" },
+        origin: "null",
+      },
+    ],
+  ])("of a path in %s is that of its page", (_where, globals) => {
+    for (const [name, value] of Object.entries(globals)) vi.stubGlobal(name, value);
+    expect(webSocketUrl("/push")).toBe("wss://app.example.com/push");
+  });
+
   test.each(["/push", "file:///push", "javascript:alert(1)", "http://"])(
     "cannot be had from %s without a page",
     (url) => {

@@ -1,12 +1,12 @@
 /** The page's handlers of what the client tells. */
-import { reportError } from "./listener.js";
+import { callPage } from "./listener.js";
 import { ClientError, type ClientEvents } from "./types.js";
 
 type Handler<Name extends keyof ClientEvents> = (value: ClientEvents[Name]) => void;
 
 export class Handlers {
   readonly #of: { [Name in keyof ClientEvents]: Set<Handler<Name>> } = {
-    state: new Set(),
+    connection: new Set(),
     gap: new Set(),
     error: new Set(),
     queue: new Set(),
@@ -39,11 +39,7 @@ export class Handlers {
     const handlers = [...this.#of[event]];
     for (const handler of handlers) {
       if (!isSo()) break;
-      try {
-        handler(value);
-      } catch (error) {
-        reportError(error);
-      }
+      callPage(() => handler(value));
     }
     return handlers.length > 0;
   }

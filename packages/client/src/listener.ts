@@ -2,11 +2,12 @@
  * One handler of a channel: its position, and its snapshot. Drops what it has been given before, and says what it will not
  * get. While a snapshot loads, what arrives waits.
  */
+import { asError } from "@fanfare/protocol";
 import { Told } from "./presence.js";
 import type { Gap, GapReason, JsonObject, Message, Position, Presence, SubscribeOptions } from "./types.js";
 
 /** A gap as the server says it: with the epoch that holds from then on. */
-export interface GapDelivery {
+interface GapDelivery {
   readonly type: "gap";
   readonly epoch: string;
   readonly from: number;
@@ -19,12 +20,12 @@ export type Delivery = Message | GapDelivery;
 export interface ListenerHost {
   /** Calls after a while that grows with the failures; what it answers with calls it off. */
   backOff(failures: number, call: () => void): () => void;
-  /** Nobody else wants to know of this gap. */
+  /** No listener wants to know of this gap. */
   gap(gap: Gap): void;
   error(error: Error): void;
 }
 
-/** While a snapshot loads, at most so many messages wait; what is beyond makes the snapshot load again. */
+/** While a snapshot loads, at most this many messages wait; what is beyond makes the snapshot load again. */
 const MAX_WAITING = 10_000;
 
 const NOBODY: Presence = { count: 0, members: [] };
@@ -32,7 +33,7 @@ const NOBODY: Presence = { count: 0, members: [] };
 /** A call of the page's code that waits for the snapshot, and the position after it. */
 interface Waiting {
   readonly position: Position;
-  readonly call: () => void;
+  readonly call: () => unknown;
 }
 
 export class Listener {
@@ -50,7 +51,7 @@ export class Listener {
   #newAfter: Position | null = null;
   /** The state that it was given last. */
   #state: JsonObject | null = null;
-  /** Who is there, as it was told last. */
+  /** The members, as they were told last. */
   #presence: Presence | null = null;
   #told: Told | null = null;
   /** What arrived while the snapshot loads; `null` when none does. */
@@ -129,7 +130,7 @@ export class Listener {
         sameLog ? Math.max(delivery.from, seen + 1) : null,
         sameLog ? delivery.to : null,
       );
-    // What was overtaken is not missing: the newest follows.
+    // Overtaken messages are not missing: the newest follows.
     if (delivery.reason === "conflated") {
       this.#hand(missed);
       return;
@@ -167,9 +168,11 @@ export class Listener {
     this.#call(() => onPresence(change));
   }
 
-  failed(error: Error): void {
+  /** @param quiet the client's own listeners have been told already */
+  failed(error: Error, quiet = false): void {
     const { onError } = this.#options;
-    this.#call(() => (onError ? onError(error) : this.#host.error(error)));
+    if (onError) this.#call(() => onError(error));
+    else if (!quiet) this.#call(() => this.#host.error(error));
   }
 
   /** The offset up to which it has seen this log, or does not want to; -1 when it knows nothing of it. */
@@ -188,7 +191,7 @@ export class Listener {
   }
 
   /** Calls the page's code with what has just arrived: now, or after the snapshot. */
-  #hand(call: () => void): void {
+  #hand(call: () => unknown): void {
     if (this.#waiting && this.position) {
       if (this.#waiting.length < MAX_WAITING) this.#waiting.push({ position: this.position, call });
       else this.#load();
@@ -235,18 +238,23 @@ export class Listener {
 
   #notLoaded(error: unknown): void {
     this.#loading = false;
-    this.failed(error instanceof Error ? error : new Error(String(error)));
+    this.failed(asError(error));
     if (!this.#ended) this.#cancelRetry = this.#host.backOff(++this.#failures, () => this.#load());
   }
 
   /** An error of the page's code is reported, and stops nothing else. */
-  #call(handler: () => void): void {
-    if (this.#ended) return;
-    try {
-      handler();
-    } catch (error) {
-      reportError(error);
-    }
+  #call(handler: () => unknown): void {
+    if (!this.#ended) callPage(handler);
+  }
+}
+
+/** Calls the page's code. What it throws is reported, and so is what a promise of it rejects with, later. */
+export function callPage(handler: () => unknown): void {
+  try {
+    const result = handler();
+    if (result instanceof Promise) result.catch(reportError);
+  } catch (error) {
+    reportError(error);
   }
 }
 

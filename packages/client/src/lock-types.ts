@@ -1,7 +1,7 @@
-/** What users of the client see of locks and sequences. */
+/** The types of locks and sequences that users of the client see. */
 import type { Subscription } from "./types.js";
 
-/** Who holds a lock, or held it last. It is held by nobody where there is no `holder`. */
+/** The holder of a lock, or its last one. It is free where there is no `holder`. */
 export interface LockState {
   /** The fencing token: each holder has a greater one than those before. */
   readonly token: number;
@@ -15,25 +15,25 @@ export interface LockState {
   /** When the holder took it, and when its lease ends unless it is renewed: milliseconds since 1970, by the server's clock. */
   readonly since?: number;
   readonly expires?: number;
-  /** What the holder says about it. */
+  /** The holder's words about it. */
   readonly info?: unknown;
-  /** Since when nobody holds it. */
+  /** The time since which it is free. */
   readonly freed?: number;
 }
 
 export interface LockOptions {
-  /** How long the lock outlasts a lost connection or a page that is stopped, 1,000 to 86,400,000 ms. @default 30,000 */
-  readonly leaseMs?: number;
-  /** What those who watch are told, and who finds it held: any JSON value of at most 1 KiB. */
+  /** How long the lock outlasts a lost connection or a page that is stopped, 1 to 86,400 whole seconds. @default 30 */
+  readonly leaseSeconds?: number;
+  /** Words for watchers, and for callers that find it held: any JSON value of at most 1 KiB. */
   readonly info?: unknown;
-  /** Waits for so long, in milliseconds, until it is free. @default 0 */
-  readonly waitMs?: number;
+  /** Seconds to wait until it is free. @default 0 */
+  readonly waitSeconds?: number;
 }
 
 /** A lock that this client holds. It is renewed until it is released, or lost. With `await using` it is released at the end of the block. */
 export interface Lock {
   readonly name: string;
-  /** The fencing token: hand it to what the lock protects, which refuses whoever comes with a smaller one than it has seen. */
+  /** The fencing token: hand it to what the lock protects, which refuses a smaller one than it has seen. */
   readonly token: number;
   /** Does the lock outlast the server's process? */
   readonly durable: boolean;
@@ -50,11 +50,11 @@ export interface Lock {
 export interface NextOptions {
   /** How many numbers, 1 to 1,000. @default 1 */
   readonly count?: number;
-  /** Idempotency key, 1 to 200 characters: for 5 minutes the same call with the same key is given the same numbers. */
-  readonly key?: string;
+  /** Idempotency key, 1 to 200 characters: for 5 minutes the same call with the same id is given the same numbers. */
+  readonly id?: string;
 }
 
-/** The numbers from `first` to `last`, both included, belong to whoever asked, and to nobody else. */
+/** The numbers from `first` to `last`, both included, belong to the caller alone. */
 export interface Numbers {
   readonly first: number;
   readonly last: number;
@@ -66,7 +66,7 @@ export interface Numbers {
 export interface LocksAndSequences {
   /**
    * Takes a lock, and renews it until it is released. It belongs to the session, so it outlasts a lost connection that is back before the
-   * lease ends. Closing the page or the client releases it. **A page that may not lock is disconnected for good.**
+   * lease ends. Closing the page or the client releases it. A page that may not lock gets `forbidden`.
    *
    * @param name written like a channel name, such as `order:42`
    * @throws ClientError `locked` when it is held; then `error.lock` says by whom, and until when. `not_connected`, `invalid_channel`, or
@@ -77,14 +77,15 @@ export interface LocksAndSequences {
    */
   lock(name: string, options?: LockOptions): Promise<Lock>;
   /**
-   * Tells who holds a lock: at once where somebody does, or has done lately, and whenever that changes; `null` when nobody has. The
+   * Tells who holds a lock: at once where there is a holder, or was one lately, and after each change; `null` when there was
+   * none lately. The
    * page needs the grant to subscribe to the name.
    *
    * @throws ClientError `invalid_channel`
    */
   watchLock(name: string, handler: (lock: LockState | null) => void): Subscription;
   /**
-   * Takes the next numbers of a sequence. **A page that may not is disconnected for good.**
+   * Takes the next numbers of a sequence. A page that may not gets `forbidden`.
    *
    * @param name written like a channel name, such as `invoice`
    * @throws ClientError `not_connected`: where the connection was lost before the answer came, numbers may be left out;

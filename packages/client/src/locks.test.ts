@@ -13,7 +13,7 @@ function setUp() {
   const asked = (type: string): AnyFrame[] => server.socket.news().filter((frame) => frame.type === type);
   const last = (type: string) => server.socket.sent.findLast((frame) => frame.type === type);
   const answer = async (type: string, fields: object) => {
-    server.socket.say(JSON.stringify({ id: last(type)?.id, ...fields }));
+    server.socket.say(JSON.stringify({ request: last(type)?.request, ...fields }));
     await settled();
   };
   const held = (leaseMs = 30_000, token = 7) =>
@@ -29,7 +29,7 @@ function setUp() {
     answer("lock", { type: "error", code, message: `it is ${code}`, remedy: "", ...fields });
   /** Lets time pass up to the next try, which succeeds. */
   const reconnect = async (resumed = true) => {
-    if (client.state.status === "reconnecting") clock.advance(client.state.retryAt - clock.now());
+    if (client.connection.status === "reconnecting") clock.advance(client.connection.retryAt - clock.now());
     server.welcome({ resumed });
     await settled();
   };
@@ -62,10 +62,10 @@ function watched<Value>(promise: Promise<Value>) {
 describe("a lock", () => {
   test("is asked for as soon as there is a connection, which it opens", async () => {
     const { client, server, asked, held } = setUp();
-    const taking = client.lock(NAME, { leaseMs: 9000, info: { name: "Alice" } });
+    const taking = client.lock(NAME, { leaseSeconds: 9, info: { name: "Alice" } });
     server.welcome();
     await settled();
-    expect(asked("lock")).toMatchObject([{ name: NAME, leaseMs: 9000, info: { name: "Alice" } }]);
+    expect(asked("lock")).toMatchObject([{ name: NAME, leaseSeconds: 9, info: { name: "Alice" } }]);
     await held();
     expect(await taking).toMatchObject({ name: NAME, token: 7, durable: false });
   });
@@ -76,14 +76,19 @@ describe("a lock", () => {
     server.welcome();
     await settled();
     const lock = { token: 3, holder: { user: "bob" }, expires: SERVER_NOW + 1000 };
-    await refused("locked", { lock, retryAfter: 1 });
-    expect(taking.error).toMatchObject({ code: "locked", message: "it is locked", lock, retryAfter: 1 });
+    await refused("locked", { lock, retryAfterSeconds: 1 });
+    expect(taking.error).toMatchObject({
+      code: "locked",
+      message: "it is locked",
+      lock,
+      retryAfterSeconds: 1,
+    });
   });
 
   test("that this client holds, or is about to take, is not asked for again until it is released", async () => {
     const { client, lock, asked, answer, clock, server, held } = await setUpHeld();
     await expect(client.lock(NAME)).rejects.toMatchObject({ code: "locked", lock: null });
-    const waiting = watched(client.lock(NAME, { waitMs: 5000 }));
+    const waiting = watched(client.lock(NAME, { waitSeconds: 5 }));
     await settled();
     clock.advance(4000);
     expect(asked("lock")).toEqual([]);
@@ -216,7 +221,7 @@ describe("waiting for a lock", () => {
     all.server.welcome();
     await settled();
     const lock = { token: 7, holder: { user: "bob" }, expires: SERVER_NOW + 30_000 };
-    await all.refused("locked", { lock, retryAfter: 5 });
+    await all.refused("locked", { lock, retryAfterSeconds: 5 });
     all.server.subscribed(`$lock:${NAME}`, {
       state: { ...lock, token: 6, holder: undefined, freed: 1 },
       stateOffset: 1,
@@ -234,7 +239,7 @@ describe("waiting for a lock", () => {
   }
 
   test("asks again when it is told that it is free, not before", async () => {
-    const { taking, change, lock, asked, held } = await waiting({ waitMs: 60_000 });
+    const { taking, change, lock, asked, held } = await waiting({ waitSeconds: 60 });
     await change(lock, 2);
     expect(asked("lock")).toEqual([]);
     await change({ token: 7, freed: 2 }, 3);
@@ -244,11 +249,11 @@ describe("waiting for a lock", () => {
   });
 
   test("asks again when the lease of the holder has ended, and after a reconnect", async () => {
-    const { taking, asked, clock, server, refused, reconnect } = await waiting({ waitMs: 60_000 });
+    const { taking, asked, clock, server, refused, reconnect } = await waiting({ waitSeconds: 60 });
     clock.advance(5000);
     await settled();
     expect(asked("lock")).toHaveLength(1);
-    await refused("locked", { lock: { token: 9, holder: {} }, retryAfter: 5 });
+    await refused("locked", { lock: { token: 9, holder: {} }, retryAfterSeconds: 5 });
     server.socket.lose();
     await settled();
     await reconnect();
@@ -257,7 +262,7 @@ describe("waiting for a lock", () => {
   });
 
   test("ends with the last refusal when the time is over, and leaves nothing behind", async () => {
-    const { taking, clock, refused, asked, client } = await waiting({ waitMs: 4000 });
+    const { taking, clock, refused, asked, client } = await waiting({ waitSeconds: 4 });
     clock.advance(4000);
     await settled();
     await refused("locked", { lock: { token: 7, holder: { user: "bob" } } });
@@ -269,6 +274,48 @@ describe("waiting for a lock", () => {
 });
 
 describe("watching", () => {
+  test.each([Number.NaN, -1, "1000", null, {}])(
+    "refuses to wait for %j, and asks nothing",
+    async (waitSeconds) => {
+      const { client, clock, server } = setUp();
+      const waiting = watched(client.lock(NAME, { waitSeconds } as never));
+      await settled();
+      expect(waiting.error).toMatchObject({
+        code: "invalid_request",
+        message: expect.stringContaining("waitSeconds"),
+      });
+      expect([clock.pending, server.sockets.length]).toEqual([0, 0]);
+    },
+  );
+
+  test("is refused at once when the page closes the client, however long it would wait", async () => {
+    const { client, server, clock, refused } = setUp();
+    const waiting = watched(client.lock(NAME, { waitSeconds: Number.POSITIVE_INFINITY }));
+    server.welcome();
+    await settled();
+    await refused("locked", { retryAfterSeconds: 30 });
+    client.close();
+    await settled();
+    expect(waiting.error).toMatchObject({ code: "not_connected" });
+    expect(clock.pending).toBe(0);
+  });
+
+  test("waits while the page is away, and connects nothing there", async () => {
+    const { client, server, page, refused, held } = setUp();
+    const waiting = watched(client.lock(NAME, { waitSeconds: 60 }));
+    server.welcome();
+    await settled();
+    await refused("locked", { retryAfterSeconds: 30 });
+    page.fire("pagehide");
+    await settled();
+    expect([client.connection.status, server.sockets.length]).toEqual(["idle", 1]);
+    page.fire("pageshow");
+    server.welcome();
+    await settled();
+    await held();
+    expect(waiting.value).toMatchObject({ name: NAME });
+  });
+
   test("tells who holds a lock, and the last number of a sequence", async () => {
     const { client, server } = setUp();
     const locks: (LockState | null)[] = [];
@@ -305,10 +352,10 @@ describe("watching", () => {
 describe("numbers", () => {
   test("are asked for and handed out", async () => {
     const { client, server, answer } = setUp();
-    const asking = watched(client.next("invoice", { count: 3, key: "k" }));
+    const asking = watched(client.next("invoice", { count: 3, id: "k" }));
     server.welcome();
     await settled();
-    expect(server.socket.sent.at(-1)).toMatchObject({ type: "next", name: "invoice", count: 3, key: "k" });
+    expect(server.socket.sent.at(-1)).toMatchObject({ type: "next", name: "invoice", count: 3, id: "k" });
     await answer("next", { type: "ok", name: "invoice", first: 5, last: 7, durable: true });
     expect(asking.value).toEqual({ first: 5, last: 7, durable: true });
     const refused = watched(client.next("invoice"));

@@ -2,15 +2,18 @@
  * The locks that this client holds: takes them, renews each in time, and tells when one is lost. Without a connection it goes on when
  * there is one again, as long as the lease lasts.
  */
-import type { OkFrame } from "@fanfare/protocol";
+import { asError, type OkFrame, shown } from "@fanfare/protocol";
 import { checkChannel } from "./checks.js";
+import { stopwatch } from "./environment.js";
 import type { Lock, LockOptions, LockState, NextOptions, Numbers } from "./lock-types.js";
+import { RETRY_MIN_MS, waitMs } from "./machine.js";
+import { noAnswer } from "./requests.js";
 import { type Client, type ClientClock, ClientError, type Subscription } from "./types.js";
 
 /** A renewal goes out when this part of the lease is over. */
 const RENEWED_AFTER = 1 / 3;
-/** What a renewal may be refused with while the lock is held all the same. */
-const PASSING = new Set(["not_connected", "unavailable", "rate_limited", "insufficient_storage", "internal"]);
+/** But not sooner than this, whatever the server says of the lease. */
+const RENEW_AFTER_MS = 200;
 const WAITED_FOR = new Set(["locked", "not_connected"]);
 
 /** A lock that is held, as this file sees it. */
@@ -18,8 +21,9 @@ interface Held {
   readonly lock: Lock;
   readonly gone: AbortController;
   readonly leaseMs: number;
-  /** When the lease ends, by this machine's clock. */
-  until: number;
+  /** For how long the server has granted it, since it was asked. */
+  grantedMs: number;
+  sinceAsked: () => number;
   cancelTimer: () => void;
 }
 
@@ -29,9 +33,9 @@ export class Locks {
   readonly #send: (frame: object) => Promise<OkFrame>;
   /** By name; `null` while it is being taken. */
   readonly #held = new Map<string, Held | null>();
-  /** What was released without a connection: the tokens by name. */
+  /** Locks that were released without a connection: the tokens by name. */
   readonly #owed = new Map<string, number>();
-  /** Who waits for a lock that this client holds, or is about to take. */
+  /** Calls that wait for a lock that this client holds, or is about to take. */
   readonly #waiting = new Set<() => void>();
   #watching = false;
 
@@ -41,15 +45,25 @@ export class Locks {
     this.#send = send;
   }
 
-  async lock(name: string, { waitMs = 0, ...options }: LockOptions = {}): Promise<Lock> {
+  async lock(name: string, { waitSeconds = 0, ...options }: LockOptions = {}): Promise<Lock> {
     checkChannel(name);
-    const until = this.#clock.now() + waitMs;
+    // Else a value without an end, such as NaN, would ask the server without a pause.
+    if (typeof waitSeconds !== "number" || !(waitSeconds >= 0)) {
+      throw new ClientError(
+        "invalid_request",
+        `waitSeconds is ${shown(waitSeconds)}`,
+        "Give seconds, from 0 up.",
+      );
+    }
+    const until = this.#clock.monotonic() + waitSeconds * 1000;
     for (;;) {
       try {
         return await this.#take(name, options);
       } catch (error) {
-        const leftMs = until - this.#clock.now();
+        const leftMs = until - this.#clock.monotonic();
         if (!(error instanceof ClientError) || !WAITED_FOR.has(error.code) || leftMs <= 0) throw error;
+        // No connection comes by itself.
+        if (this.#client.connection.status === "closed") throw error;
         await this.#chance(name, error, leftMs);
       }
     }
@@ -57,7 +71,7 @@ export class Locks {
 
   watch(name: string, handler: (lock: LockState | null) => void, quiet = false): Subscription {
     checkChannel(name);
-    // Nobody but the server writes this state, and a gap in it is closed by the next one.
+    // Only the server writes this state, and a gap in it is closed by the next one.
     return this.#client.subscribe(`$lock:${name}`, ignore, {
       onState: ({ state }) => handler(state as LockState | null),
       onGap: ignore,
@@ -67,7 +81,7 @@ export class Locks {
 
   async next(name: string, options: NextOptions = {}): Promise<Numbers> {
     checkChannel(name);
-    await this.#connected();
+    await this.#ready();
     const { first, last, durable = false } = await this.#send({ type: "next", name, ...options });
     if (first === undefined || last === undefined) throw noAnswer();
     return { first, last, durable };
@@ -93,33 +107,40 @@ export class Locks {
     }
     this.#held.set(name, null);
     try {
-      await this.#connected();
-      const asked = this.#clock.now();
-      return this.#keep(name, asked, await this.#send({ type: "lock", name, ...options }));
+      await this.#ready();
+      const sinceAsked = stopwatch(this.#clock);
+      return this.#keep(name, sinceAsked, await this.#send({ type: "lock", name, ...options }));
     } finally {
       if (!this.#held.get(name)) this.#free(name);
     }
   }
 
-  #keep(name: string, asked: number, { token, expires, time, durable = false }: OkFrame): Lock {
+  #keep(name: string, sinceAsked: () => number, { token, expires, time, durable = false }: OkFrame): Lock {
     if (token === undefined || expires === undefined || time === undefined) throw noAnswer();
     const gone = new AbortController();
     const release = () => this.#release(name, held);
     const { signal } = gone;
     const lock: Lock = { name, token, durable, signal, release, [Symbol.asyncDispose]: release };
     const leaseMs = expires - time;
-    const held: Held = { lock, gone, leaseMs, until: asked + leaseMs, cancelTimer: ignore };
+    if (!(leaseMs > 0)) throw noAnswer();
+    const held: Held = { lock, gone, leaseMs, grantedMs: leaseMs, sinceAsked, cancelTimer: ignore };
     this.#held.set(name, held);
     this.#plan(held);
     return lock;
   }
 
-  /** Waits for so long at most until the lock may be had. */
-  #chance(name: string, { lock, retryAfter }: ClientError, leftMs: number): Promise<void> {
+  /** Waits for this long at most until the lock may be had. */
+  #chance(name: string, { lock, retryAfterSeconds }: ClientError, leftMs: number): Promise<void> {
     return new Promise((done) => {
       const ends = [
-        this.#clock.after(Math.min(leftMs, (retryAfter ?? leftMs) * 1000), settle),
-        this.#client.on("state", settle),
+        this.#clock.after(
+          retryAfterSeconds === null ? leftMs : Math.min(leftMs, waitMs(retryAfterSeconds, RETRY_MIN_MS)),
+          settle,
+        ),
+        this.#client.on("connection", ({ status }) => {
+          // While the page is away, asking would connect.
+          if (status === "connected" || status === "closed") settle();
+        }),
       ];
       // What the server says of a lock that this client holds may be about what was before.
       const isOurs = this.#held.has(name);
@@ -138,27 +159,22 @@ export class Locks {
     });
   }
 
-  /** Resolves when there is a connection. @throws ClientError `not_connected` when the first try fails */
-  async #connected(): Promise<void> {
+  async #ready(): Promise<void> {
     this.#watchConnection();
-    const { status } = this.#client.state;
-    if (status !== "idle" && status !== "connecting") return;
-    await new Promise<void>((done) => {
-      const off = this.#client.on("state", ({ status }) => {
-        if (status === "connecting") return;
-        off();
-        done();
-      });
-      if (status === "idle") this.#client.connect();
-    });
+    await whenConnected(this.#client);
   }
 
   // ---- keeping
 
+  /** The page woke up: timers stood still meanwhile, and the server's clock did not. */
+  wake(): void {
+    for (const held of this.#held.values()) if (held && this.#leftMs(held) <= 0) void this.#renew(held);
+  }
+
   /** The next renewal, or the end of the lease when that is before. */
   #plan(held: Held): void {
-    const waitMs = Math.min(held.leaseMs * RENEWED_AFTER, this.#leftMs(held));
-    held.cancelTimer = this.#clock.after(waitMs, () => void this.#renew(held));
+    const ms = Math.min(Math.max(RENEW_AFTER_MS, held.leaseMs * RENEWED_AFTER), this.#leftMs(held));
+    held.cancelTimer = this.#clock.after(ms, () => void this.#renew(held));
   }
 
   async #renew(held: Held): Promise<void> {
@@ -169,13 +185,15 @@ export class Locks {
       return;
     }
     held.cancelTimer = this.#clock.after(this.#leftMs(held), () => void this.#renew(held));
-    const asked = this.#clock.now();
+    const sinceAsked = stopwatch(this.#clock);
     try {
       const { expires = 0, time = 0 } = await this.#send({ type: "lock", name, token });
-      held.until = asked + expires - time;
+      // A value that is not a time ends it.
+      held.grantedMs = Math.max(0, expires - time || 0);
+      held.sinceAsked = sinceAsked;
     } catch (error) {
-      if (!(error instanceof ClientError) || !PASSING.has(error.code)) {
-        this.#lose(held, error instanceof Error ? error.message : String(error));
+      if (!(error instanceof ClientError) || !error.passes) {
+        this.#lose(held, asError(error).message);
         return;
       }
     }
@@ -184,14 +202,14 @@ export class Locks {
     this.#plan(held);
   }
 
-  #leftMs({ until }: Held): number {
-    return until - this.#clock.now();
+  #leftMs({ grantedMs, sinceAsked }: Held): number {
+    return grantedMs - sinceAsked();
   }
 
-  #lose(held: Held, why: string): void {
+  #lose(held: Held, reason: string): void {
     if (!this.#forget(held)) return;
     held.gone.abort(
-      new ClientError("lock_lost", why, "Stop what was done under the lock, and take it anew."),
+      new ClientError("lock_lost", reason, "Stop what was done under the lock, and take it anew."),
     );
   }
 
@@ -227,12 +245,12 @@ export class Locks {
   #watchConnection(): void {
     if (this.#watching) return;
     this.#watching = true;
-    this.#client.on("state", ({ status }) => {
+    this.#client.on("connection", ({ status }) => {
       if (status === "connected") {
         for (const [name, token] of this.#owed) this.#unlock(name, token).catch(ignore);
         for (const held of this.#held.values()) if (held) void this.#renew(held);
       } else if (status === "idle" || status === "closed") {
-        // The session is over, and the server has let go of its locks, or nobody is left to renew them.
+        // The session is over, and the server has let go of its locks, or no code is left to renew them.
         this.#owed.clear();
         for (const held of this.#held.values()) {
           if (held) this.#lose(held, `the connection was closed, and ${held.lock.name} was let go of`);
@@ -242,8 +260,18 @@ export class Locks {
   }
 }
 
-function ignore(): void {}
-
-function noAnswer(): ClientError {
-  return new ClientError("invalid_answer", "the server's answer is not complete", "Update the server.");
+/** Resolves when the first try to connect is over, connecting unless the client does already. */
+export async function whenConnected(client: Client): Promise<void> {
+  const { status } = client.connection;
+  if (status !== "idle" && status !== "connecting") return;
+  await new Promise<void>((done) => {
+    const off = client.on("connection", ({ status }) => {
+      if (status === "connecting") return;
+      off();
+      done();
+    });
+    if (status === "idle") client.connect();
+  });
 }
+
+function ignore(): void {}

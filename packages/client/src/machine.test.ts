@@ -2,13 +2,13 @@ import { CLOSE, type CloseCode } from "@fanfare/protocol";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  connectionOf,
   jitterMs,
   LATE_MS,
   type Machine,
   type MachineEvent,
   OPEN_WITHIN_MS,
   PING_EVERY_MS,
-  publicState,
   RETRY_MAX_MS,
   RETRY_MIN_MS,
   STABLE_AFTER_MS,
@@ -40,9 +40,9 @@ const states: { [Name in Phase]: Extract<Machine, { phase: Name }> } = {
   opening: { phase: "opening", attempt: 2 },
   greeting: { phase: "greeting", attempt: 2 },
   connected,
-  waiting: { phase: "waiting", attempt: 2, why: "Lost.", retryAt: NOW + 500, asked: false },
+  waiting: { phase: "waiting", attempt: 2, reason: "Lost.", retryAt: NOW + 500, asked: false },
   away: { phase: "away" },
-  closed: { phase: "closed", why: "The page closed the connection.", remedy: "", code: null },
+  closed: { phase: "closed", reason: "The page closed the connection.", remedy: "", code: null, attempt: 0 },
 };
 const events: { [Kind in MachineEvent["kind"]]: Extract<MachineEvent, { kind: Kind }> } = {
   start: { kind: "start" },
@@ -91,7 +91,12 @@ const table: { [Name in Phase]: { [Kind in MachineEvent["kind"]]?: string } } = 
     stop: "closed: leave timer",
     pagehide: "away: leave timer",
   },
-  away: { wake: "opening: open timer", stop: "closed: leave timer", pagehide: "away: leave timer" },
+  away: {
+    start: "opening: open timer",
+    wake: "opening: open timer",
+    stop: "closed: leave timer",
+    pagehide: "away: leave timer",
+  },
   closed: { start: "opening: open timer" },
 };
 
@@ -124,7 +129,7 @@ describe("reconnecting", () => {
     return next;
   };
 
-  test("waits a random part of a time that doubles up to half a minute", () => {
+  test("waits a quarter of a second and a random part of a time that doubles up to half a minute", () => {
     fc.assert(
       fc.property(
         fc.nat(2000),
@@ -132,9 +137,8 @@ describe("reconnecting", () => {
         (n, chance) => {
           const most = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** n);
           const waitMs = jitterMs(n, () => chance);
-          expect(waitMs).toBeGreaterThanOrEqual(0);
-          expect(waitMs).toBeLessThanOrEqual(most);
-          expect(Math.abs(waitMs - chance * most)).toBeLessThanOrEqual(0.5);
+          expect(waitMs).toBeGreaterThanOrEqual(250);
+          expect(Math.abs(waitMs - 250 - chance * most)).toBeLessThanOrEqual(0.5);
         },
       ),
     );
@@ -148,13 +152,13 @@ describe("reconnecting", () => {
       waits.push(waiting.retryAt - NOW);
       state = step(waiting, events.timer, moment).next;
     }
-    expect(waits).toEqual([1000, 2000, 4000, 8000, 15_000, 15_000, 15_000, 15_000]);
+    expect(waits).toEqual([1250, 2250, 4250, 8250, 15_250, 15_250, 15_250, 15_250]);
   });
 
   test("begins with short waits again after a connection that held", () => {
     const since = NOW - STABLE_AFTER_MS;
-    expect(lost({ ...connected, since })).toMatchObject({ attempt: 1, retryAt: NOW + 250 });
-    expect(lost({ ...connected, since: since + 1 })).toMatchObject({ attempt: 3, retryAt: NOW + 1000 });
+    expect(lost({ ...connected, since })).toMatchObject({ attempt: 1, retryAt: NOW + 500 });
+    expect(lost({ ...connected, since: since + 1 })).toMatchObject({ attempt: 3, retryAt: NOW + 1250 });
   });
 
   test("obeys the goodbye to the millisecond, however the connection then ends", () => {
@@ -169,7 +173,7 @@ describe("reconnecting", () => {
   test("comes back after the wait of the last error when it was too fast, and only then", () => {
     const told = step(connected, events.slowDown, moment).next;
     expect(lost(told, CLOSE.tooFast.code)).toMatchObject({ retryAt: NOW + 9000, asked: true });
-    expect(lost(told, 1006)).toMatchObject({ retryAt: NOW + 250, asked: false });
+    expect(lost(told, 1006)).toMatchObject({ retryAt: NOW + 500, asked: false });
   });
 
   test("a page that wakes does not cut short a wait that the server asked for, but the page's own word does", () => {
@@ -181,15 +185,15 @@ describe("reconnecting", () => {
 
   test("says why", () => {
     const why = (state: Machine, code: number, reason = "") =>
-      publicState(step(state, { kind: "lost", code, reason }, moment).next);
-    expect(why(states.opening, 1006)).toMatchObject({ why: "The server cannot be reached." });
-    expect(why(states.opening, 1006, "SecurityError")).toMatchObject({ why: "SecurityError" });
-    expect(why(connected, 1006)).toMatchObject({ why: "The connection was lost." });
-    expect(why(connected, 1012)).toMatchObject({ why: CLOSE.restart.meaning });
-    expect(why(connected, 1013, "too slow")).toMatchObject({ why: "too slow" });
-    expect(publicState(step(states.greeting, events.timer, moment).next)).toMatchObject({
+      connectionOf(step(state, { kind: "lost", code, reason }, moment).next);
+    expect(why(states.opening, 1006)).toMatchObject({ reason: "The server cannot be reached." });
+    expect(why(states.opening, 1006, "SecurityError")).toMatchObject({ reason: "SecurityError" });
+    expect(why(connected, 1006)).toMatchObject({ reason: "The connection was lost." });
+    expect(why(connected, 1012)).toMatchObject({ reason: CLOSE.restart.meaning });
+    expect(why(connected, 1013, "too slow")).toMatchObject({ reason: "too slow" });
+    expect(connectionOf(step(states.greeting, events.timer, moment).next)).toMatchObject({
       status: "reconnecting",
-      why: "No answer came in time.",
+      reason: "No answer came in time.",
     });
   });
 });
@@ -198,10 +202,10 @@ describe("the close code decides whether to come back", () => {
   /** From the other side these come from something in between; only a client closes with them on purpose. */
   const notOurs = new Set<number>([CLOSE.normal.code, CLOSE.goingAway.code]);
 
-  test.each(Object.values<CloseCode>(CLOSE))("$code $name", ({ code, meaning, remedy, reconnect }) => {
+  test.each(Object.values<CloseCode>(CLOSE))("$code", ({ code, meaning, remedy, reconnect }) => {
     const { next } = step(connected, { kind: "lost", code, reason: "" }, moment);
-    if (reconnect || notOurs.has(code)) expect(next).toMatchObject({ phase: "waiting", why: meaning });
-    else expect(next).toEqual({ phase: "closed", why: meaning, remedy, code });
+    if (reconnect || notOurs.has(code)) expect(next).toMatchObject({ phase: "waiting", reason: meaning });
+    else expect(next).toMatchObject({ phase: "closed", reason: meaning, remedy, code });
   });
 
   test("an unknown code of the protocol's range is final, any other is not", () => {
@@ -214,10 +218,10 @@ describe("the close code decides whether to come back", () => {
 
   test("a final state says what to do, even for a code that is not known", () => {
     const { next } = step(connected, { kind: "lost", code: 4498, reason: "" }, moment);
-    expect(publicState(next)).toMatchObject({
+    expect(connectionOf(next)).toMatchObject({
       status: "closed",
       code: 4498,
-      why: expect.stringContaining("4498"),
+      reason: expect.stringContaining("4498"),
     });
   });
 });
@@ -227,7 +231,7 @@ describe("a dead server", () => {
     const asked = step(connected, events.timer, moment);
     expect(asked).toMatchObject({ next: { unanswered: 1 }, effects: { ping: true, timerMs: PING_EVERY_MS } });
     const { next } = step(asked.next, events.timer, at(NOW + PING_EVERY_MS));
-    expect(next).toMatchObject({ phase: "waiting", why: "The server has fallen silent." });
+    expect(next).toMatchObject({ phase: "waiting", reason: "The server has fallen silent." });
   });
 
   test("is not assumed when anything was heard since", () => {
@@ -283,11 +287,13 @@ describe("a dead server", () => {
 describe("a page that is put away", () => {
   test("leaves cleanly, hears nothing more, and comes back at once", () => {
     const away = step(connected, events.pagehide, moment).next;
-    expect(publicState(away)).toEqual({ status: "idle" });
-    for (const event of [events.lost, events.timer, events.opened, events.connected, events.start]) {
+    expect(connectionOf(away)).toEqual({ status: "idle" });
+    for (const event of [events.lost, events.timer, events.opened, events.connected]) {
       expect(step(away, event, moment)).toEqual({ next: away, effects: {} });
     }
-    expect(step(away, events.wake, moment).next).toEqual({ phase: "opening", attempt: 0 });
+    for (const event of [events.wake, events.start]) {
+      expect(step(away, event, moment).next).toEqual({ phase: "opening", attempt: 0 });
+    }
   });
 
   test("stays closed when the page had closed it", () => {
@@ -302,17 +308,17 @@ test("closing what the server has closed keeps its reason", () => {
 });
 
 test("the states that users see have no more than what they are told to have", () => {
-  expect(publicState(states.opening)).toEqual({ status: "connecting" });
-  expect(publicState(states.greeting)).toEqual({ status: "connecting" });
-  expect(publicState(connected)).toEqual({
+  expect(connectionOf(states.opening)).toEqual({ status: "connecting" });
+  expect(connectionOf(states.greeting)).toEqual({ status: "connecting" });
+  expect(connectionOf(connected)).toEqual({
     status: "connected",
-    connection: "c1",
+    id: "c1",
     resumed: false,
     transport: "websocket",
   });
-  expect(publicState(states.waiting)).toEqual({
+  expect(connectionOf(states.waiting)).toEqual({
     status: "reconnecting",
-    why: "Lost.",
+    reason: "Lost.",
     attempt: 2,
     retryAt: NOW + 500,
   });

@@ -2,8 +2,8 @@
  * How the client's connection behaves, as one state machine: from a state and an event to the next state and what is to be done.
  * Touches nothing by itself, so every path can be tested. The drawing is in this package's README.
  */
-import { CLOSE } from "@fanfare/protocol";
-import type { ConnectionState, Transport } from "./types.js";
+import { CLOSE, type CloseCode } from "@fanfare/protocol";
+import type { Connection, Transport } from "./types.js";
 
 /** How long a socket may take to open, and the server to answer `connect`. */
 export const OPEN_WITHIN_MS = 10_000;
@@ -14,7 +14,9 @@ export const WAKE_ANSWER_WITHIN_MS = 3000;
 /** Waits double from the first to the second, and a random part of each is waited. */
 export const RETRY_MIN_MS = 500;
 export const RETRY_MAX_MS = 30_000;
-/** A connection that held for so long counts as a success: the waits begin anew. */
+/** In addition to that part: no wait is shorter, and pages come back as far apart as without it. */
+const RETRY_FLOOR_MS = 250;
+/** A connection that held for this long counts as a success: the waits begin anew. */
 export const STABLE_AFTER_MS = 5000;
 /** A timer that is later than this says that the page slept or was busy, and had no chance to hear an answer. */
 export const LATE_MS = 2000;
@@ -44,14 +46,21 @@ export type Machine =
   | {
       readonly phase: "waiting";
       readonly attempt: number;
-      readonly why: string;
+      readonly reason: string;
       readonly retryAt: number;
       /** The server asked for this wait, so only the page may cut it short. */
       readonly asked: boolean;
     }
   /** The page is put away, maybe to come back. */
   | { readonly phase: "away" }
-  | { readonly phase: "closed"; readonly why: string; readonly remedy: string; readonly code: number | null };
+  | {
+      readonly phase: "closed";
+      readonly reason: string;
+      readonly remedy: string;
+      readonly code: number | null;
+      /** How often in a row the server has closed for good. */
+      readonly attempt: number;
+    };
 
 export type MachineEvent =
   /** The page wants a connection. */
@@ -79,15 +88,17 @@ export type MachineEvent =
       readonly reason: string;
       /** Before the next connect the page is asked for a new token. */
       readonly renewable?: boolean;
+      /** It was not the server's doing, or the network's. */
+      readonly ours?: boolean;
     }
-  /** The timer fired. */
-  | { readonly kind: "timer" }
+  /** The timer fired. While `connect` waits for something, `reason` says for what. */
+  | { readonly kind: "timer"; readonly reason?: string }
   /** The page was woken or came back, or the network came or went. */
   | { readonly kind: "wake" }
   | { readonly kind: "pagehide" };
 
 /** What is to be done. */
-export interface Effects {
+interface Effects {
   /** Open a socket, after dropping the one there is. */
   readonly open?: true;
   /** Close the socket cleanly, so that the session ends. */
@@ -119,17 +130,22 @@ export function step(state: Machine, event: MachineEvent, moment: Moment): Step 
   const { now } = moment;
   switch (event.kind) {
     case "start":
-      return state.phase === "idle" || state.phase === "closed" || state.phase === "waiting"
-        ? open(state.phase === "waiting" ? state.attempt : 0)
-        : stay(state);
+      if (state.phase === "idle" || state.phase === "away") return open(0);
+      if (state.phase === "waiting") return open(state.attempt);
+      if (state.phase !== "closed") return stay(state);
+      // A page may connect by itself whenever it is closed: at once the first time, then as after other failures.
+      return state.attempt < 2
+        ? open(state.attempt)
+        : retry(state.attempt - 1, state.reason, RETRY_MIN_MS, moment);
     case "stop":
       if (state.phase === "closed") return stay(state);
       return {
         next: {
           phase: "closed",
-          why: "The page closed the connection.",
+          reason: "The page closed the connection.",
           remedy: "Call connect().",
           code: null,
+          attempt: 0,
         },
         effects: { leave: true, timerMs: null },
       };
@@ -168,7 +184,7 @@ export function step(state: Machine, event: MachineEvent, moment: Moment): Step 
     case "lost":
       return lost(state, event, moment);
     case "timer":
-      return timer(state, moment);
+      return timer(state, moment, event.reason);
     case "wake":
       if (state.phase === "connected") return ping(state, 1, WAKE_ANSWER_WITHIN_MS, moment);
       if (state.phase === "away") return open(0);
@@ -182,8 +198,8 @@ export function step(state: Machine, event: MachineEvent, moment: Moment): Step 
   }
 }
 
-/** What users see of a state. */
-export function publicState(state: Machine): ConnectionState {
+/** The connection as users see it. */
+export function connectionOf(state: Machine): Connection {
   switch (state.phase) {
     case "idle":
     case "away":
@@ -193,12 +209,12 @@ export function publicState(state: Machine): ConnectionState {
       return { status: "connecting" };
     case "connected": {
       const { connection, resumed, transport } = state;
-      return { status: "connected", connection, resumed, transport };
+      return { status: "connected", id: connection, resumed, transport };
     }
     case "waiting":
-      return { status: "reconnecting", why: state.why, attempt: state.attempt, retryAt: state.retryAt };
+      return { status: "reconnecting", reason: state.reason, attempt: state.attempt, retryAt: state.retryAt };
     case "closed":
-      return { status: "closed", why: state.why, remedy: state.remedy, code: state.code };
+      return { status: "closed", reason: state.reason, remedy: state.remedy, code: state.code };
   }
 }
 
@@ -211,12 +227,12 @@ function stay(next: Machine): Step {
   return { next, effects: {} };
 }
 
-function timer(state: Machine, moment: Moment): Step {
+function timer(state: Machine, moment: Moment, reason = "No answer came in time."): Step {
   switch (state.phase) {
     case "opening":
       return retry(state.attempt, "The server did not open the connection in time.", null, moment);
     case "greeting":
-      return retry(state.attempt, "No answer came in time.", null, moment);
+      return retry(state.attempt, reason, null, moment);
     case "waiting":
       return open(state.attempt);
     case "connected": {
@@ -244,11 +260,11 @@ function ping(state: Connected, unanswered: number, withinMs: number, { now }: M
 
 type Lost = Extract<MachineEvent, { kind: "lost" }>;
 
-function lost(state: Machine, { code, reason, renewable = false }: Lost, moment: Moment): Step {
+function lost(state: Machine, { code, reason: said, renewable = false }: Lost, moment: Moment): Step {
   if (state.phase !== "opening" && state.phase !== "greeting" && state.phase !== "connected")
     return stay(state);
-  const known = Object.values(CLOSE).find((each) => each.code === code);
-  const why = reason || known?.meaning;
+  const known = Object.values<CloseCode>(CLOSE).find((each) => each.code === code);
+  const reason = said || known?.meaning;
   // A clean close that we did not ask for comes from something in between.
   const refused = code >= 4400 && code < 4500 ? !known?.reconnect : known && !known.reconnect && code > 1001;
   // A token that was good has expired, as while the machine slept. One that was refused at once is not tried again.
@@ -258,20 +274,21 @@ function lost(state: Machine, { code, reason, renewable = false }: Lost, moment:
     return {
       next: {
         phase: "closed",
-        why: why ?? `The server closed with code ${code}.`,
+        reason: reason ?? `The server closed with code ${code}.`,
         remedy: known?.remedy ?? "Look up the code in the documentation.",
         code,
+        attempt: (state.phase === "connected" ? attemptAfter(state, moment) : state.attempt) + 1,
       },
       effects: { drop: true, timerMs: null },
     };
   }
   if (state.phase === "opening") {
-    return retry(state.attempt, reason || "The server cannot be reached.", null, moment);
+    return retry(state.attempt, said || "The server cannot be reached.", null, moment);
   }
-  const said = why ?? "The connection was lost.";
-  if (state.phase === "greeting") return retry(state.attempt, said, null, moment);
+  const why = reason ?? "The connection was lost.";
+  if (state.phase === "greeting") return retry(state.attempt, why, null, moment);
   const askedMs = code === CLOSE.tooFast.code ? state.slowDownMs : state.retryAfterMs;
-  return retry(attemptAfter(state, moment), said, askedMs, moment);
+  return retry(attemptAfter(state, moment), why, askedMs, moment);
 }
 
 function attemptAfter({ attempt, since }: Connected, { now }: Moment): number {
@@ -279,18 +296,28 @@ function attemptAfter({ attempt, since }: Connected, { now }: Moment): number {
 }
 
 /**
- * Waits, and tries again: as long as the server asked, or with full jitter, a random part of a time that doubles
- * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+ * Waits, and tries again: at least as long as the server asked, and with full jitter above a floor, a random part of a time that
+ * doubles (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
  */
-function retry(attempt: number, why: string, askedMs: number | null, { now, random }: Moment): Step {
-  const waitMs = askedMs ?? jitterMs(attempt, random);
+function retry(attempt: number, reason: string, askedMs: number | null, { now, random }: Moment): Step {
+  const ms = Math.max(askedMs ?? 0, jitterMs(attempt, random));
   return {
-    next: { phase: "waiting", attempt: attempt + 1, why, retryAt: now + waitMs, asked: askedMs !== null },
-    effects: { drop: true, timerMs: waitMs },
+    next: { phase: "waiting", attempt: attempt + 1, reason, retryAt: now + ms, asked: askedMs !== null },
+    effects: { drop: true, timerMs: ms },
   };
 }
 
-/** How long to wait after so many failures in a row. */
+/** How long to wait after this many failures in a row. */
 export function jitterMs(failures: number, random: () => number): number {
-  return Math.round(random() * Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(failures, 16)));
+  const partMs = random() * Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(failures, 16));
+  return Math.round(RETRY_FLOOR_MS + partMs);
+}
+
+/** A server that asks for a longer wait is not obeyed: it was asked for a mistake, or for ever. */
+const MAX_ASKED_MS = 300_000;
+
+/** The wait that a server asks for, in milliseconds, whatever it has sent: at least `leastMs`, at most 5 minutes. */
+export function waitMs(seconds: unknown, leastMs = 0): number {
+  const ms = Number(seconds) * 1000;
+  return Number.isNaN(ms) ? RETRY_MIN_MS : Math.min(MAX_ASKED_MS, Math.max(leastMs, ms));
 }

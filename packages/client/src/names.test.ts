@@ -12,7 +12,7 @@ describe("an option that is not known is refused, with those that there are", ()
       '"getTokn"',
       "Use url, token, getToken, csrf, queue, WebSocket, sse, fetch, clock, random, page.",
     ],
-    [{ queue: { ages: 1 } }, '"ages"', "Use items, ageMs."],
+    [{ queue: { ages: 1 } }, '"ages"', "Use items, ageSeconds."],
   ])("%j of a client", (options, name, remedy) => {
     expect(() => setUp(options as ClientOptions)).toThrow(
       expect.objectContaining({
@@ -31,10 +31,15 @@ describe("an option that is not known is refused, with those that there are", ()
       "Use since, snapshot, onGap, onState, onPresence, onSubscribed, onError.",
     ],
     ["messages", (client) => client.messages("a", misspelt("onGap")), '"onGap"', "Use since."],
-    ["publish", (client) => client.publish("a", 1, misspelt("evnt")), '"evnt"', "Use event, key."],
-    ["patch", (client) => client.patch("a", {}, misspelt("version")), '"version"', "Use ifVersion, key."],
-    ["lock", (client) => client.lock("a", misspelt("lease")), '"lease"', "Use leaseMs, info, waitMs."],
-    ["next", (client) => client.next("a", misspelt("coun")), '"coun"', "Use count, key."],
+    ["publish", (client) => client.publish("a", 1, misspelt("evnt")), '"evnt"', "Use event, id."],
+    ["patch", (client) => client.patch("a", {}, misspelt("version")), '"version"', "Use ifVersion, id."],
+    [
+      "lock",
+      (client) => client.lock("a", misspelt("lease")),
+      '"lease"',
+      "Use leaseSeconds, info, waitSeconds.",
+    ],
+    ["next", (client) => client.next("a", misspelt("coun")), '"coun"', "Use count, id."],
   ])("of %s, and nothing is sent", async (_name, call, name, remedy) => {
     const { client, server } = setUp();
     client.connect();

@@ -1,4 +1,5 @@
-/** The names of all options, since of a misspelt one nobody would learn: with `getTokn` the page would come in as nobody. */
+/** The names of all options. Without them a misspelt one would go unnoticed: with `getTokn` the page would be anonymous. */
+import { shown } from "@fanfare/protocol";
 import type { LockOptions, NextOptions } from "./lock-types.js";
 import {
   ClientError,
@@ -25,7 +26,7 @@ export const CLIENT: Names<ClientOptions> = {
   random: 1,
   page: 1,
 };
-export const QUEUE: Names<QueueOptions> = { items: 1, ageMs: 1 };
+export const QUEUE: Names<QueueOptions> = { items: 1, ageSeconds: 1 };
 export const MESSAGES: Names<Pick<SubscribeOptions, "since">> = { since: 1 };
 export const SUBSCRIBE: Names<SubscribeOptions> = {
   since: 1,
@@ -36,13 +37,20 @@ export const SUBSCRIBE: Names<SubscribeOptions> = {
   onSubscribed: 1,
   onError: 1,
 };
-export const PUBLISH: Names<PublishOptions> = { event: 1, key: 1 };
-export const PATCH: Names<PatchOptions> = { ifVersion: 1, key: 1 };
-export const LOCK: Names<LockOptions> = { leaseMs: 1, info: 1, waitMs: 1 };
-export const NEXT: Names<NextOptions> = { count: 1, key: 1 };
+export const PUBLISH: Names<PublishOptions> = { event: 1, id: 1 };
+export const PATCH: Names<PatchOptions> = { ifVersion: 1, id: 1 };
+export const LOCK: Names<LockOptions> = { leaseSeconds: 1, info: 1, waitSeconds: 1 };
+export const NEXT: Names<NextOptions> = { count: 1, id: 1 };
 
 /** @throws ClientError `invalid_options` */
 export function checkNames(options: object | undefined, known: object): void {
+  if (options === null || typeof options === "function" || typeof (options ?? {}) !== "object") {
+    throw new ClientError(
+      "invalid_options",
+      `the options are ${shown(options)}`,
+      "Give an object, or leave it out.",
+    );
+  }
   const names = Object.keys(known);
   for (const name of Object.keys(options ?? {})) {
     if (names.includes(name)) continue;

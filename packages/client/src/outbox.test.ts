@@ -31,7 +31,7 @@ function setUp(options: QueueOptions = {}) {
     },
     sent: () => asked.map(({ frame }) => frame),
     answer() {
-      for (const { resolve } of asked.splice(0)) resolve({ type: "ok", id: 1 });
+      for (const { resolve } of asked.splice(0)) resolve({ type: "ok", request: 1 });
     },
     refuse(code: string) {
       for (const { reject } of asked.splice(0)) reject(new ClientError(code, "m", "r"));
@@ -102,9 +102,27 @@ describe("the outbox", () => {
   });
 
   test("does not send what has become too old while the machine slept", async () => {
-    const { clock, add, outbox, sent, outcomes } = setUp({ ageMs: 5000 });
+    const { clock, add, outbox, sent, outcomes } = setUp({ ageSeconds: 5 });
     add("a");
     clock.sleep(60_000);
+    outbox.connected(true);
+    await settled();
+    expect([sent(), outcomes]).toEqual([[], ["a expired"]]);
+  });
+
+  test("lets go of it also when somebody sets the time of day back", async () => {
+    const { clock, add, outcomes } = setUp({ ageSeconds: 5 });
+    add("a");
+    clock.set(-3_600_000);
+    clock.advance(5000);
+    await settled();
+    expect(outcomes).toEqual(["a expired"]);
+  });
+
+  test("does not send what has become too old where the monotonic clock stood still", async () => {
+    const { clock, add, outbox, sent, outcomes } = setUp({ ageSeconds: 5 });
+    add("a");
+    clock.set(60_000);
     outbox.connected(true);
     await settled();
     expect([sent(), outcomes]).toEqual([[], ["a expired"]]);
@@ -145,8 +163,8 @@ describe("the outbox", () => {
   test.each([
     [{ items: 0 }, "queue.items is 0"],
     [{ items: 10_001 }, "queue.items is 10001"],
-    [{ ageMs: 0.5 }, "queue.ageMs is 0.5"],
-    [{ ageMs: 300_001 }, "queue.ageMs is 300001"],
+    [{ ageSeconds: 0 }, "queue.ageSeconds is 0"],
+    [{ ageSeconds: 301 }, "queue.ageSeconds is 301"],
   ])("refuses %j", (options, message) => {
     expect(() => setUp(options)).toThrow(message);
   });

@@ -1,27 +1,27 @@
 /**
- * What is published while there is no connection, or was not answered before it was lost: kept in order, and sent when there is one
- * again, but not for long. Each frame has its idempotency key, so that sending it again is safe as long as the session goes on.
+ * Keeps, in order and not for long, what is published without a connection, or was not answered before it was lost. Sends it when there is a connection again. Each frame has its idempotency key, so that sending it again is safe as long as the session goes on.
  */
-import type { OkFrame } from "@fanfare/protocol";
+import { type OkFrame, shown } from "@fanfare/protocol";
+import { stopwatch } from "./environment.js";
 import { type ClientClock, ClientError, type QueueOptions } from "./types.js";
 
 const DEFAULT_ITEMS = 100;
-const DEFAULT_AGE_MS = 30_000;
-/** The server remembers keys for so long. */
-const MAX_AGE_MS = 300_000;
+const DEFAULT_AGE_SECONDS = 30;
+/** The server remembers keys for this long. */
+const MAX_AGE_SECONDS = 300;
 
 export interface OutboxHost {
   readonly clock: ClientClock;
   /** Rejects with `not_connected` when the connection is lost before the answer came. */
   ask(frame: string): Promise<OkFrame>;
-  /** So many wait now. */
+  /** This many wait now. */
   queueChanged(waiting: number): void;
 }
 
 interface Item {
   readonly frame: string;
-  /** When it was published. */
-  readonly at: number;
+  /** Milliseconds since it was published. */
+  age(): number;
   resolve(answer: OkFrame): void;
   reject(error: ClientError): void;
   /** It is on its way, or was: a server may have it. */
@@ -40,10 +40,10 @@ export class Outbox {
   #cancelTimer: (() => void) | null = null;
 
   /** @throws ClientError `invalid_options` */
-  constructor(host: OutboxHost, { items = DEFAULT_ITEMS, ageMs = DEFAULT_AGE_MS }: QueueOptions) {
+  constructor(host: OutboxHost, { items = DEFAULT_ITEMS, ageSeconds = DEFAULT_AGE_SECONDS }: QueueOptions) {
     this.#host = host;
     this.#maxItems = checked("items", items, 10_000);
-    this.#maxAgeMs = checked("ageMs", ageMs, MAX_AGE_MS);
+    this.#maxAgeMs = checked("ageSeconds", ageSeconds, MAX_AGE_SECONDS) * 1000;
   }
 
   get waiting(): number {
@@ -60,15 +60,15 @@ export class Outbox {
           "Publish again when there is a connection, or raise `queue.items`.",
         );
       }
-      const at = this.#host.clock.now();
-      const item: Item = { frame, at, resolve, reject, sent: false, inFlight: false };
+      const age = stopwatch(this.#host.clock);
+      const item: Item = { frame, age, resolve, reject, sent: false, inFlight: false };
       this.#items.push(item);
       if (this.#connected) this.#send(item);
       else this.#changed();
     });
   }
 
-  /** @param resumed the server knows the keys of what was sent before */
+  /** @param resumed the server knows the ids of what was sent before */
   connected(resumed: boolean): void {
     this.#connected = true;
     this.#expire();
@@ -84,10 +84,10 @@ export class Outbox {
   }
 
   /** There will be no connection by itself. */
-  closed(why: string, remedy: string): void {
+  closed(reason: string, remedy: string): void {
     this.#drop(
       () => true,
-      () => new ClientError("not_connected", why, remedy),
+      () => new ClientError("not_connected", reason, remedy),
     );
     this.#changed();
   }
@@ -111,8 +111,7 @@ export class Outbox {
   }
 
   #expire(): void {
-    const now = this.#host.clock.now();
-    this.#drop(({ at }) => now - at >= this.#maxAgeMs, expired);
+    this.#drop(({ age }) => age() >= this.#maxAgeMs, expired);
   }
 
   #drop(which: (item: Item) => boolean, errorOf: (item: Item) => ClientError): void {
@@ -127,8 +126,7 @@ export class Outbox {
     this.#cancelTimer = null;
     const oldest = this.#items.find(({ inFlight }) => !inFlight);
     if (oldest) {
-      const ms = oldest.at + this.#maxAgeMs - this.#host.clock.now();
-      this.#cancelTimer = this.#host.clock.after(Math.max(0, ms), () => {
+      this.#cancelTimer = this.#host.clock.after(Math.max(1, this.#maxAgeMs - oldest.age()), () => {
         this.#expire();
         this.#changed();
       });
@@ -163,7 +161,7 @@ function checked(name: string, value: number, most: number): number {
   if (Number.isInteger(value) && value >= 1 && value <= most) return value;
   throw new ClientError(
     "invalid_options",
-    `queue.${name} is ${value}`,
+    `queue.${name} is ${shown(value)}`,
     `Give a whole number from 1 to ${most}.`,
   );
 }

@@ -1,4 +1,4 @@
-/** Who is on a channel: what the server tells of it, and what has changed in it for one handler. */
+/** The members on a channel, as the server tells them, and their changes for one handler. */
 import type { Member, Presence } from "./types.js";
 
 /** The parts of a `presence` frame, and of the `presence` in `subscribed`, that matter here. */
@@ -11,7 +11,7 @@ export interface PresenceNews {
   readonly more?: boolean;
 }
 
-/** What is known after the news; see PROTOCOL.md, section 5.7. */
+/** The members after the news; see PROTOCOL.md, section 5.7. */
 export class Follower {
   #members: Map<string, Member> | null = null;
   /** The pages of a list that is not complete. */
@@ -35,7 +35,7 @@ export class Follower {
 export class Told {
   #members = new Map<string, Member>();
 
-  /** Who has come and gone since the last time. While members are not known, nobody has. */
+  /** Members that have come and gone since the last time. While members are not known, none has. */
   changes(members: readonly Member[] | null): { readonly joined: Member[]; readonly left: Member[] } {
     if (!members) return { joined: [], left: [] };
     const before = this.#members;

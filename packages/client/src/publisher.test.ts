@@ -1,26 +1,47 @@
 import { describe, expect, test } from "vitest";
 import { live, setUp } from "./testing/a-client.js";
-import { EPOCH } from "./testing/scripted-server.js";
+import { EPOCH, settled } from "./testing/scripted-server.js";
 
 describe("publishing", () => {
   test("answers with the position", async () => {
     const { client, server } = await live();
-    const published = client.publish("chat", { text: "hello" }, { event: "said", key: "k1" });
+    const published = client.publish("chat", { text: "hello" }, { event: "said", id: "k1" });
     const [frame] = server.socket.news();
     expect(frame).toMatchObject({
       type: "publish",
       channel: "chat",
       event: "said",
       data: { text: "hello" },
-      key: "k1",
+      id: "k1",
     });
-    server.socket.say({ type: "ok", id: frame?.id, channel: "chat", epoch: EPOCH, offset: 9 });
+    server.socket.say({ type: "ok", request: frame?.request, channel: "chat", epoch: EPOCH, offset: 9 });
     expect(await published).toEqual({ epoch: EPOCH, offset: 9 });
   });
 
-  test("is refused without a connection, for what is no channel, and for what is no JSON", async () => {
-    const { client } = setUp();
+  test("waits for the first connection, in the order of the calls, and connects for it", async () => {
+    const { client, server } = setUp();
+    const published = [client.publish("chat", 1), client.publish("chat", 2)];
+    await settled();
+    const socket = server.welcome();
+    await settled();
+    const frames = socket.sent.filter(({ type }) => type === "publish");
+    expect(frames.map(({ data }) => data)).toEqual([1, 2]);
+    for (const { request, data } of frames) socket.say({ type: "ok", request, epoch: EPOCH, offset: data });
+    expect(await Promise.all(published)).toEqual([1, 2].map((offset) => ({ epoch: EPOCH, offset })));
+  });
+
+  test("does not wait beyond the first try", async () => {
+    const { client, server } = setUp();
+    const published = client.publish("chat", 1);
+    await settled();
+    server.socket.lose();
+    await expect(published).rejects.toMatchObject({ code: "not_connected" });
     await expect(client.publish("chat", 1)).rejects.toMatchObject({ code: "not_connected" });
+    client.close();
+    await expect(client.publish("chat", 1)).rejects.toMatchObject({ code: "not_connected" });
+  });
+
+  test("is refused for what is no channel, and for what is no JSON", async () => {
     const connected = await live();
     await expect(connected.client.publish("a b", 1)).rejects.toMatchObject({ code: "invalid_channel" });
     await expect(connected.client.publish("chat", 1n)).rejects.toThrow(TypeError);
@@ -33,9 +54,16 @@ describe("publishing", () => {
   test("is rejected with the server's words", async () => {
     const { client, server } = await live();
     const published = client.publish("chat", 1);
-    const id = server.socket.news()[0]?.id;
-    server.socket.say({ type: "error", id, channel: "chat", code: "key_reused", message: "m", remedy: "r" });
-    await expect(published).rejects.toMatchObject({ code: "key_reused", message: "m", remedy: "r" });
+    const request = server.socket.news()[0]?.request;
+    server.socket.say({
+      type: "error",
+      request,
+      channel: "chat",
+      code: "id_reused",
+      message: "m",
+      remedy: "r",
+    });
+    await expect(published).rejects.toMatchObject({ code: "id_reused", message: "m", remedy: "r" });
   });
 
   test.each([

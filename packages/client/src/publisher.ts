@@ -10,7 +10,7 @@ import { Outbox, type OutboxHost } from "./outbox.js";
 import { positionOf } from "./requests.js";
 import {
   ClientError,
-  type ConnectionState,
+  type Connection,
   type JsonObject,
   type PatchOptions,
   type Position,
@@ -19,8 +19,11 @@ import {
 } from "./types.js";
 
 export interface PublisherHost extends OutboxHost {
-  readonly state: ConnectionState;
-  /** Connects, where nobody has asked for that yet. */
+  readonly connection: Connection;
+  readonly isConnected: boolean;
+  /** Resolves when the first try to connect is over. */
+  whenConnected(): Promise<void>;
+  /** Connects, unless the client connects already. */
   start(): void;
 }
 
@@ -40,15 +43,15 @@ export class Publisher {
     return this.#outbox?.waiting ?? 0;
   }
 
-  async publish(channel: string, data: unknown, { event, key }: PublishOptions = {}): Promise<Position> {
+  async publish(channel: string, data: unknown, { event, id }: PublishOptions = {}): Promise<Position> {
     checkJson("data", data);
-    return this.#append({ type: "publish", channel, data, event, key });
+    return this.#append({ type: "publish", channel, data, event, id });
   }
 
-  async patch(channel: string, patch: JsonObject, { ifVersion, key }: PatchOptions = {}): Promise<Position> {
+  async patch(channel: string, patch: JsonObject, { ifVersion, id }: PatchOptions = {}): Promise<Position> {
     checkJson("patch", patch);
     checkPosition(ifVersion ?? undefined);
-    return this.#append({ type: "patch", channel, patch, ifVersion, key });
+    return this.#append({ type: "patch", channel, patch, ifVersion, id });
   }
 
   connected(resumed: boolean): void {
@@ -59,20 +62,24 @@ export class Publisher {
     this.#outbox?.disconnected();
   }
 
-  closed(why: string, remedy: string): void {
-    this.#outbox?.closed(why, remedy);
+  closed(reason: string, remedy: string): void {
+    this.#outbox?.closed(reason, remedy);
   }
 
   async #append(frame: Appending): Promise<Position> {
     checkChannel(frame.channel);
     // As it is now: what is sent again has to be the same.
-    const text = JSON.stringify({ ...frame, key: frame.key ?? randomKey() });
-    return positionOf(await (this.#outbox ? this.#keep(this.#outbox, text) : this.#host.ask(text)));
+    const text = JSON.stringify({ ...frame, id: frame.id ?? randomKey() });
+    if (this.#outbox) return positionOf(await this.#keep(this.#outbox, text));
+    // The first connection is waited for: a page that publishes as it loads has not lost one.
+    if (!this.#host.isConnected) await this.#host.whenConnected();
+    return positionOf(await this.#host.ask(text));
   }
 
   #keep(outbox: Outbox, frame: string): Promise<OkFrame> {
-    const { state } = this.#host;
-    if (state.status === "closed") throw new ClientError("not_connected", state.why, state.remedy);
+    const { connection } = this.#host;
+    if (connection.status === "closed")
+      throw new ClientError("not_connected", connection.reason, connection.remedy);
     this.#host.start();
     return outbox.add(frame);
   }
@@ -82,11 +89,11 @@ export class Publisher {
 interface Appending {
   readonly type: "publish" | "patch";
   readonly channel: string;
-  readonly key: string | undefined;
+  readonly id: string | undefined;
   readonly [field: string]: unknown;
 }
 
-/** What is no JSON throws by itself; what JSON leaves out, the server would close the connection for. */
+/** A value that is not JSON throws by itself. For what JSON leaves out, the server would close the connection. */
 function checkJson(name: string, value: unknown): void {
   if (JSON.stringify(value) !== undefined) return;
   throw new ClientError("invalid_value", `${name} is nothing that JSON has`, "Send JSON values only.");

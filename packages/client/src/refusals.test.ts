@@ -23,30 +23,30 @@ describe("what is refused", () => {
     client.subscribe("a", () => {}, { onError });
     client.subscribe("b", () => {});
     const socket = server.welcome();
-    socket.say(refusal({ id: 1, channel: "a", code: "forbidden" }));
+    socket.say(refusal({ request: 1, channel: "a", code: "forbidden" }));
     expect(onError).toHaveBeenCalledWith(
-      expect.objectContaining({ code: "forbidden", message: "no", remedy: "ask", retryAfter: null }),
+      expect.objectContaining({ code: "forbidden", message: "no", remedy: "ask", retryAfterSeconds: null }),
     );
-    socket.say(refusal({ id: 1, channel: "b", code: "forbidden" }));
+    socket.say(refusal({ request: 1, channel: "b", code: "forbidden" }));
     expect(reported).toHaveBeenCalledTimes(1);
     client.on("error", onClientError);
     socket.say(refusal({ code: "rate_limited" }));
     expect(onClientError).toHaveBeenCalledTimes(1);
-    expect(client.state.status).toBe("connected");
+    expect(client.connection.status).toBe("connected");
   });
 
   test("as a whole batch is told to each of its channels", () => {
     const { client, server } = setUp();
     const onError = vi.fn();
     for (const name of ["a", "b"]) client.subscribe(name, () => {}, { onError });
-    server.welcome().say(refusal({ id: 1, code: "invalid_request" }));
+    server.welcome().say(refusal({ request: 1, code: "invalid_request" }));
     expect(onError).toHaveBeenCalledTimes(2);
   });
 
   test("is asked again after a reconnect", async () => {
     const { client, server, clock, nextTry } = setUp();
     client.subscribe("a", () => {}, { onError: () => {} });
-    server.welcome().say(refusal({ id: 1, channel: "a", code: "forbidden" }));
+    server.welcome().say(refusal({ request: 1, channel: "a", code: "forbidden" }));
     clock.advance(14_000);
     expect(server.socket.sent).toHaveLength(2);
     server.socket.lose();
@@ -55,13 +55,13 @@ describe("what is refused", () => {
   });
 
   test.each([
-    ["after the time that the server names", { code: "rate_limited", retryAfter: 2 }, 2000],
-    ["after a while, where it may pass", { code: "unavailable" }, 5000],
+    ["after the time that the server names", { code: "rate_limited", retryAfterSeconds: 2 }, 2500],
+    ["after a while, where it may pass", { code: "unavailable" }, 1250],
   ])("is asked again %s", (_when, fields, ms) => {
     const { client, server, clock } = setUp();
     client.subscribe("a", () => {}, { onError: () => {} });
     const socket = server.welcome();
-    socket.say(refusal({ id: 1, channel: "a", ...fields }));
+    socket.say(refusal({ request: 1, channel: "a", ...fields }));
     clock.advance(ms - 1);
     expect(socket.sent).toHaveLength(2);
     clock.advance(1);
@@ -73,7 +73,7 @@ describe("what is refused", () => {
     const a = client.subscribe("a", () => {}, { onError: () => {} });
     client.subscribe("b", () => {}, { onError: () => {} });
     const socket = server.welcome();
-    for (const channel of ["a", "b"]) socket.say(refusal({ id: 1, channel, code: "unavailable" }));
+    for (const channel of ["a", "b"]) socket.say(refusal({ request: 1, channel, code: "unavailable" }));
     a.unsubscribe();
     client.close();
     expect(clock.pending).toBe(0);
@@ -91,9 +91,9 @@ describe("what is refused", () => {
   test("makes it come back slower, where the connection is closed for it", async () => {
     const { client, server, clock } = await live();
     client.on("error", () => {});
-    server.socket.say(refusal({ code: "rate_limited", retryAfter: 20 }));
+    server.socket.say(refusal({ code: "rate_limited", retryAfterSeconds: 20 }));
     server.socket.lose(4429);
-    expect(client.state).toMatchObject({ status: "reconnecting", retryAt: clock.now() + 20_000 });
+    expect(client.connection).toMatchObject({ status: "reconnecting", retryAt: clock.now() + 20_000 });
   });
 });
 

@@ -18,7 +18,7 @@ test("every channel travels once, in order, in frames under 32 KiB with at most 
       for (const channels of batches) {
         expect(channels.length).toBeGreaterThan(0);
         expect(channels.length).toBeLessThanOrEqual(1000);
-        const frame = JSON.stringify({ type: "subscribe", id: Number.MAX_SAFE_INTEGER, channels });
+        const frame = JSON.stringify({ type: "subscribe", request: Number.MAX_SAFE_INTEGER, channels });
         expect(Buffer.byteLength(frame)).toBeLessThan(32 * 1024);
       }
     }),

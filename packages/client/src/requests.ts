@@ -12,10 +12,10 @@ export interface SubscribeItem {
   readonly state?: boolean;
 }
 
-/** Splits what is to be subscribed into frames that are not too large. Channel names are ASCII, so a character is a byte. */
-export function splitBatches(items: readonly SubscribeItem[]): SubscribeItem[][] {
-  const batches: SubscribeItem[][] = [];
-  let batch: SubscribeItem[] = [];
+/** Splits what is to be subscribed or left into frames that are not too large. Channel names are ASCII, so a character is a byte. */
+export function splitBatches<Item extends SubscribeItem | string>(items: readonly Item[]): Item[][] {
+  const batches: Item[][] = [];
+  let batch: Item[] = [];
   let bytes = 0;
   for (const item of items) {
     const size = JSON.stringify(item).length + 1;
@@ -41,28 +41,28 @@ export class Requests {
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
 
-  nextId(): number {
+  nextNumber(): number {
     this.#lastId += 1;
     return this.#lastId;
   }
 
   /** @param send is called with the number of the request, before this returns */
-  ask(send: (id: number) => void): Promise<OkFrame> {
+  ask(send: (request: number) => void): Promise<OkFrame> {
     return new Promise((resolve, reject) => {
-      const id = this.nextId();
-      send(id);
-      this.#waiting.set(id, { resolve, reject });
+      const request = this.nextNumber();
+      send(request);
+      this.#waiting.set(request, { resolve, reject });
     });
   }
 
   answered(frame: OkFrame): void {
-    this.#waiting.get(frame.id)?.resolve(frame);
-    this.#waiting.delete(frame.id);
+    this.#waiting.get(frame.request)?.resolve(frame);
+    this.#waiting.delete(frame.request);
   }
 
-  refused(id: number, error: ClientError): void {
-    this.#waiting.get(id)?.reject(error);
-    this.#waiting.delete(id);
+  refused(request: number, error: ClientError): void {
+    this.#waiting.get(request)?.reject(error);
+    this.#waiting.delete(request);
   }
 
   /** The connection is gone: none of them will be answered. */
@@ -80,5 +80,9 @@ export class Requests {
  */
 export function positionOf({ epoch, offset }: OkFrame): Position {
   if (epoch !== undefined && offset !== undefined) return { epoch, offset };
-  throw new ClientError("invalid_answer", "the server answered without a position", "Update the server.");
+  throw noAnswer();
+}
+
+export function noAnswer(): ClientError {
+  return new ClientError("invalid_answer", "the server's answer is not complete", "Update the server.");
 }

@@ -1,19 +1,20 @@
 import { expect, test } from "vitest";
 import { messagesOf } from "./sequence.js";
-import type { Client, Gap, Message, SubscribeOptions } from "./types.js";
+import { ClientError, type Gap, type Message, type SubscribeOptions } from "./types.js";
 
 /** A client of which only `subscribe` is used. */
 function scripted() {
   let handler: (message: Message) => void = () => {};
   let options: SubscribeOptions = {};
-  const calls = { ended: 0 };
+  const calls = { ended: 0, told: [] as string[] };
   const client = {
     subscribe(channel: string, to: (message: Message) => void, given: SubscribeOptions) {
       handler = to;
       options = given;
       return { channel, position: null, unsubscribe: () => void calls.ended++ };
     },
-  } as unknown as Client;
+    error: (error: Error) => void calls.told.push(error.message),
+  } as unknown as Parameters<typeof messagesOf>[0];
   return {
     client,
     calls,
@@ -90,6 +91,31 @@ test("throws what was refused, after what came before, and leaves", async () => 
   await expect(sequence.next()).rejects.toThrow("not for you");
   expect(server.calls.ended).toBe(1);
   expect(await sequence.next()).toEqual({ done: true, value: undefined });
+});
+
+test.each([
+  ["rate_limited", 2],
+  ["unavailable", null],
+  ["too_many_channels", null],
+  ["insufficient_storage", null],
+  ["internal", null],
+  ["something_new", 1],
+])("goes on after %s, which passes, and the client is told", async (code, retryAfterSeconds) => {
+  const server = scripted();
+  const sequence = messagesOf(server.client, "news", {});
+  const waiting = sequence.next();
+  server.fail(new ClientError(code, "not now", "Wait.", retryAfterSeconds));
+  server.message(1);
+  expect((await waiting).value).toEqual(message(1));
+  expect(server.calls).toEqual({ ended: 0, told: ["not now"] });
+});
+
+test.each(["forbidden", "too_many_subscriptions", "invalid_channel"])("ends with %s", async (code) => {
+  const server = scripted();
+  const sequence = messagesOf(server.client, "news", {});
+  server.fail(new ClientError(code, "no", "Ask."));
+  await expect(sequence.next()).rejects.toMatchObject({ code });
+  expect(server.calls).toEqual({ ended: 1, told: [] });
 });
 
 test("a loop that is too slow keeps the oldest, and is told which it lost", async () => {

@@ -1,5 +1,5 @@
 /** A subscription as an endless asynchronous sequence. */
-import type { Client, Gap, Message, SubscribeOptions } from "./types.js";
+import { type Client, ClientError, type Gap, type Message, type SubscribeOptions } from "./types.js";
 
 /** What a loop that is slower than its channel may leave waiting; what is beyond becomes a gap. */
 const MAX_WAITING = 10_000;
@@ -8,12 +8,12 @@ type Item<Data> = Message<Data> | Gap;
 
 /** What a channel delivers from this call on, until the loop ends. */
 export function messagesOf<Data>(
-  client: Client,
+  client: Pick<Client, "subscribe"> & { error(error: Error): void },
   channel: string,
   options: Pick<SubscribeOptions, "since">,
 ): AsyncIterableIterator<Item<Data>> {
   const waiting: Item<Data>[] = [];
-  /** Whoever called `next` and found nothing. */
+  /** The call of `next` that found nothing. */
   const idle: (() => void)[] = [];
   let failure: Error | null = null;
   let ended = false;
@@ -39,7 +39,12 @@ export function messagesOf<Data>(
   const subscription = client.subscribe<Data>(channel, add, {
     ...options,
     onGap: add,
-    onError: (error) => {
+    onError(error) {
+      // The client asks again, and the loop goes on.
+      if (error instanceof ClientError && error.passes) {
+        client.error(error);
+        return;
+      }
       failure = error;
       wake();
     },

@@ -86,19 +86,23 @@ test("what is subscribed in one go is one more stream, which goes on where chann
   const { connect, send, stream, calls, news } = setUp();
   await connect();
   news();
-  await send({ type: "subscribe", id: 1, channels: [{ channel: "a" }] });
+  await send({ type: "subscribe", request: 1, channels: [{ channel: "a" }] });
   stream().say("connected", { connection: "c2" });
   stream().say("subscribed", { channel: "a", epoch: EPOCH, offset: 4, head: 4, recovered: false });
   stream().raw('data: {"channel":"a","offset":5,"da');
   stream().raw('ta":"é"}\n\n: keep-alive\n\n');
   await settle();
   expect(news().slice(1)).toEqual([
-    { type: "subscribed", id: 1, channel: "a", epoch: EPOCH, offset: 4, head: 4, recovered: false },
+    { type: "subscribed", request: 1, channel: "a", epoch: EPOCH, offset: 4, head: 4, recovered: false },
     { type: "message", channel: "a", offset: 5, data: "é" },
   ]);
   const before = calls.length;
-  void send({ type: "subscribe", id: 2, channels: [{ channel: "b" }] });
-  await send({ type: "subscribe", id: 3, channels: [{ channel: "c", since: { epoch: EPOCH, offset: 1 } }] });
+  void send({ type: "subscribe", request: 2, channels: [{ channel: "b" }] });
+  await send({
+    type: "subscribe",
+    request: 3,
+    channels: [{ channel: "c", since: { epoch: EPOCH, offset: 1 } }],
+  });
   expect(calls).toHaveLength(before + 1);
   expect(calls.at(-1)?.body).toEqual({
     channels: [
@@ -111,19 +115,19 @@ test("what is subscribed in one go is one more stream, which goes on where chann
   stream().say("error", { channel: "b", code: "forbidden", message: "no", remedy: "Ask." });
   await settle();
   expect(news()).toEqual([
-    { type: "error", id: 2, channel: "b", code: "forbidden", message: "no", remedy: "Ask." },
+    { type: "error", request: 2, channel: "b", code: "forbidden", message: "no", remedy: "Ask." },
   ]);
 });
 
 test("a state that is said again, and who is there, leave the position where it is", async () => {
   const { connect, send, stream, calls } = setUp();
   await connect();
-  await send({ type: "subscribe", id: 1, channels: [{ channel: "a" }] });
+  await send({ type: "subscribe", request: 1, channels: [{ channel: "a" }] });
   stream().say("subscribed", { channel: "a", epoch: EPOCH, offset: 4, head: 4, recovered: false });
   stream().say("state", { channel: "a", from: 2, offset: 2, value: { n: 1 } });
   stream().say("presence", { channel: "a", joined: [] });
   await settle();
-  await send({ type: "subscribe", id: 2, channels: [{ channel: "b" }] });
+  await send({ type: "subscribe", request: 2, channels: [{ channel: "b" }] });
   expect(calls.at(-1)?.body).toMatchObject({ channels: [{ channel: "a", since: { offset: 4 } }, {}] });
 });
 
@@ -142,10 +146,10 @@ describe("a channel that cannot go on in the next stream", () => {
   ])("has a gap: %s", async (_name, start, gap) => {
     const { connect, send, stream, news } = setUp();
     await connect();
-    await send({ type: "subscribe", id: 1, channels: [{ channel: "a" }] });
+    await send({ type: "subscribe", request: 1, channels: [{ channel: "a" }] });
     stream().say("subscribed", { channel: "a", epoch: EPOCH, offset: 4, head: 4, recovered: false });
     await settle();
-    await send({ type: "subscribe", id: 2, channels: [{ channel: "b" }] });
+    await send({ type: "subscribe", request: 2, channels: [{ channel: "b" }] });
     news();
     stream().say("subscribed", {
       channel: "a",
@@ -161,7 +165,37 @@ describe("a channel that cannot go on in the next stream", () => {
       { type: "state", channel: "a", from: 2, offset: 2, value: { n: 1 } },
     ]);
   });
+
+  test("and has no state is told the gap only", async () => {
+    const { connect, send, stream, news } = setUp();
+    await connect();
+    await send({ type: "subscribe", request: 1, channels: [{ channel: "a" }] });
+    stream().say("subscribed", { channel: "a", epoch: EPOCH, offset: 4, head: 4, recovered: false });
+    await settle();
+    await send({ type: "subscribe", request: 2, channels: [{ channel: "b" }] });
+    news();
+    const start = { channel: "a", epoch: EPOCH, offset: 9, head: 9, recovered: false, reason: "evicted" };
+    stream().say("subscribed", start);
+    await settle();
+    expect(news()).toMatchObject([{ type: "gap", from: 5, to: 9 }]);
+  });
 });
+
+test.each([{}, { token: "t" }, { csrf: "c" }, { publisher: "p".repeat(32) }])(
+  "a client that gives %j sends that in headers, and nothing else",
+  async (given: { token?: string; csrf?: string; publisher?: string }) => {
+    const { calls, send } = setUp();
+    await settled();
+    await send({ type: "connect", ...given });
+    const { token, csrf, publisher } = given;
+    const headers = new Headers(calls[0]?.init.headers);
+    expect(["Authorization", "X-Csrf-Token", "Fanfare-Publisher"].map((name) => headers.get(name))).toEqual([
+      token ? `Bearer ${token}` : null,
+      csrf ?? null,
+      publisher ?? null,
+    ]);
+  },
+);
 
 describe("is lost", () => {
   test("when the stream ends", async () => {
@@ -176,9 +210,9 @@ describe("is lost", () => {
     const { connect, stream, closed, news } = setUp();
     await connect();
     news();
-    stream().say("closed", { code: 1012, reason: "the server stops", retryAfter: 1.5 });
+    stream().say("closed", { code: 1012, reason: "the server stops", retryAfterSeconds: 1.5 });
     await settle();
-    expect(news()).toEqual([{ type: "goodbye", retryAfter: 1.5 }]);
+    expect(news()).toEqual([{ type: "goodbye", retryAfterSeconds: 1.5 }]);
     expect(closed).toEqual([{ code: 1012, reason: "the server stops" }]);
   });
 
@@ -222,6 +256,37 @@ describe("is lost", () => {
   });
 });
 
+test("a stream that falls silent is lost, whatever becomes of the time of day", async () => {
+  const { connect, send, clock, closed } = setUp();
+  await connect();
+  clock.set(-3_600_000);
+  clock.advance(30_001);
+  await send({ type: "ping" });
+  expect(closed).toEqual([{ code: 1006, reason: "The server has fallen silent." }]);
+});
+
+describe("JSON of something on the way, which is no problem of ours,", () => {
+  const body = { message: "Service Unavailable" };
+
+  test("refuses a call for a while, and the connection goes on", async () => {
+    const { connect, refuse, send, news, closed } = setUp();
+    await connect();
+    news();
+    refuse(503, body);
+    await send({ type: "publish", request: 7, channel: "a", data: 1, id: "k" });
+    expect(news()).toMatchObject([{ type: "error", request: 7, code: "unavailable" }]);
+    expect(closed).toEqual([]);
+  });
+
+  test.each([400, 403, 503])("with %i ends no connection for good", async (status) => {
+    const { send, refuse, closed } = setUp();
+    await settled();
+    refuse(status, body);
+    await send({ type: "connect" });
+    expect(closed).toEqual([{ code: 1006, reason: `The server answered ${status}.` }]);
+  });
+});
+
 test("a new token goes with another stream", async () => {
   const { connect, send, calls, stream, news } = setUp();
   await connect();
@@ -239,7 +304,7 @@ test("a change of the state is a PATCH, with the version that it is for", async 
   news();
   refuse(412, { code: "version_mismatch", detail: "another", remedy: "Read it." });
   const ifVersion = { epoch: EPOCH, offset: 3 };
-  await send({ type: "patch", id: 7, channel: "a", patch: { n: 1 }, ifVersion, key: "k" });
+  await send({ type: "patch", request: 7, channel: "a", patch: { n: 1 }, ifVersion, id: "k" });
   expect(calls.at(-1)).toMatchObject({
     path: "/push/channels/a/state",
     init: { method: "PATCH" },
@@ -247,15 +312,22 @@ test("a change of the state is a PATCH, with the version that it is for", async 
   });
   expect(calls.at(-1)?.init.headers).toMatchObject({ "If-Match": `"${EPOCH}:3"`, "Idempotency-Key": "k" });
   expect(news()).toEqual([
-    { type: "error", id: 7, channel: "a", code: "version_mismatch", message: "another", remedy: "Read it." },
+    {
+      type: "error",
+      request: 7,
+      channel: "a",
+      code: "version_mismatch",
+      message: "another",
+      remedy: "Read it.",
+    },
   ]);
 });
 
 test("requests go one after the other, and a lost one is the end of the connection", async () => {
   const { connect, send, calls, closed, streams, socket } = setUp();
   await connect();
-  void send({ type: "publish", id: 1, channel: "a", data: 1 });
-  await send({ type: "publish", id: 2, channel: "a", data: 2 });
+  void send({ type: "publish", request: 1, channel: "a", data: 1 });
+  await send({ type: "publish", request: 2, channel: "a", data: 2 });
   expect(calls.slice(1)).toMatchObject([
     { path: "/push/messages", body: { messages: [{ channel: "a", data: 1 }] } },
   ]);
@@ -270,6 +342,13 @@ test("what needs a connection of its own is refused, saying so", async () => {
   const { connect, send, news } = setUp();
   await connect();
   news();
-  await send({ type: "lock", id: 8, channel: "a" });
-  expect(news()).toMatchObject([{ type: "error", id: 8, code: "needs_websocket" }]);
+  await send({ type: "lock", request: 8, channel: "a" });
+  expect(news()).toMatchObject([{ type: "error", request: 8, code: "needs_websocket" }]);
+});
+
+test("every request carries cookies, also to another origin, as a WebSocket does", async () => {
+  const { connect, send, calls } = setUp();
+  await connect();
+  await send({ type: "publish", request: 1, channel: "a", data: 1 });
+  expect(calls.map(({ init }) => init.credentials)).toEqual(["include", "include"]);
 });

@@ -3,6 +3,7 @@
  * link it looks like a socket. A stream carries fixed channels, so another set of them is another stream, which goes on where the
  * last one was.
  */
+import { stopwatch } from "./environment.js";
 import { readEvents } from "./read-events.js";
 import type { ClientClock, Fetch, Position, SocketLike } from "./types.js";
 
@@ -15,7 +16,7 @@ const SILENT_MS = 30_000;
 /** A frame, as far as this file looks into it. */
 interface Frame {
   readonly type: string;
-  readonly id?: number;
+  readonly request?: number;
   readonly channel?: string;
   readonly [field: string]: unknown;
 }
@@ -24,7 +25,7 @@ interface Wanted {
   since?: Position | undefined;
   readonly state?: boolean | undefined;
   /** The request that has not been answered. */
-  id?: number | undefined;
+  request?: number | undefined;
 }
 
 /** What an event of the stream holds, as far as this file looks into it. */
@@ -39,7 +40,7 @@ interface Fields {
   readonly stateOffset?: number;
   readonly code?: unknown;
   readonly message?: string;
-  readonly retryAfter?: number;
+  readonly retryAfterSeconds?: number;
 }
 
 /** An HTTP request that does what a frame asks for. */
@@ -68,7 +69,7 @@ export class StreamSocket implements SocketLike {
   readonly #headers: Record<string, string> = {};
   /** Ends the stream that there is. */
   #abort: AbortController | null = null;
-  #heardAt = 0;
+  #silentMs = () => 0;
   #begun = false;
   #openDue = false;
 
@@ -88,23 +89,25 @@ export class StreamSocket implements SocketLike {
     switch (frame.type) {
       case "connect":
       case "token":
+        if (frame.publisher) this.#headers["Fanfare-Publisher"] = String(frame.publisher);
         if (frame.csrf) this.#headers["X-Csrf-Token"] = String(frame.csrf);
         if (frame.token) this.#headers.Authorization = `Bearer ${frame.token}`;
         this.#openSoon();
         return;
       case "ping":
-        if (this.#clock.now() - this.#heardAt > SILENT_MS) this.#lose("The server has fallen silent.");
+        if (this.#silentMs() > SILENT_MS) this.#lose("The server has fallen silent.");
         else this.#say({ type: "pong" });
         return;
       case "subscribe":
         for (const { channel, ...item } of frame.channels as (Wanted & { channel: string })[]) {
-          this.#wanted.set(channel, { ...item, id: frame.id });
+          this.#wanted.set(channel, { ...item, request: frame.request });
         }
         this.#openSoon();
         return;
       case "unsubscribe":
-        this.#wanted.delete(frame.channel ?? "");
+        for (const name of frame.channels as string[]) this.#wanted.delete(name);
         this.#openSoon();
+        queueMicrotask(() => this.#say({ type: "ok", request: frame.request }));
         return;
       default:
         this.asking++;
@@ -119,7 +122,7 @@ export class StreamSocket implements SocketLike {
 
   // ---- the stream
 
-  /** What is asked for in one go is one stream. */
+  /** Requests in one go become one stream. */
   #openSoon(): void {
     if (this.#openDue) return;
     this.#openDue = true;
@@ -135,7 +138,7 @@ export class StreamSocket implements SocketLike {
     this.#abort = abort;
     const { signal } = abort;
     const heard = () => {
-      this.#heardAt = this.#clock.now();
+      this.#silentMs = stopwatch(this.#clock);
     };
     heard();
     try {
@@ -145,9 +148,10 @@ export class StreamSocket implements SocketLike {
         await readEvents(response.body, heard, (name, data) => signal.aborted || this.#event(name, data));
         if (!signal.aborted) this.#lose();
       } else {
-        const { code, detail, retryAfter } = await problemIn(response);
+        const { code, detail, retryAfterSeconds } = await problemIn(response);
         if (signal.aborted) return;
-        if (retryAfter) this.#say({ type: "error", code, message: detail, remedy: "", retryAfter });
+        if (retryAfterSeconds)
+          this.#say({ type: "error", code, message: detail, remedy: "", retryAfterSeconds });
         // It would be refused each time, unless something on the way to the server did.
         const isOnTheWay = response.status === 400 && code === UNKNOWN;
         this.#lose(detail, isOnTheWay ? LOST : CLOSE_CODES[response.status]);
@@ -161,30 +165,42 @@ export class StreamSocket implements SocketLike {
     const type = name.startsWith("fanfare.") ? name.slice(8) : "message";
     if (type === "cursor") return;
     const fields = JSON.parse(data) as Fields;
-    const { channel = "", epoch = "", offset = 0, code, reason = "", message = "", retryAfter } = fields;
+    const {
+      channel = "",
+      epoch = "",
+      offset = 0,
+      code,
+      reason = "",
+      message = "",
+      retryAfterSeconds,
+    } = fields;
     if (type === "connected") {
       this.#say({ type: this.#begun ? "token" : type, resumed: false, ...fields });
       this.#begun = true;
       return;
     }
+    if (type === "grants") {
+      this.#say({ type });
+      return;
+    }
     if (type === "closed") {
-      if (retryAfter !== undefined) this.#say({ type: "goodbye", retryAfter });
+      if (retryAfterSeconds !== undefined) this.#say({ type: "goodbye", retryAfterSeconds });
       this.#lose(reason, Number(code));
       return;
     }
     const wanted = this.#wanted.get(channel);
     if (!wanted) return;
-    const { id, since } = wanted;
+    const { request, since } = wanted;
     if (type === "subscribed") {
-      wanted.id = undefined;
+      wanted.request = undefined;
       wanted.since = { epoch, offset };
-      if (id !== undefined) this.#say({ type, id, ...fields });
+      if (request !== undefined) this.#say({ type, request, ...fields });
       else if (!fields.recovered) this.#missed(since, fields);
       return;
     }
     if (type === "error") {
       this.#wanted.delete(channel);
-      if (id !== undefined) this.#say({ type, id, ...fields });
+      if (request !== undefined) this.#say({ type, request, ...fields });
       else if (code === "forbidden") this.#say({ type: "unsubscribed", channel, code });
       else this.#lose(message);
       return;
@@ -200,7 +216,7 @@ export class StreamSocket implements SocketLike {
   #missed(since: Position | undefined, fields: Fields): void {
     const { channel, epoch, offset = 0, reason = "restarted", state, stateOffset } = fields;
     const from = since && epoch === since.epoch ? since.offset + 1 : 1;
-    // Whoever may not read the history is told the same when there was nothing.
+    // A client that may not read the history is told the same when there was nothing.
     if (from === 1 || from <= offset) this.#say({ type: "gap", channel, epoch, from, to: offset, reason });
     if (state !== undefined) {
       this.#say({ type: "state", channel, from: stateOffset, offset: stateOffset, value: state });
@@ -209,21 +225,22 @@ export class StreamSocket implements SocketLike {
 
   // ---- requests
 
-  async #ask({ id, channel, ...frame }: Frame): Promise<void> {
+  async #ask({ request, channel, ...frame }: Frame): Promise<void> {
     const call = callOf(channel ?? "", frame);
     try {
       if (this.readyState !== 1) return;
       const answer = call && (await this.#call(call));
       if (!answer) {
-        this.#say({ type: "error", id, channel, ...NEEDS_WEBSOCKET });
+        this.#say({ type: "error", request, channel, ...NEEDS_WEBSOCKET });
         return;
       }
       const body: Answer = answer.ok ? await answer.json() : await problemIn(answer);
-      const { code, detail, remedy, retryAfter, epoch, offset } = body.results?.[0] ?? body;
-      if (code) this.#say({ type: "error", id, channel, code, message: detail, remedy, retryAfter });
-      else this.#say({ type: "ok", id, channel, epoch, offset });
+      const { code, detail, remedy, retryAfterSeconds, epoch, offset } = body.results?.[0] ?? body;
+      if (code)
+        this.#say({ type: "error", request, channel, code, message: detail, remedy, retryAfterSeconds });
+      else this.#say({ type: "ok", request, channel, epoch, offset });
     } catch {
-      // Nobody knows what became of it, as when a socket is lost.
+      // It is not known what became of it, as when a socket is lost.
       this.#lose();
     } finally {
       this.asking--;
@@ -237,6 +254,8 @@ export class StreamSocket implements SocketLike {
       method,
       headers: { "Content-Type": "application/json", ...this.#headers, ...headers },
       body: JSON.stringify(body),
+      // As a WebSocket does, also to another origin.
+      credentials: "include",
       ...(signal && { signal }),
     });
   }
@@ -262,7 +281,7 @@ interface Answer {
   readonly code?: string;
   readonly detail?: string;
   readonly remedy?: string;
-  readonly retryAfter?: number;
+  readonly retryAfterSeconds?: number;
 }
 
 /** What an answer other than a stream means, in close codes; any other is tried again. */
@@ -276,22 +295,24 @@ const NEEDS_WEBSOCKET = {
 
 function callOf(
   channel: string,
-  { type, event, data, key, patch, ifVersion }: Record<string, unknown>,
+  { type, event, data, id, patch, ifVersion }: Record<string, unknown>,
 ): Call | null {
   if (type === "publish") {
-    return { method: "POST", path: "/messages", body: { messages: [{ channel, event, data, key }] } };
+    return { method: "POST", path: "/messages", body: { messages: [{ channel, event, data, id }] } };
   }
   if (type !== "patch") return null;
   const headers: Record<string, string> = {};
-  if (key !== undefined) headers["Idempotency-Key"] = String(key);
+  if (id !== undefined) headers["Idempotency-Key"] = String(id);
   const version = ifVersion as Position | null | undefined;
   if (version) headers["If-Match"] = `"${version.epoch}:${version.offset}"`;
   else if (version === null) headers["If-None-Match"] = "*";
   return { method: "PATCH", path: `/channels/${channel}/state`, body: patch, headers };
 }
 
-/** What a refusal says; what comes from something in between is no problem of ours, and says nothing. */
+/** What a refusal says; what comes from something in between has no code of ours, and says nothing. */
 async function problemIn(response: Response): Promise<Answer> {
   const found: Answer | null = await response.json().catch(() => null);
-  return found ?? { code: UNKNOWN, detail: `The server answered ${response.status}.`, remedy: "Try again." };
+  return found?.code
+    ? found
+    : { code: UNKNOWN, detail: `The server answered ${response.status}.`, remedy: "Try again." };
 }

@@ -17,7 +17,7 @@ describe("subscribing", () => {
     expect(socket.sent.slice(1)).toEqual([
       {
         type: "subscribe",
-        id: 1,
+        request: 1,
         // What came before is not known, so the state has to be told.
         channels: [{ channel: "a" }, { channel: "b", since: { epoch: EPOCH, offset: 3 }, state: true }],
       },
@@ -29,7 +29,7 @@ describe("subscribing", () => {
     for (let index = 0; index < 2500; index++) client.subscribe(`c:${index}`, () => {});
     const frames = server.welcome().sent.filter(({ type }) => type === "subscribe");
     expect(frames.map(({ channels }) => (channels as unknown[]).length)).toEqual([1000, 1000, 500]);
-    expect(new Set(frames.map(({ id }) => id)).size).toBe(3);
+    expect(new Set(frames.map(({ request }) => request)).size).toBe(3);
   });
 
   test("refuses what the server would close the connection for", () => {
@@ -49,7 +49,7 @@ describe("subscribing", () => {
         expect.objectContaining({ code: "invalid_position", remedy: ERRORS.invalid_position.remedy }),
       );
     }
-    expect(client.state.status).toBe("idle");
+    expect(client.connection.status).toBe("idle");
   });
 
   test("the last handler to leave unsubscribes, once", async () => {
@@ -64,7 +64,8 @@ describe("subscribing", () => {
     expect(server.socket.news()).toEqual([]);
     other.unsubscribe();
     other.unsubscribe();
-    expect(server.socket.news()).toMatchObject([{ type: "unsubscribe", channel: "news" }]);
+    await settled();
+    expect(server.socket.news()).toMatchObject([{ type: "unsubscribe", channels: ["news"] }]);
     server.message("news", 8);
     expect([heard, second, other.position]).toEqual([[6], [6, 7], { epoch: EPOCH, offset: 7 }]);
   });
@@ -83,14 +84,14 @@ describe("subscribing", () => {
     left.unsubscribe();
     client.subscribe("news", second);
     await settled();
-    expect(socket.sent.slice(1).map(({ type, id }) => [type, id])).toEqual([
+    expect(socket.sent.slice(1).map(({ type, request }) => [type, request])).toEqual([
       ["subscribe", 1],
       ["unsubscribe", 2],
       ["subscribe", 3],
     ]);
     socket.say({
       type: "subscribed",
-      id: 1,
+      request: 1,
       channel: "news",
       epoch: EPOCH,
       offset: 1,
@@ -98,8 +99,15 @@ describe("subscribing", () => {
       recovered: false,
     });
     server.message("news", 2);
-    socket.say({ type: "error", id: 1, channel: "news", code: "not_subscribed", message: "", remedy: "" });
-    socket.say({ type: "ok", id: 2 });
+    socket.say({
+      type: "error",
+      request: 1,
+      channel: "news",
+      code: "not_subscribed",
+      message: "",
+      remedy: "",
+    });
+    socket.say({ type: "ok", request: 2 });
     server.subscribed("news", { offset: 2 });
     server.message("news", 3);
     expect([first.mock.calls.length, second.mock.calls.length, errors.mock.calls.length]).toEqual([0, 1, 0]);
@@ -176,9 +184,10 @@ describe("subscribing", () => {
     client.subscribe("b", () => {}, { onSubscribed: () => client.close() });
     server.welcome();
     server.subscribed("a");
-    expect(server.socket.sent.at(-1)).toMatchObject({ type: "unsubscribe", channel: "a" });
+    await settled();
+    expect(server.socket.sent.at(-1)).toMatchObject({ type: "unsubscribe", channels: ["a"] });
     server.subscribed("b", { offset: 3 });
-    expect(client.state.status).toBe("closed");
+    expect(client.connection.status).toBe("closed");
     client.connect();
     server.welcome();
     await settled();
@@ -198,7 +207,7 @@ describe("subscribing", () => {
     const auto = { type: "subscribed", epoch: EPOCH, offset: 4, head: 4, recovered: false };
     const already = {
       type: "error",
-      id: 1,
+      request: 1,
       channel: "broadcast",
       code: "already_subscribed",
       message: "",
@@ -207,10 +216,10 @@ describe("subscribing", () => {
     socket.say(already);
     socket.say({ ...auto, channel: "broadcast" });
     socket.say({ ...auto, channel: "unwanted" });
+    await settled();
     expect(socket.sent.slice(2)).toMatchObject([
-      { type: "unsubscribe", channel: "broadcast" },
+      { type: "unsubscribe", channels: ["broadcast", "unwanted"] },
       { type: "subscribe", channels: [{ channel: "broadcast", since: { offset: 2 } }] },
-      { type: "unsubscribe", channel: "unwanted" },
     ]);
     server.subscribed("broadcast", { head: 4 });
     for (const offset of [3, 4, 5]) server.message("broadcast", offset);
@@ -232,12 +241,13 @@ test("a channel that the server subscribes by itself goes on with the connect fr
   expect(second.sent[0]).toEqual({
     type: "connect",
     session: expect.any(String),
+    publisher: expect.any(String),
     since: [{ channel: "broadcast", epoch: EPOCH, offset: 5 }],
   });
   second.say({ ...auto, offset: 5, head: 6, recovered: true });
   second.say({
     type: "error",
-    id: 2,
+    request: 2,
     channel: "broadcast",
     code: "already_subscribed",
     message: "",
@@ -284,5 +294,5 @@ test("the iterator goes through reconnects and gaps, and ends its subscription",
   expect((await sequence.next()).value).toMatchObject({ type: "gap", from: 2, to: 3, reason: "evicted" });
   expect((await sequence.next()).value).toMatchObject({ type: "message", offset: 4 });
   await sequence.return?.();
-  expect(server.socket.sent.at(-1)).toMatchObject({ type: "unsubscribe", channel: "news" });
+  expect(server.socket.sent.at(-1)).toMatchObject({ type: "unsubscribe", channels: ["news"] });
 });

@@ -26,7 +26,7 @@ async function connected(options: Pick<ClientOptions, "token" | "getToken"> = {}
     await settled();
     // The server's clock is a day ahead of this machine's.
     const time = clock.now() + 24 * HOUR;
-    const said = { type: "connected", connection: "c", session: "s", resumed: false, ping: 15 };
+    const said = { type: "connected", connection: "c", session: "s", resumed: false, pingSeconds: 15 };
     server.socket.say({ ...said, expires: time + lifeMs, time });
     server.socket.news();
   };
@@ -34,7 +34,7 @@ async function connected(options: Pick<ClientOptions, "token" | "getToken"> = {}
   const pass = async (ms: number) => {
     for (let passed = 0; passed < ms; passed += 10_000) {
       clock.advance(10_000);
-      if (client.state.status === "connected") server.socket.say({ type: "pong" });
+      if (client.connection.status === "connected") server.socket.say({ type: "pong" });
       await settled();
     }
   };
@@ -74,7 +74,7 @@ describe("the token", () => {
     server.socket.open();
     await settled();
     clock.advance(10_000);
-    clock.advance(250);
+    clock.advance(500);
     server.socket.open();
     await settled();
     waiting[0]?.("late");
@@ -99,7 +99,10 @@ describe("the token", () => {
     server.socket.open();
     await settled();
     expect(errors).toEqual(["logged out"]);
-    expect(client.state).toMatchObject({ status: "reconnecting", why: "The token could not be had." });
+    expect(client.connection).toMatchObject({
+      status: "reconnecting",
+      reason: expect.stringContaining("The token could not be had: "),
+    });
     nextTry();
     expect(server.sockets).toHaveLength(2);
   });
@@ -137,8 +140,8 @@ describe("a token that expires", () => {
     const { clock, server, client, asked, errors } = await connected();
     clock.sleep(8 * HOUR);
     server.socket.lose(4401, "the token expired");
-    expect(client.state).toMatchObject({ status: "reconnecting", why: "the token expired" });
-    clock.advance(250);
+    expect(client.connection).toMatchObject({ status: "reconnecting", reason: "the token expired" });
+    clock.advance(500);
     server.socket.open();
     await settled();
     expect(server.socket.sent).toEqual([{ type: "connect", session: "s", token: `t${asked()}` }]);
@@ -148,17 +151,17 @@ describe("a token that expires", () => {
   test("ends the page when what is fetched is refused, too", async () => {
     const { server, client, clock } = await connected();
     server.socket.lose(4401, "revoked");
-    clock.advance(250);
+    clock.advance(500);
     server.socket.open();
     await settled();
     server.socket.lose(4401, "still revoked");
-    expect(client.state).toMatchObject({ status: "closed", code: 4401, why: "still revoked" });
+    expect(client.connection).toMatchObject({ status: "closed", code: 4401, reason: "still revoked" });
   });
 
   test("ends the page when there is no other", async () => {
     const { server, client } = await connected({ token: "t" });
     server.socket.lose(4401, "the token expired");
-    expect(client.state).toMatchObject({ status: "closed", code: 4401 });
+    expect(client.connection).toMatchObject({ status: "closed", code: 4401 });
   });
 
   test("is asked for again, less and less often, while the page has none", async () => {
@@ -184,7 +187,7 @@ describe("a token that expires", () => {
     await pass(HOUR - MINUTE);
     const old = server.socket;
     old.lose();
-    clock.advance(MINUTE / 2);
+    clock.advance(5000);
     server.socket.open();
     answers[0]?.("t2");
     await settled();
@@ -209,5 +212,5 @@ test.each(["", undefined, null])("a page that has no token (%j) is never nobody"
   await settled();
   expect(server.socket.sent).toEqual([]);
   expect(errors).toEqual(["getToken gave no token"]);
-  expect(client.state.status).toBe("reconnecting");
+  expect(client.connection.status).toBe("reconnecting");
 });

@@ -135,10 +135,10 @@ describe("a typed client", () => {
 
   test("publishes what fits, and answers with the position", () => {
     const compiled = () => [
-      client.publish("order:42", { status: "paid" }, { key: "k" }),
+      client.publish("order:42", { status: "paid" }, { id: "k" }),
       client.publish("order:42", { status: "paid" }, { event: "changed" }),
       client.publish("chat:a", { text: "hello" }, { event: "said" }),
-      client.publish("chat:a", null, { event: "left", key: "k" }),
+      client.publish("chat:a", null, { event: "left", id: "k" }),
       client.publish("log:a:b", [1]),
       client.patch("order:42", { note: null }, { ifVersion: null }),
     ];

@@ -1,4 +1,4 @@
-/** What users of the client see. Says all of it in its own words, so that the package needs no other. */
+/** The types that users of the client see. Says all of it in its own words, so that the package needs no other. */
 import type { LockState, LocksAndSequences } from "./lock-types.js";
 
 /** A place in a channel's log: everything up to this message has been seen. */
@@ -16,10 +16,10 @@ export interface Message<Data = unknown, Event extends string = string> {
   readonly offset: number;
   /** Milliseconds since 1970, by the server's clock. */
   readonly time: number;
-  /** What kind of message; `"message"` unless the publisher said otherwise. */
+  /** The kind of message; `"message"` unless the publisher said otherwise. */
   readonly event: Event;
   readonly data: Data;
-  /** Who published, where a client did. */
+  /** The user who published, where a client did. */
   readonly user?: string;
   /** The publisher's idempotency key. */
   readonly id?: string;
@@ -43,25 +43,25 @@ export interface Member<Info = unknown> {
   readonly id: string;
   /** The id of the user, where there is one. */
   readonly user?: string;
-  /** What the application says about the user, such as a name. */
+  /** The application's words about the user, such as a name. */
   readonly info?: Info;
   /** Since when: milliseconds since 1970, by the server's clock. */
   readonly since: number;
 }
 
-/** Who is on a channel. */
+/** The members on a channel. */
 export interface Presence<Info = unknown> {
   readonly count: number;
   /** All of them; `null` while only the count is known, as when there are too many. */
   readonly members: readonly Member<Info>[] | null;
 }
 
-/** Who is on a channel, and what has just changed. */
+/** The members on a channel, and what has just changed. */
 export interface PresenceChange<Info = unknown> extends Presence<Info> {
   readonly channel: string;
-  /** Those who were not there the last time; at first, all. */
+  /** Members who were not there the last time; at first, all. */
   readonly joined: readonly Member<Info>[];
-  /** Those who were there the last time. */
+  /** Members who were there the last time, and have left. */
   readonly left: readonly Member<Info>[];
 }
 
@@ -99,15 +99,15 @@ export interface Subscribed {
 /** How the connection goes: `sse` is Server-Sent Events and HTTP requests, where WebSockets are blocked. */
 export type Transport = "websocket" | "sse";
 
-/** What the connection is doing, and why. */
-export type ConnectionState =
-  /** Nothing is subscribed yet, so there is no connection. Or the page was left, and may come back. */
+/** The connection: what it is doing, and why. */
+export type Connection =
+  /** Nothing is subscribed yet, so the client does not connect. Or the page was left, and may come back. */
   | { readonly status: "idle" }
   | { readonly status: "connecting" }
   | {
       readonly status: "connected";
       /** The connection's name; no secret. */
-      readonly connection: string;
+      readonly id: string;
       /** The session of the last connection goes on. */
       readonly resumed: boolean;
       readonly transport: Transport;
@@ -115,7 +115,7 @@ export type ConnectionState =
   | {
       readonly status: "reconnecting";
       /** A sentence that says what happened. */
-      readonly why: string;
+      readonly reason: string;
       /** Which try comes next: 1 is the first after a connection that held. */
       readonly attempt: number;
       /** When the next try begins: milliseconds since 1970, by this machine's clock. */
@@ -124,12 +124,22 @@ export type ConnectionState =
   | {
       readonly status: "closed";
       /** A sentence that says what happened. */
-      readonly why: string;
-      /** What to do about it. */
+      readonly reason: string;
+      /** The remedy. */
       readonly remedy: string;
       /** The WebSocket close code; `null` when the page closed it. */
       readonly code: number | null;
     };
+
+const PASSING = new Set([
+  "not_connected",
+  "unavailable",
+  "rate_limited",
+  "too_many_channels",
+  "share_used_up",
+  "insufficient_storage",
+  "internal",
+]);
 
 /** Something was refused; `remedy` says what to do. */
 export class ClientError extends Error {
@@ -138,22 +148,27 @@ export class ClientError extends Error {
   readonly code: string;
   readonly remedy: string;
   /** Seconds to wait before the next try, where waiting helps. */
-  readonly retryAfter: number | null;
-  /** With `locked`: who holds the lock, and until when; `null` where this client does itself. */
+  readonly retryAfterSeconds: number | null;
+  /** With `locked`: the holder of the lock, and the end of the lease; `null` where this client does itself. */
   readonly lock: LockState | null;
 
   constructor(
     code: string,
     message: string,
     remedy: string,
-    retryAfter: number | null = null,
+    retryAfterSeconds: number | null = null,
     lock: LockState | null = null,
   ) {
     super(message);
     this.code = code;
     this.remedy = remedy;
-    this.retryAfter = retryAfter;
+    this.retryAfterSeconds = retryAfterSeconds;
     this.lock = lock;
+  }
+
+  /** It passes by itself, so the same may succeed later. The client asks again for channels that were refused so. */
+  get passes(): boolean {
+    return this.retryAfterSeconds !== null || PASSING.has(this.code);
   }
 }
 
@@ -175,8 +190,8 @@ export interface SubscribeOptions<State = JsonObject, Info = unknown> {
    */
   readonly onState?: (change: StateChange<State>) => void;
   /**
-   * Who is on the channel, where the server follows it and the page may see it: as it is when the subscription stands, and after each
-   * change. After a lost connection `joined` and `left` say what has changed meanwhile.
+   * The members on the channel, where the server follows them and the page may see them. It is called when the subscription
+   * stands, and after each change. After a lost connection `joined` and `left` say what has changed meanwhile.
    */
   readonly onPresence?: (change: PresenceChange<Info>) => void;
   /** The subscription stands: at first, after every reconnect, and when the server was asked for earlier messages. */
@@ -187,26 +202,26 @@ export interface SubscribeOptions<State = JsonObject, Info = unknown> {
 
 export interface Subscription<State = JsonObject, Info = unknown> {
   readonly channel: string;
-  /** What this handler has been given; `since` or `null` until the subscription stands. */
+  /** The position of this handler; `since` or `null` until the subscription stands. */
   readonly position: Position | null;
   /** The channel's state; `null` when there is none, or it is not known yet. */
   readonly state: State | null;
   /** Which version of the state that is, for `ifVersion` of `patch`; `null` when there is none, or it is not known. */
   readonly stateVersion: Position | null;
-  /** Who is on the channel; `null` when that is not followed, may not be seen, or is not known yet. */
+  /** The members on the channel; `null` when the server does not follow them, the page may not see them, or they are not known yet. */
   readonly presence: Presence<Info> | null;
   /** Ends it. The last one of a channel to leave ends the channel's subscription on the server. */
   unsubscribe(): void;
 }
 
 export interface PublishOptions {
-  /** What kind of message. @default "message" */
+  /** The kind of message. @default "message" */
   readonly event?: string;
   /**
-   * Idempotency key, 1 to 200 characters: the same message with the same key is appended once within 5 minutes. It comes back as the
+   * Idempotency key, 1 to 200 characters: the same message with the same id is appended once within 5 minutes. It comes back as the
    * `id` of the message. @default a random one
    */
-  readonly key?: string;
+  readonly id?: string;
 }
 
 export interface PatchOptions {
@@ -216,30 +231,30 @@ export interface PatchOptions {
    * @default whatever it is
    */
   readonly ifVersion?: Position | null;
-  /** Idempotency key, 1 to 200 characters: the same change with the same key is made once within 5 minutes. @default a random one */
-  readonly key?: string;
+  /** Idempotency key, 1 to 200 characters: the same change with the same id is made once within 5 minutes. @default a random one */
+  readonly id?: string;
 }
 
-/** What may wait for a connection. */
+/** How much may wait for a connection. */
 export interface QueueOptions {
-  /** So many, 1 to 10,000. @default 100 */
+  /** Publishes and patches, 1 to 10,000. @default 100 */
   readonly items?: number;
-  /** So long, in milliseconds, 1 to 300,000. @default 30,000 */
-  readonly ageMs?: number;
+  /** Seconds that one may wait, 1 to 300. @default 30 */
+  readonly ageSeconds?: number;
 }
 
-/** What the client tells its listeners. */
+/** The events of the client. */
 export interface ClientEvents {
-  state: ConnectionState;
+  connection: Connection;
   /** Messages were missed, and the subscription has no `onGap`. */
   gap: Gap;
   /** Something was refused or failed, and the subscription has no `onError`. */
   error: Error;
-  /** So many publishes and patches wait for a connection now. */
+  /** The number of publishes and patches that wait for a connection now. */
   queue: number;
 }
 
-/** What the client needs of a WebSocket; browsers' and the `ws` package's have it. */
+/** The part of a WebSocket that the client needs; browsers' and the `ws` package's have it. */
 export interface SocketLike {
   readonly readyState: number;
   send(data: string): void;
@@ -258,7 +273,9 @@ export type Fetch = (url: URL, init: RequestInit) => Promise<Response>;
 export interface ClientClock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Calls once, after so many milliseconds; what it answers with calls it off. */
+  /** Milliseconds since some moment; never goes back. */
+  monotonic(): number;
+  /** Calls once, after this many milliseconds; call the answer to cancel. */
   after(ms: number, call: () => void): () => void;
 }
 
@@ -270,21 +287,23 @@ export interface PageEvents {
 export interface ClientOptions {
   /** The server's path or address, such as `/push` or `https://push.example.com/push`. @default "/push" */
   readonly url?: string;
-  /** Who the page's user is: a token that your server has made. When it has expired, the connection is closed for good. */
+  /** A token that your server has made, which says who the page's user is. When it has expired, the connection is closed for good. */
   readonly token?: string;
   /**
    * Fetches a token: asked before every connect, and in time before the last one expires; not while an earlier answer is still to
-   * come. It has to give a new one each time, or one that is good for a while yet.
+   * come. The client gives up after 15 seconds, and aborts the `signal`. The same token again is no new one: the client asks again
+   * later, after a wait that grows.
    */
-  readonly getToken?: () => string | Promise<string>;
+  readonly getToken?: (call: { readonly signal: AbortSignal }) => string | Promise<string>;
   /**
    * The CSRF token of your application, where the server knows the page's user by the application's cookies; read before every
    * connect.
    */
   readonly csrf?: () => string | undefined;
   /**
-   * What is published or patched without a connection waits for one, in order, for a while; and what was not answered before the
-   * connection was lost is sent again. What waited for too long is rejected with `expired`. `true`: at most 100, for 30 seconds.
+   * Publishes and patches without a connection wait for one, in order, for a while. The client sends again what was not
+   * answered before the connection was lost. It rejects what waited for too long with `expired`. `true`: at most 100, for 30
+   * seconds.
    *
    * @default false: it is rejected with `not_connected`
    */
@@ -296,7 +315,7 @@ export interface ClientOptions {
    * then whether they still are. `false`: it does not. @default true
    */
   readonly sse?: boolean;
-  /** What it uses for that. @default the global one */
+  /** Used for that. @default the global one */
   readonly fetch?: Fetch;
   /** @default the machine's */
   readonly clock?: ClientClock;
@@ -307,8 +326,8 @@ export interface ClientOptions {
 }
 
 export interface Client extends LocksAndSequences {
-  /** What the connection is doing, and why. */
-  readonly state: ConnectionState;
+  /** The connection: what it is doing, and why. */
+  readonly connection: Connection;
   /** How many publishes and patches wait for a connection; always 0 without `queue`. */
   readonly queued: number;
   /**

@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { StreamSocket } from "./stream-socket.js";
+import { live } from "./testing/a-client.js";
 import { FakeClock } from "./testing/fake-clock.js";
 import { ScriptedServer } from "./testing/scripted-server.js";
 import { Ways } from "./ways.js";
@@ -9,8 +10,8 @@ function setUp() {
   const server = new ScriptedServer();
   let switched = 0;
   const ways = new Ways({
-    url: "ws://push.example.com/push",
-    Socket: server.WebSocket,
+    url: () => "ws://push.example.com/push",
+    Socket: () => server.WebSocket,
     fetch: () => new Promise(() => {}),
     clock,
     switchBack: () => switched++,
@@ -90,6 +91,48 @@ test("a WebSocket is tried soon, then ever more seldom, and at once when the net
   expect(probes()).toBe(8);
   ways.ended();
   expect([server.socket.closedWith, clock.pending]).toEqual([null, 0]);
+  // What the last try says after the end begins no other.
+  server.socket.lose();
+  expect(clock.pending).toBe(0);
+});
+
+test("a WebSocket that says nothing is given up, and one that fails without an end, too", () => {
+  const { clock, server, blocked } = setUp();
+  blocked();
+  clock.advance(1000);
+  expect(server.sockets).toHaveLength(3);
+  clock.advance(10_000);
+  expect(server.socket.closedWith).toBeNull();
+  clock.advance(60_000);
+  expect(server.sockets).toHaveLength(4);
+  server.socket.onerror?.({} as never);
+  clock.advance(120_000);
+  expect(server.sockets).toHaveLength(5);
+});
+
+test("only another network is told of, not that the page is seen again", async () => {
+  const told = vi.spyOn(Ways.prototype, "networkChanged");
+  const { page } = await live();
+  for (const event of ["visible", "offline"] as const) page.fire(event);
+  expect(told).not.toHaveBeenCalled();
+  page.fire("online");
+  expect(told).toHaveBeenCalledOnce();
+});
+
+test("another network begins the try anew that is under way", () => {
+  const { clock, server, ways, blocked, switched } = setUp();
+  blocked();
+  clock.advance(1000);
+  const first = server.socket;
+  ways.networkChanged();
+  expect([first.closedWith, server.sockets.length]).toEqual([null, 4]);
+  first.lose(4400);
+  expect(switched()).toBe(0);
+  server.socket.open();
+  server.socket.lose(4400);
+  expect(switched()).toBe(1);
+  ways.ended();
+  expect(clock.pending).toBe(0);
 });
 
 test("goes back when a WebSocket carries frames both ways, and not when it only opens", () => {

@@ -3,10 +3,11 @@
  * sockets, but nothing of what is said on them.
  */
 import { SUBPROTOCOL } from "@fanfare/protocol";
+import { OPEN_WITHIN_MS } from "./machine.js";
 import { StreamSocket } from "./stream-socket.js";
 import type { ClientClock, Fetch, SocketConstructor, SocketLike, Transport } from "./types.js";
 
-/** So many WebSockets in a row that came to nothing are a reason to try the other way. */
+/** This many WebSockets in a row that came to nothing are a reason to try the other way. */
 const MISSES = 2;
 /** A WebSocket is tried again soon after, since the server may just have been away; then ever more seldom. */
 const FIRST_PROBE_MS = 1000;
@@ -16,8 +17,9 @@ const MAX_PROBE_MS = 600_000;
 const MALFORMED = 4400;
 
 export interface WaysParts {
-  readonly url: string;
-  readonly Socket: SocketConstructor;
+  /** Both are found when they are needed. */
+  url(): string;
+  Socket(): SocketConstructor;
   /** `null` where there is only one way. */
   readonly fetch: Fetch | null;
   readonly clock: ClientClock;
@@ -42,8 +44,8 @@ export class Ways {
   open(): SocketLike {
     const { url, Socket, fetch, clock } = this.#parts;
     this.ended();
-    if (this.transport === "websocket" || !fetch) return new Socket(url, SUBPROTOCOL);
-    this.#stream = new StreamSocket(url, fetch, clock);
+    if (this.transport === "websocket" || !fetch) return new (Socket())(url(), SUBPROTOCOL);
+    this.#stream = new StreamSocket(url(), fetch, clock);
     return this.#stream;
   }
 
@@ -64,19 +66,17 @@ export class Ways {
 
   /** The network is another one: what was blocked may not be so here. */
   networkChanged(): void {
+    // Where neither waits or is under way, there is no connection yet.
     if (!this.#cancel) return;
-    this.#cancel();
-    this.#cancel = null;
+    this.#stopProbing();
     this.#probeMs = FIRST_PROBE_MS;
     this.#tryWebSocket();
   }
 
   /** There is no connection any more. */
   ended(): void {
-    this.#cancel?.();
-    this.#cancel = null;
     this.#stream = null;
-    this.#drop();
+    this.#stopProbing();
   }
 
   #back(): void {
@@ -85,30 +85,31 @@ export class Ways {
   }
 
   #probeAfter(ms: number): void {
-    this.#cancel = this.#parts.clock.after(ms, () => {
-      this.#cancel = null;
-      this.#tryWebSocket();
-    });
+    this.#stopProbing();
+    this.#cancel = this.#parts.clock.after(ms, () => this.#tryWebSocket());
   }
 
   #later(): void {
-    this.#drop();
     this.#probeMs = Math.min(MAX_PROBE_MS, Math.max(PROBE_MS, 2 * this.#probeMs));
     this.#probeAfter(this.#probeMs);
   }
 
   #tryWebSocket(): void {
-    const { url, Socket } = this.#parts;
+    const { url, Socket, clock } = this.#parts;
     let probe: SocketLike;
     try {
-      probe = new Socket(url, SUBPROTOCOL);
+      probe = new (Socket())(url(), SUBPROTOCOL);
     } catch {
       this.#later();
       return;
     }
     this.#probe = probe;
+    const vain = () => {
+      if (this.#probe === probe) this.#later();
+    };
+    this.#cancel = clock.after(OPEN_WITHIN_MS, vain);
     probe.onopen = () => probe.send("{}");
-    probe.onerror = () => {}; // `onclose` follows.
+    probe.onerror = vain;
     probe.onclose = ({ code }: { code: number }) => {
       if (this.#probe !== probe) return;
       if (code === MALFORMED) this.#switch();
@@ -117,17 +118,19 @@ export class Ways {
   }
 
   #switch(): void {
-    this.#drop();
-    // Not while requests are under way: nobody would know what became of them.
+    // Not while requests are under way: it would not be known what became of them.
     if (this.#stream?.asking) {
       this.#probeAfter(FIRST_PROBE_MS);
       return;
     }
+    this.#stopProbing();
     this.#back();
     this.#parts.switchBack();
   }
 
-  #drop(): void {
+  #stopProbing(): void {
+    this.#cancel?.();
+    this.#cancel = null;
     const probe = this.#probe;
     this.#probe = null;
     probe?.close();

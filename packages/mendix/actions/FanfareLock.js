@@ -34,7 +34,7 @@ function failure({ status, body }) {
 export async function FanfareLock(server, name, seconds, token) {
   // BEGIN USER CODE
   const answer = await call(server, "PUT", `/locks/${encodeURIComponent(name)}`, {
-    leaseMs: Number(seconds) * 1000,
+    leaseSeconds: Number(seconds),
     ...(token && { token: Number(token) }),
   });
   if (answer.status === 409) return undefined;

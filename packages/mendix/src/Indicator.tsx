@@ -1,4 +1,4 @@
-/** What a widget shows of itself: nothing that is seen, or a small dot that says whether updates arrive. */
+/** The widget on the page: invisible, or a small dot that shows whether updates arrive. */
 import type { DynamicValue } from "mendix";
 import type { CSSProperties, ReactElement } from "react";
 import type { Status } from "./connection/subscriber.js";

@@ -1,5 +1,6 @@
 /**
- * An action of the page that runs for each message: one run after the other, in order. What comes while it runs, or cannot run yet, waits.
+ * An action of the page that runs for each message: one run after the other, in order. Messages
+ * wait while it runs or cannot run yet.
  */
 import type { ActionValue } from "mendix";
 import type { Warnings } from "./warnings.js";
@@ -9,14 +10,14 @@ const MAX_WAITING = 100;
 /** An action that does not show by then that it runs is taken to be done. */
 const SETTLE_MS = 100;
 
-/** What is needed of Mendix's ActionValue. */
+/** The part of Mendix's ActionValue that we need. */
 export interface Runnable<Variables extends object> {
   readonly canExecute: boolean;
   readonly isExecuting: boolean;
   readonly execute: (variables: Variables) => void;
 }
 
-/** What actions without variables are run with. */
+/** The variables of actions that have none. */
 export const NOTHING = {};
 
 /** An action without variables, which must not be handed any. */

@@ -79,6 +79,6 @@ describe("Fanfare Simple", () => {
     page.client.publish("broadcast", "late");
     vi.runAllTimers();
     expect(message.sets).toEqual([]);
-    expect(page.client.state.status).toBe("closed");
+    expect(page.client.connection.status).toBe("closed");
   });
 });

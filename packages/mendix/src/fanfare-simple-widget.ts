@@ -72,8 +72,8 @@ export class FanfareSimpleWidget implements SubscriberHost {
 
   lost(): void {}
 
-  refused(code: string, why: string): void {
-    this.#warnings.once(`${this.#channel} is not heard (${code}): ${why}`);
+  refused(code: string, reason: string): void {
+    this.#warnings.once(`${this.#channel} is not heard (${code}): ${reason}`);
   }
 
   status(status: Status): void {

@@ -73,10 +73,10 @@ describe("the channel", () => {
   });
 
   test("with a name that cannot be is refused, with a warning and the action", () => {
-    const onRefused = new FakeAction<{ code: string | undefined; why: string | undefined }>();
+    const onRefused = new FakeAction<{ code: string | undefined; reason: string | undefined }>();
     show({ channelBy: "name", channelName: available("a b"), onRefused: onRefused.props });
     show({ channelBy: "name", channelName: available("a b"), onRefused: onRefused.props });
-    expect(onRefused.runs).toEqual([{ code: "invalid_channel", why: '"a b" is no channel. Mend it.' }]);
+    expect(onRefused.runs).toEqual([{ code: "invalid_channel", reason: '"a b" is no channel. Mend it.' }]);
     expect(page.warnings).toHaveLength(1);
   });
 });
@@ -134,32 +134,37 @@ describe("the connection", () => {
   });
 
   test("that cannot be made when the page loads runs On connection lost once, and all goes on when it comes", () => {
-    const onLost = new FakeAction<{ why: string | undefined }>();
+    const onLost = new FakeAction<{ reason: string | undefined }>();
     const onSubscribed = new FakeAction();
     show({ onLost: onLost.props, onSubscribed: onSubscribed.props });
     page.client.lose();
     page.client.is({ status: "connecting" });
     page.client.lose();
     vi.runAllTimers();
-    expect(onLost.runs).toEqual([{ why: "The connection was lost." }]);
+    expect(onLost.runs).toEqual([{ reason: "The connection was lost." }]);
     page.client.subscribed();
     expect(onSubscribed.count).toBe(1);
   });
 
   test("that the server ends for good runs On refused, with the reason", () => {
-    const onRefused = new FakeAction<{ code: string | undefined; why: string | undefined }>();
+    const onRefused = new FakeAction<{ code: string | undefined; reason: string | undefined }>();
     show({ onRefused: onRefused.props });
-    page.client.is({ status: "closed", code: 4401, why: "The session has ended.", remedy: "Log in again." });
-    expect(onRefused.runs).toEqual([{ code: "4401", why: "The session has ended. Log in again." }]);
+    page.client.is({
+      status: "closed",
+      code: 4401,
+      reason: "The session has ended.",
+      remedy: "Log in again.",
+    });
+    expect(onRefused.runs).toEqual([{ code: "4401", reason: "The session has ended. Log in again." }]);
     expect(statuses.at(-1)).toBe("refused");
   });
 
   test("on which the channel is refused runs On refused, and warns", () => {
-    const onRefused = new FakeAction<{ code: string | undefined; why: string | undefined }>();
+    const onRefused = new FakeAction<{ code: string | undefined; reason: string | undefined }>();
     show({ onRefused: onRefused.props });
     page.client.refuse("object:1");
     expect(onRefused.runs).toEqual([
-      { code: "forbidden", why: "you may not subscribe object:1. Ask for the grant." },
+      { code: "forbidden", reason: "you may not subscribe object:1. Ask for the grant." },
     ]);
     expect(page.warnings).toHaveLength(1);
   });
@@ -183,7 +188,7 @@ describe("a widget that leaves the page", () => {
     widget.stop();
     page.client.publish("object:1", { Text1: "c" });
     vi.runAllTimers();
-    expect(page.client.state.status).toBe("closed");
+    expect(page.client.connection.status).toBe("closed");
     expect(text1.sets).toEqual(["a", "b"]);
     expect(onReceive.runs).toHaveLength(1);
     expect(onLeave).toMatchObject({ count: 1, runs: [] });
@@ -196,6 +201,6 @@ describe("a widget that leaves the page", () => {
     show();
     expect(page.client.channels).toEqual(["object:1"]);
     vi.runAllTimers();
-    expect(page.client.state.status).not.toBe("closed");
+    expect(page.client.connection.status).not.toBe("closed");
   });
 });

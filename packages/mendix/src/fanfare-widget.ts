@@ -13,18 +13,18 @@ import { Warnings } from "./warnings.js";
 /** The event that an action is told for a change of the state. */
 export const STATE_EVENT = "$state";
 
-/** What the attributes of presence are called in warnings. */
+/** Names of the presence attributes, for warnings. */
 const COUNT = "How many are here";
 const USERS = "Who is here";
 
-/** What an action is told of a message. */
+/** The variables of an action that runs for a message. */
 interface MessageVariables {
   event: string | undefined;
   payload: string | undefined;
   offset: Big | undefined;
 }
 
-/** What an action is told of those who come and leave. */
+/** The variables of an action that runs when users come or leave. */
 interface PresenceVariables {
   count: Big | undefined;
   joined: string | undefined;
@@ -50,8 +50,8 @@ export class FanfareWidget implements SubscriberHost {
   readonly #onPresence: Action<PresenceVariables>;
   readonly #onSubscribed: Action<object>;
   readonly #onMissed: Action<{ reason: string | undefined }>;
-  readonly #onLost: Action<{ why: string | undefined }>;
-  readonly #onRefused: Action<{ code: string | undefined; why: string | undefined }>;
+  readonly #onLost: Action<{ reason: string | undefined }>;
+  readonly #onRefused: Action<{ code: string | undefined; reason: string | undefined }>;
   readonly #handlers: Handler[] = [];
   #channel: string | null = null;
   #leave: FanfareContainerProps["onLeave"];
@@ -78,7 +78,7 @@ export class FanfareWidget implements SubscriberHost {
         ? channelOfObject(props.messageObject, props.objectPrefix)
         : channelOfName(props.channelName);
     const isKnown = server !== UNKNOWN && channel !== UNKNOWN;
-    // What waits was meant for the object that was there before.
+    // Waiting values were meant for the previous object.
     if (isKnown && channel !== this.#channel) this.#clear();
     this.#attributes.update(slots(props));
     this.#present.update(presenceSlots(props));
@@ -125,13 +125,13 @@ export class FanfareWidget implements SubscriberHost {
     this.#onMissed.run({ reason });
   }
 
-  lost(why: string): void {
-    this.#onLost.run({ why });
+  lost(reason: string): void {
+    this.#onLost.run({ reason });
   }
 
-  refused(code: string, why: string): void {
-    this.#warnings.once(`${this.#channel ?? "The server"} is not heard (${code}): ${why}`);
-    this.#onRefused.run({ code, why });
+  refused(code: string, reason: string): void {
+    this.#warnings.once(`${this.#channel ?? "The server"} is not heard (${code}): ${reason}`);
+    this.#onRefused.run({ code, reason });
   }
 
   status(status: Status): void {

@@ -1,4 +1,4 @@
-/** What a maker should know, in the browser's console: each thing once for each widget. */
+/** Warnings for app makers in the browser's console, each once per widget. */
 
 /** The most different warnings that are remembered; beyond it nothing new is said. */
 const MAX_WARNINGS = 100;

@@ -53,8 +53,8 @@ export interface FanfareContainerProps {
   handlers: HandlersType[];
   onSubscribed?: ActionValue | undefined;
   onMissed?: ActionValue<{ reason: string | undefined }> | undefined;
-  onLost?: ActionValue<{ why: string | undefined }> | undefined;
-  onRefused?: ActionValue<{ code: string | undefined; why: string | undefined }> | undefined;
+  onLost?: ActionValue<{ reason: string | undefined }> | undefined;
+  onRefused?: ActionValue<{ code: string | undefined; reason: string | undefined }> | undefined;
   onPresence?: ActionValue<{ count: Big | undefined; joined: string | undefined; left: string | undefined }> | undefined;
   onLeave?: ActionValue | undefined;
   showIndicator: boolean;

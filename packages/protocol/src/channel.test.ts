@@ -15,7 +15,7 @@ const ALLOWED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_
 
 /** The rule of PROTOCOL.md section 2, spelled out character by character, with no regular expression. */
 function isNameByTheBook(text: string): boolean {
-  if (text.length < 1 || text.length > 200) return false;
+  if (text.length < 1 || text.length > 200 || text === "." || text === "..") return false;
   return text
     .split(":")
     .every((segment) => segment !== "" && Array.from(segment).every((one) => ALLOWED.includes(one)));
@@ -43,6 +43,14 @@ const anyText = fc.oneof(
 );
 
 describe("a channel name", () => {
+  test.each([
+    ["$lock:order:42", "DELETE {path}/locks/{name}/holder"],
+    ["$sequence:invoice", "DELETE {path}/sequences/{name}"],
+  ])("that belongs to something else is refused with the calls for that: %s", (text, call) => {
+    expect(refusal(text)).toMatchObject({ code: "invalid_channel", remedy: expect.stringContaining(call) });
+    expect(refusal("$other:a").remedy).not.toContain("DELETE");
+  });
+
   test.each([
     "a",
     "order:42",

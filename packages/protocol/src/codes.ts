@@ -3,145 +3,135 @@
  * PROTOCOL.md prints these tables; a test holds the two together.
  */
 
-/** What a WebSocket close code says. */
+/** The meaning of a WebSocket close code. */
 export interface CloseCode {
   readonly code: number;
-  readonly name: string;
   readonly meaning: string;
   /** May the client come back by itself, with the same words? */
   readonly reconnect: boolean;
-  readonly remedy: string;
+  /** For codes after which the client stays away. `REMEDIES_OF_RETURN` has the others. */
+  readonly remedy?: string;
 }
 
-/** Every close code that a Fanfare server sends, or that the WebSocket layer below it may send. */
+/** Every close code that a Fanfare server sends, or that the WebSocket layer below it may send; in PROTOCOL.md by these names. */
 export const CLOSE = {
   normal: {
     code: 1000,
-    name: "normal",
     meaning: "The client left; its session ended.",
     reconnect: false,
     remedy: "Nothing to do.",
   },
   goingAway: {
     code: 1001,
-    name: "going_away",
     meaning: "The page was left; its session ended.",
     reconnect: false,
     remedy: "Nothing to do.",
   },
   protocolError: {
     code: 1002,
-    name: "protocol_error",
     meaning: "The bytes were no valid WebSocket frames. Means the same as 4400.",
     reconnect: false,
     remedy: "Use a WebSocket library that follows RFC 6455.",
   },
   invalidText: {
     code: 1007,
-    name: "invalid_text",
     meaning: "A text frame was no valid UTF-8. Means the same as 4400.",
     reconnect: false,
     remedy: "Send JSON as UTF-8 text.",
   },
   tooFragmented: {
     code: 1008,
-    name: "too_fragmented",
     meaning: "A message came in far too many pieces. Means the same as 4400.",
     reconnect: false,
     remedy: "Send each message as one frame.",
   },
   frameTooBig: {
     code: 1009,
-    name: "frame_too_big",
     meaning: "A frame was larger than the server reads at all. Means the same as 4413.",
     reconnect: false,
     remedy: "Send less at once; split batches at 32 KiB.",
   },
   internal: {
     code: 1011,
-    name: "internal",
     meaning: "The server failed; it has written the cause to its log.",
     reconnect: true,
-    remedy: "Come back; if it stays, report it with the server's log.",
   },
   restart: {
     code: 1012,
-    name: "restart",
     meaning: "The server restarts or stops.",
     reconnect: true,
-    remedy: "Come back after the `retryAfter` of the `goodbye` frame.",
   },
   tryAgainLater: {
     code: 1013,
-    name: "try_again_later",
     meaning: "The server has no room for what waits for this client, or for one more client.",
     reconnect: true,
-    remedy: "Come back later, with the positions that were reached.",
   },
   malformed: {
     code: 4400,
-    name: "malformed",
     meaning: "A frame that is not part of the protocol, or not at this point.",
     reconnect: false,
     remedy: "Mend the client; the close reason names what was wrong.",
   },
   notLoggedIn: {
     code: 4401,
-    name: "not_logged_in",
     meaning: "The token or session is invalid or has expired.",
     reconnect: false,
     remedy: "Log in again, then connect with the new token.",
   },
   notAllowed: {
     code: 4403,
-    name: "not_allowed",
-    meaning: "The client sent data that it may not send, or was refused too often.",
+    meaning: "The client asked more than 20 times in a minute for what it may not do.",
     reconnect: false,
-    remedy: "Ask for the grant, or stop sending; the close reason names the action.",
+    remedy: "Ask for the grant, or stop asking; the close reason names the action.",
   },
   connectTimeout: {
     code: 4408,
-    name: "connect_timeout",
     meaning: "No `connect` frame arrived in time.",
     reconnect: true,
-    remedy: "Send `connect` as the first frame, as soon as the socket is open.",
   },
   resumedElsewhere: {
     code: 4409,
-    name: "resumed_elsewhere",
     meaning: "A newer connection has resumed this one's session.",
     reconnect: false,
     remedy: "Nothing to do: the newer connection goes on.",
   },
   disconnected: {
     code: 4410,
-    name: "disconnected",
     meaning: "An administrator ended this connection; its session ended.",
     reconnect: false,
     remedy: "Nothing to do by itself; the page may connect anew when its user asks for it.",
   },
   tooBig: {
     code: 4413,
-    name: "too_big",
     meaning: "A message is larger than the limit.",
     reconnect: false,
     remedy: "Send less, or raise the message limit on the server.",
   },
   tooFast: {
     code: 4429,
-    name: "too_fast",
     meaning: "The client went on sending over its rate after it had been told.",
     reconnect: true,
-    remedy: "Come back after the `retryAfter` of the last `error`, and send less often.",
   },
 } as const satisfies Record<string, CloseCode>;
 
-/** What an error code says: in an `error` frame, and in an HTTP problem (RFC 9457) with this status. */
+/**
+ * Remedies of the other close codes, for documents. Clients come back by themselves and show none of them, so they do not load
+ * this.
+ */
+export const REMEDIES_OF_RETURN: Readonly<Record<string, string>> = {
+  internal: "Come back; if it stays, report it with the server's log.",
+  restart: "Come back after the `retryAfterSeconds` of the `goodbye` frame.",
+  tryAgainLater: "Come back later, with the positions that were reached.",
+  connectTimeout: "Send `connect` as the first frame, as soon as the socket is open.",
+  tooFast: "Come back after the `retryAfterSeconds` of the last `error`, and send less often.",
+};
+
+/** The meaning of an error code: in an `error` frame, and in an HTTP problem (RFC 9457) with this status. */
 export interface ErrorMeaning {
   /** The status of the HTTP answer that carries this code. */
   readonly status: number;
   readonly meaning: string;
-  /** What to do, where the place that raises the error knows nothing better. */
+  /** The remedy, where the place that raises the error knows nothing better. */
   readonly remedy: string;
 }
 
@@ -204,6 +194,11 @@ export const ERRORS = {
     meaning: "The address exists, but not for this method.",
     remedy: "Use one of the methods in the `Allow` header.",
   },
+  request_timeout: {
+    status: 408,
+    meaning: "The request did not come whole in time.",
+    remedy: "Send the whole request at once; the same idempotency key makes it safe to repeat.",
+  },
   already_subscribed: {
     status: 409,
     meaning: "The connection has a subscription to this channel.",
@@ -254,10 +249,10 @@ export const ERRORS = {
     meaning: "The value is not what its channel carries.",
     remedy: "Compare it with the definition of the channel; the message names what is wrong, and where.",
   },
-  key_reused: {
+  id_reused: {
     status: 422,
-    meaning: "The idempotency key was used for another message.",
-    remedy: "Use a new key for each message, and the same key only to repeat the same message.",
+    meaning: "The id (idempotency key) was used for another message.",
+    remedy: "Use a new id for each message, and the same id only to repeat the same message.",
   },
   upgrade_required: {
     status: 426,
@@ -267,7 +262,12 @@ export const ERRORS = {
   rate_limited: {
     status: 429,
     meaning: "Too much at once.",
-    remedy: "Wait for `retryAfter` seconds.",
+    remedy: "Wait for `retryAfterSeconds`.",
+  },
+  headers_too_large: {
+    status: 431,
+    meaning: "The address and the headers together are larger than the server reads.",
+    remedy: "Name fewer channels at once, or send fewer cookies.",
   },
   too_many_subscriptions: {
     status: 429,
@@ -278,6 +278,11 @@ export const ERRORS = {
     status: 429,
     meaning: "The session holds as many locks as it may hold.",
     remedy: "Release those that are not needed, or raise `limits.locksPerConnection`.",
+  },
+  share_used_up: {
+    status: 429,
+    meaning: "The user, or the address of an anonymous caller, has as much as one may have.",
+    remedy: "Remove, close or unsubscribe what is not needed, or raise the limit that the remedy names.",
   },
   internal: {
     status: 500,
@@ -291,12 +296,12 @@ export const ERRORS = {
   },
   too_many_connections: {
     status: 503,
-    meaning: "The process has as many connections as it may have.",
+    meaning: "The process has as many connections as it may have, or its memory is full.",
     remedy: "Come back later, or raise `limits.connections`.",
   },
   too_many_channels: {
     status: 503,
-    meaning: "There are as many channels as there may be.",
+    meaning: "There are as many channels as there may be, or the memory of the process is full.",
     remedy: "Use fewer channels, or raise `limits.channels`.",
   },
   unavailable: {
@@ -307,8 +312,24 @@ export const ERRORS = {
   insufficient_storage: {
     status: 507,
     meaning: "There is too little room for what is published; nothing was lost.",
-    remedy: "Make room on the disk of `dataDir`; until then everything else goes on.",
+    remedy:
+      "Make room on the disk of `dataDir`, or give the process more memory; until then everything else goes on.",
   },
 } as const satisfies Record<string, ErrorMeaning>;
 
 export type ErrorCode = keyof typeof ERRORS;
+
+/** Codes of errors that a server throws while it is set up. They do not travel, so they have no status. */
+export const SETUP_ERRORS = {
+  invalid_rule: "Compare the rule with the documentation.",
+  invalid_channel_definition: "Compare the definition with docs/typed-channels.md.",
+  reserved_path: "Choose another path, such as /push.",
+  single_node_engine: "Run one process, or use an engine that processes share.",
+  data_dir_in_use: "Stop the other process, or give another dataDir.",
+  data_dir_unreadable: "Make the folder readable and writable for the server.",
+  data_dir_damaged: "Put a backup in its place (see docs/storage.md), or give another dataDir.",
+  data_dir_other_format: "Use the version that wrote it, or give another dataDir.",
+  data_dir_no_room: "Make room on the disk.",
+} as const;
+
+export type SetupCode = keyof typeof SETUP_ERRORS;

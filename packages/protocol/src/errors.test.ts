@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ERRORS, type ErrorCode } from "./codes.js";
-import { FanfareError, quote } from "./errors.js";
+import { asError, FanfareError, quote } from "./errors.js";
+
+const NO_TEXT = "a value without a text was thrown";
 
 describe("an error", () => {
   test("has a code, a message, and the status and remedy that belong to the code", () => {
@@ -12,7 +14,7 @@ describe("an error", () => {
     expect(error.message).toBe("data has 70,000 bytes, and 65,536 are allowed");
     expect(error.status).toBe(413);
     expect(error.remedy).toBe(ERRORS.too_large.remedy);
-    expect(error.retryAfter).toBeUndefined();
+    expect(error.retryAfterSeconds).toBeUndefined();
     expect("cause" in error).toBe(false);
   });
 
@@ -20,10 +22,10 @@ describe("an error", () => {
     const cause = new Error("no route to host");
     const error = new FanfareError("unavailable", "the engine cannot be reached", {
       remedy: "Start it.",
-      retryAfter: 1.5,
+      retryAfterSeconds: 1.5,
       cause,
     });
-    expect(error).toMatchObject({ remedy: "Start it.", retryAfter: 1.5, status: 503 });
+    expect(error).toMatchObject({ remedy: "Start it.", retryAfterSeconds: 1.5, status: 503 });
     expect(error.cause).toBe(cause);
   });
 
@@ -61,5 +63,32 @@ describe("a quoted text", () => {
       }),
       { numRuns: 1000 },
     );
+  });
+});
+
+describe("what others throw", () => {
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
+  class Untold extends Error {
+    override get message(): string {
+      throw new Error("no message");
+    }
+  }
+
+  test("is an error as it is", () => {
+    const error = new TypeError("no");
+    expect(asError(error)).toBe(error);
+  });
+
+  test.each([
+    ["a text", "no", "no"],
+    ["nothing", undefined, "undefined"],
+    ["a symbol", Symbol("odd"), "Symbol(odd)"],
+    ["an object without a prototype", Object.create(null), NO_TEXT],
+    ["a revoked proxy", revoked.proxy, NO_TEXT],
+    ["an error whose message throws", new Untold(), NO_TEXT],
+    ["an object whose toString is none", { toString: 1, valueOf: 1 }, NO_TEXT],
+  ])("is an error with a text: %s", (_name, thrown, message) => {
+    expect(asError(thrown).message).toBe(message);
   });
 });

@@ -14,7 +14,8 @@ export const GAP_REASONS = {
   restarted: "The server lost its logs, as after a restart without a durable engine, and started new ones.",
   epoch_changed: "The channel's log had to start over.",
   forgotten: "The channel was not used for long, and was forgotten.",
-  conflated: "The channel's rule asks for the newest message per event only; these were overtaken.",
+  conflated:
+    "The channel's rule asks for the newest message per event only; these were overtaken. Or they are changes of the state in an epoch that the log went on from; the state of the next epoch overtakes them.",
   too_slow:
     "The client read so slowly that the log no longer holds them; or it is new, its answer had to wait for a state that was being looked up, and the log holds next to nothing.",
   not_allowed_history: "The client may hear the channel, but not its history.",
@@ -34,6 +35,8 @@ export interface ConnectFrame {
   readonly csrf?: string;
   /** The secret of the session to go on with. */
   readonly session?: string;
+  /** A secret that the client has made up: whose idempotency keys are meant while it is anonymous. */
+  readonly publisher?: string;
   /** Where to go on, for channels that the server subscribes by itself. */
   readonly since?: readonly ({ readonly channel: string } & Position)[];
 }
@@ -47,26 +50,31 @@ export interface SubscribeItem {
 }
 export interface SubscribeFrame extends SubscribeItem {
   readonly type: "subscribe";
-  readonly id: RequestId;
+  readonly request: RequestId;
 }
 export interface SubscribeBatchFrame {
   readonly type: "subscribe";
-  readonly id: RequestId;
+  readonly request: RequestId;
   readonly channels: readonly SubscribeItem[];
 }
 export interface UnsubscribeFrame {
   readonly type: "unsubscribe";
-  readonly id: RequestId;
+  readonly request: RequestId;
   readonly channel: string;
+}
+export interface UnsubscribeBatchFrame {
+  readonly type: "unsubscribe";
+  readonly request: RequestId;
+  readonly channels: readonly string[];
 }
 export interface PublishFrame {
   readonly type: "publish";
-  readonly id: RequestId;
+  readonly request: RequestId;
   readonly channel: string;
   readonly event?: string;
   readonly data: unknown;
   /** Idempotency key. */
-  readonly key?: string;
+  readonly id?: string;
 }
 /** A new token for the same user, in place of the one that is about to expire. */
 export interface TokenFrame {
@@ -76,42 +84,42 @@ export interface TokenFrame {
 /** Changes the state of a channel. */
 export interface PatchFrame {
   readonly type: "patch";
-  readonly id: RequestId;
+  readonly request: RequestId;
   readonly channel: string;
   /** A JSON Merge Patch. */
   readonly patch: unknown;
   /** The position of the state that is to be changed; `null`: there is to be none. */
   readonly ifVersion?: Position | null;
   /** Idempotency key. */
-  readonly key?: string;
+  readonly id?: string;
 }
 /** Takes a lock, or renews one that this session holds. */
 export interface LockFrame {
   readonly type: "lock";
-  readonly id: RequestId;
+  readonly request: RequestId;
   readonly name: string;
-  /** For how long, in milliseconds, unless it is renewed. */
-  readonly leaseMs?: number;
-  /** What those who watch are told about it: any JSON value. */
+  /** For how long, in whole seconds, unless it is renewed. */
+  readonly leaseSeconds?: number;
+  /** Any JSON value; watchers of the lock receive it. */
   readonly info?: unknown;
   /** Renews only, and only while the lock is held with this token. */
   readonly token?: number;
 }
 export interface UnlockFrame {
   readonly type: "unlock";
-  readonly id: RequestId;
+  readonly request: RequestId;
   readonly name: string;
   readonly token: number;
 }
 /** Takes the next numbers of a sequence. */
 export interface NextFrame {
   readonly type: "next";
-  readonly id: RequestId;
+  readonly request: RequestId;
   readonly name: string;
   /** How many, 1 unless given. */
   readonly count?: number;
   /** Idempotency key. */
-  readonly key?: string;
+  readonly id?: string;
 }
 export interface PingFrame {
   readonly type: "ping";
@@ -122,6 +130,7 @@ export type ClientFrame =
   | SubscribeFrame
   | SubscribeBatchFrame
   | UnsubscribeFrame
+  | UnsubscribeBatchFrame
   | PublishFrame
   | PatchFrame
   | LockFrame
@@ -150,16 +159,20 @@ export interface ConnectedFrame extends Expiry {
   /** Whom the server takes the client for. */
   readonly user?: string;
   /** Seconds between the pings that the server would like to see. */
-  readonly ping: number;
+  readonly pingSeconds: number;
 }
 /** The new token was accepted. */
 export interface RenewedFrame extends Expiry {
   readonly type: "token";
 }
+/** The client may do other things now than before. */
+export interface GrantsFrame {
+  readonly type: "grants";
+}
 export interface SubscribedFrame extends Position {
   readonly type: "subscribed";
   /** Absent for channels that the server subscribed by itself. */
-  readonly id?: RequestId;
+  readonly request?: RequestId;
   readonly channel: ChannelName;
   /** The newest offset; only tells how much is to come. */
   readonly head: number;
@@ -171,7 +184,7 @@ export interface SubscribedFrame extends Position {
   readonly state?: JsonObject | null;
   /** The offset of the change that made the state. */
   readonly stateOffset?: number;
-  /** Who is there, for whoever may see it. Without `members` they are not known: a list follows, or there are too many. */
+  /** The members, for clients that may see them. Without `members` they are not known: a list follows, or there are too many. */
   readonly presence?: { readonly count: number; readonly members?: readonly PresentMember[] };
 }
 /** Somebody who is present: a user with all of his connections, or a session that has no user. */
@@ -180,20 +193,20 @@ export interface PresentMember {
   readonly id: string;
   /** The id of the user, where there is one. */
   readonly user?: string;
-  /** What the application says about the user. */
+  /** The application's words about the user. */
   readonly info?: unknown;
   /** Milliseconds since 1970. */
   readonly since: number;
 }
 /**
- * Who is present has changed (`joined`, `left`), or is told as a whole (`members`, page by page). With neither, only the count is
+ * The members have changed (`joined`, `left`), or the server tells them as a whole (`members`, page by page). With neither, only the count is
  * known from now on.
  */
 export interface PresenceFrame {
   readonly type: "presence";
   readonly channel: ChannelName;
   readonly count: number;
-  /** Who is there now and was not, or whose `info` has changed. */
+  /** Members who are there now and were not, or whose `info` has changed. */
   readonly joined?: readonly PresentMember[];
   /** The ids of those who are there no more. */
   readonly left?: readonly string[];
@@ -216,7 +229,7 @@ export interface MessageFrame {
   readonly time: number;
   readonly event: string;
   readonly data: unknown;
-  /** Who published, where a client did. */
+  /** The user who published, where a client did. */
   readonly user?: string;
   /** The publisher's idempotency key. */
   readonly id?: string;
@@ -250,7 +263,7 @@ export interface PongFrame {
 }
 export interface OkFrame {
   readonly type: "ok";
-  readonly id: RequestId;
+  readonly request: RequestId;
   /** Where it stands, in the answer to `publish` and `patch`. */
   readonly channel?: ChannelName;
   readonly epoch?: Epoch;
@@ -271,26 +284,27 @@ export interface OkFrame {
 export interface ErrorFrame {
   readonly type: "error";
   /** The request that failed; absent where there was none. */
-  readonly id?: RequestId;
+  readonly request?: RequestId;
   readonly channel?: string;
   readonly code: ErrorCode;
   readonly message: string;
   readonly remedy: string;
   /** Seconds to wait before the next try. */
-  readonly retryAfter?: number;
+  readonly retryAfterSeconds?: number;
   /** With `locked` and `lock_lost`: the lock as it is, and the server's clock now, in milliseconds since 1970. */
   readonly lock?: LockRecord;
   readonly time?: number;
 }
-/** The server will close the connection; come back after `retryAfter` seconds. */
+/** The server will close the connection; come back after `retryAfterSeconds` seconds. */
 export interface GoodbyeFrame {
   readonly type: "goodbye";
-  readonly retryAfter: number;
+  readonly retryAfterSeconds: number;
 }
 
 export type ServerFrame =
   | ConnectedFrame
   | RenewedFrame
+  | GrantsFrame
   | SubscribedFrame
   | UnsubscribedFrame
   | MessageFrame

@@ -10,7 +10,8 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /**
- * The value after a patch, as in RFC 7396, section 2. What the patch does not touch is shared with the value before.
+ * The value after a patch, as in RFC 7396, section 2. It shares the parts that the patch does not touch
+ * with the value before.
  *
  * @example applyMergePatch({ done: 3, note: "x" }, { done: 4, note: null }); // { done: 4 }
  */

@@ -1,6 +1,6 @@
 /** Channel patterns, and the one matcher that rules, grants and doors share. */
-import { MAX_CHANNEL_LENGTH, SEGMENT } from "./channel.js";
-import { FanfareError, quote } from "./errors.js";
+import { isDots, MAX_CHANNEL_LENGTH, SEGMENT } from "./channel.js";
+import { FanfareError, quote, shown } from "./errors.js";
 
 /** A checked channel pattern. */
 export interface Pattern {
@@ -17,10 +17,12 @@ export interface Pattern {
  * @throws FanfareError `invalid_pattern`
  */
 export function parsePattern(text: string): Pattern {
-  const segments = text.split(":");
   const refuse = (why: string) =>
-    new FanfareError("invalid_pattern", `${quote(text)} is no channel pattern: ${why}`);
+    new FanfareError("invalid_pattern", `${shown(text)} is no channel pattern: ${why}`);
+  if (typeof text !== "string") throw refuse("it is no text");
+  const segments = text.split(":");
   if (text.length > MAX_CHANNEL_LENGTH) throw refuse(`more than ${MAX_CHANNEL_LENGTH} characters`);
+  if (isDots(text)) throw refuse("no channel is called so");
   let literal = true;
   for (const [index, segment] of segments.entries()) {
     if (segment === "**" && index !== segments.length - 1) throw refuse("** may only be the last segment");

@@ -1,5 +1,5 @@
 /** Positions in a channel's log. */
-import { FanfareError, quote } from "./errors.js";
+import { FanfareError, quote, shown } from "./errors.js";
 
 declare const epoch: unique symbol;
 /** Says which log a position belongs to: 16 hexadecimal characters. It changes when a log had to start over. */
@@ -48,4 +48,20 @@ export function parsePosition(text: string): Position {
     );
   }
   return { epoch: parseEpoch(epochText), offset };
+}
+
+/**
+ * A position that a program gave, as such or as text.
+ *
+ * @throws FanfareError `invalid_position`
+ */
+export function readPosition(given: Position | string): Position {
+  if (typeof given === "string") return parsePosition(given);
+  const { epoch, offset }: Partial<Position> = Object(given);
+  if (typeof epoch === "string" && typeof offset === "number")
+    return parsePosition(formatPosition({ epoch, offset }));
+  throw new FanfareError(
+    "invalid_position",
+    `${shown(given)} is no position: { epoch, offset } or the text epoch:offset is wanted`,
+  );
 }

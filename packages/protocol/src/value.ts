@@ -4,7 +4,7 @@ import { quote } from "./errors.js";
 /** Why a value cannot be carried. */
 export interface ValueProblem {
   readonly code: "invalid_value" | "too_large";
-  /** What is wrong and where, such as `data.items[3] is NaN`. */
+  /** The fault and its place, such as `data.items[3] is NaN`. */
   readonly message: string;
   readonly remedy: string;
 }

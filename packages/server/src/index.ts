@@ -12,14 +12,24 @@ export {
   type StandardSchema,
   type StateOf,
 } from "@fanfare/client";
-export { type Epoch, FanfareError, type LockHolder, type LockRecord, type Position } from "@fanfare/protocol";
-export type { Action } from "./access/actions.js";
-export type { AccessRequest } from "./access/credentials.js";
+export {
+  type Epoch,
+  type ErrorCode,
+  FanfareError,
+  type FanfareErrorOptions,
+  type HeldState,
+  type LockHolder,
+  type LockRecord,
+  type Position,
+  type Published,
+  type SetupCode,
+} from "@fanfare/protocol";
 export type { EntranceOptions } from "./access/entrance.js";
 export type { ForwardedSessionOptions } from "./access/forwarded-session-options.js";
-export type { Grant } from "./access/grants.js";
-export type { ApiKey } from "./access/keys.js";
-export type { RateOptions } from "./access/rate-options.js";
+export type { Action } from "./access/grants/actions.js";
+export type { AccessRequest } from "./access/grants/credentials.js";
+export type { Grant } from "./access/grants/grants.js";
+export type { RateOptions } from "./access/rates/rate-options.js";
 export type {
   AccessMode,
   AccessOptions,
@@ -27,38 +37,36 @@ export type {
   AuthorizeHook,
   AuthorizeRequest,
 } from "./access/settings.js";
-export { type SignedToken, type SignOptions, signToken, type TokenRequest } from "./access/sign.js";
-export type { TokenOptions } from "./access/token-options.js";
-export type { Clock, Random, Timer } from "./clock.js";
+export type { ApiKey } from "./access/store/keys.js";
+export { type SignedToken, type SignOptions, signToken, type TokenRequest } from "./access/tokens/sign.js";
+export type { TokenOptions } from "./access/tokens/token-options.js";
+export type { Clock, Random, Timer } from "./base/clock.js";
+export type { Log } from "./base/log.js";
+export type { ReservedPaths } from "./base/path.js";
 export type { SocketIoOptions } from "./doors/socketio/options.js";
 export { DiskEngine } from "./engine/disk/disk-engine.js";
 export type { DiskEngineLimits, DiskEngineOptions } from "./engine/disk/disk-options.js";
-export { DataDirError, type DataDirProblem } from "./engine/disk/errors.js";
 export type * from "./engine/engine.js";
-export { MemoryEngine, type MemoryEngineOptions } from "./engine/memory-engine.js";
-export { SingleNodeEngineError } from "./engine/single-node.js";
-export { type CloseOptions, createFanfare, type Fanfare } from "./fanfare.js";
+export { MemoryEngine, type MemoryEngineOptions } from "./engine/memory/memory-engine.js";
+export { StateConflictError } from "./engine/state-conflict.js";
 export type { ServiceOptions } from "./feathers/service-options.js";
-export { ReservedPathError, type ReservedPaths } from "./http/path.js";
 export type { ChannelEvent, ConnectionEvent, LifecycleEvents, LifecycleListener } from "./hub/lifecycle.js";
-export type { Limits } from "./hub/limits.js";
-export { LockRefusedError } from "./hub/lock-record.js";
-export type { Member } from "./hub/presence/member.js";
-export { type PresenceOptions, RuleError, type RuleOptions } from "./hub/rules.js";
-export type { Lock, LockOptions, LocksAndSequences, NextOptions } from "./locks-and-sequences.js";
-export type { Log } from "./log.js";
+export type { Limits } from "./hub/terms/limits.js";
+export type { Member } from "./hub/terms/member.js";
+export type { PresenceOptions, RuleOptions } from "./hub/terms/rules.js";
+export { type CloseOptions, createFanfare, type Fanfare } from "./library/fanfare.js";
+export type { FanfareLocks, Lock, LockOptions } from "./library/locks.js";
 export type {
   History,
   HistoryMessage,
   HistoryOptions,
   Messages,
-  Published,
   PublishOptions,
-} from "./messages.js";
-export type { FanfareOptions, ReloadOptions } from "./options.js";
-export type { Places } from "./places.js";
-export type { PresenceListOptions, PresenceLists, Present } from "./presence-lists.js";
-export { type MessageToMany, type MessageToPublish, PublishManyError } from "./publish-many.js";
-export type { ChangeOptions, HeldState, JsonObject, States } from "./states.js";
-export { ChannelDefinitionError } from "./typed/typed-channels.js";
-export type { TypedFanfare, TypedHistory } from "./typed/typed-fanfare.js";
+} from "./library/messages.js";
+export type { FanfareOptions, ReloadOptions } from "./library/options.js";
+export type { Places } from "./library/places.js";
+export type { FanfarePresence, PresenceListOptions, Present } from "./library/presence.js";
+export type { MessageToMany, MessageToPublish } from "./library/publish-many.js";
+export type { FanfareSequences, NextOptions, Numbers } from "./library/sequences.js";
+export type { ChangeOptions, FanfareStates, JsonObject } from "./library/states.js";
+export type { TypedFanfare, TypedHistory, TypedPresence, TypedStates } from "./library/typed-fanfare.js";

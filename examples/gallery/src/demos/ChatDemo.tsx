@@ -18,7 +18,7 @@ const CODE = `import { createClient } from "@fanfare/client";
 const client = createClient({ url: "/push", queue: true });
 
 client.subscribe("chat:demo", ({ data }) => addLine(data), {
-  // Where users log in, members have names, too. Here nobody does.
+  // Where users log in, members have names, too. Here they do not log in.
   onPresence: ({ members }) => showFaces(members ?? []),
 });
 
@@ -101,7 +101,7 @@ function Lines({ log, own }: { log: LogRows; own: string }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard
     <section ref={box} className={classes.box} tabIndex={0} aria-label="Lines of the chat">
-      {log.rows.length === 0 && <p className={classes.empty}>Nobody has said anything yet.</p>}
+      {log.rows.length === 0 && <p className={classes.empty}>The chat is empty.</p>}
       <ol className={classes.lines} aria-live="polite">
         {log.rows.map((row) => (
           <Line key={row.key} row={row} own={own} />

@@ -18,7 +18,7 @@ const client = createClient({ url: "/push" });
 const board = client.subscribe("game:demo", () => {}, {
   onState: ({ state }) => draw(state),
 });
-// Refused when somebody was faster: nobody's move gets lost.
+// Refused when the other player was faster: no move gets lost.
 await client.patch("game:demo", { cells: { 4: "x" } },
   { ifVersion: board.stateVersion });`;
 

@@ -9,7 +9,7 @@ import { type Progress, readProgress } from "../push/payloads";
 import { progressCall, runJob } from "./job";
 import classes from "./ProgressDemo.module.css";
 
-/** A job that has said nothing for so long has died. */
+/** A job that has said nothing for this long has died. */
 const SILENT_AFTER_MS = 3000;
 
 const CODE = `import { createClient } from "@fanfare/client";
@@ -28,7 +28,7 @@ export function ProgressDemo() {
   const isBlocked = isOurs || isRunning;
 
   async function start() {
-    // Not `disabled`: a button that is takes the focus away from whoever pressed it.
+    // Not `disabled`: a button that is takes the focus away from the user who pressed it.
     if (isBlocked) return;
     setOurs(true);
     try {

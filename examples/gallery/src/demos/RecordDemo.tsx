@@ -13,7 +13,7 @@ import { useOwnName } from "../push/window-names";
 import classes from "./RecordDemo.module.css";
 
 /** Short, so that a window that is cut off loses the lock while one looks on. */
-const LEASE_MS = 9000;
+const LEASE_SECONDS = 9;
 
 const LOCKED = "Somebody else has the lock: wait until they are done.";
 
@@ -38,7 +38,7 @@ await lock.release();`;
 export function RecordDemo() {
   const fields = useFields();
   const name = useOwnName();
-  const { lock, state, take, release } = useLock(RECORD, { leaseMs: LEASE_MS, info: { name } });
+  const { lock, state, take, release } = useLock(RECORD, { leaseSeconds: LEASE_SECONDS, info: { name } });
   /** What was typed here; what others see follows. */
   const [draft, setDraft] = useState<Partial<Fields>>({});
   const [outcome, setOutcome] = useState<Outcome | null>(null);
@@ -99,7 +99,7 @@ export function RecordDemo() {
     <Demo
       title="A shared record"
       channel={RECORD}
-      lead="What is typed in one window appears in the others. One at a time may edit. All see who it is, and who is here."
+      lead="Other windows show what you type. One at a time may edit. All see who it is, and who is here."
       calls={[
         { name: "A field", call: { channel: RECORD, patch: { status: "Shipped" } } },
         {
@@ -113,7 +113,7 @@ export function RecordDemo() {
       <p className={classes.who} role="status" data-ours={isOurs} data-held={editor !== null}>
         {isOurs && `You edit this record, as ${name}.`}
         {!isOurs && editor !== null && `${editor} edits this record.`}
-        {!isOurs && editor === null && "Nobody edits this record."}
+        {!isOurs && editor === null && "This record is free to edit."}
       </p>
       <div className={classes.fields}>
         <TextInput label="Customer" {...input("customer")} />

@@ -19,7 +19,7 @@ export function turnOf({ cells }: Game): Side {
   return cells.filter((cell) => cell !== null).length % 2 === 0 ? "x" : "o";
 }
 
-/** The three cells that have won; none as long as nobody has. */
+/** The three cells that have won; none as long as there is no winner. */
 export function winningLine({ cells }: Game): readonly number[] {
   return LINES.find(([a, b, c]) => cells[a] && cells[a] === cells[b] && cells[a] === cells[c]) ?? [];
 }

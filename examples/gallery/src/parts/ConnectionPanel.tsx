@@ -1,7 +1,7 @@
 /** How this window is connected, in words; the switch that cuts it off; and what became of the messages meanwhile. */
 import { Switch } from "@mantine/core";
 import { useSyncExternalStore } from "react";
-import { setCut, useConnectionState, useCut } from "../push/fanfare";
+import { setCut, useConnection, useCut } from "../push/fanfare";
 import { recovery } from "../push/recovery";
 import { recoveryInWords } from "../push/recovery-words";
 import classes from "./ConnectionPanel.module.css";
@@ -9,14 +9,14 @@ import { ConnectionStatus } from "./ConnectionStatus";
 
 export function ConnectionPanel() {
   const isCut = useCut();
-  const state = useConnectionState();
+  const connection = useConnection();
   return (
     <section className={classes.panel} aria-labelledby="connection">
       <h2 id="connection" className={classes.heading}>
         This window’s connection
       </h2>
       <div className={classes.now}>
-        <ConnectionStatus state={state} />
+        <ConnectionStatus connection={connection} />
       </div>
       <div>
         <Switch

@@ -1,48 +1,48 @@
-/** The client's state in words, with a countdown to the next try. */
-import type { ConnectionState } from "@fanfare/client";
+/** The connection in words, with a countdown to the next try. */
+import type { Connection } from "@fanfare/client";
 import { Button, VisuallyHidden } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { client } from "../push/fanfare";
 import classes from "./ConnectionStatus.module.css";
 
-export function ConnectionStatus({ state }: { state: ConnectionState }) {
-  const { title, detail } = useWords(state);
-  const isClosed = state.status === "closed";
+export function ConnectionStatus({ connection }: { connection: Connection }) {
+  const { title, detail } = useWords(connection);
+  const isClosed = connection.status === "closed";
   return (
-    <div className={classes.status} data-status={state.status}>
+    <div className={classes.status} data-status={connection.status}>
       <span className={classes.lamp} aria-hidden="true" />
       <strong className={classes.title}>{title}</strong>
       <Button
         variant="default"
         size="xs"
         className={classes.again}
-        data-shown={isClosed || state.status === "reconnecting"}
+        data-shown={isClosed || connection.status === "reconnecting"}
         onClick={() => client.connect()}
       >
         {isClosed ? "Connect again" : "Try now"}
       </Button>
       <p className={classes.detail}>{detail}</p>
-      <Spoken state={state} />
+      <Spoken connection={connection} />
     </div>
   );
 }
 
 /** What a screen reader says: when the connection goes and comes, not at every try. */
-function Spoken({ state }: { state: ConnectionState }) {
+function Spoken({ connection }: { connection: Connection }) {
   const [said, setSaid] = useState("");
-  const { status } = state;
-  const why = "why" in state ? state.why : "";
+  const { status } = connection;
+  const reason = "reason" in connection ? connection.reason : "";
   useEffect(() => {
     if (status === "connected") setSaid("Connected.");
-    else if (status === "closed") setSaid(`Closed. ${why}`);
+    else if (status === "closed") setSaid(`Closed. ${reason}`);
     else if (status === "reconnecting") setSaid("The connection is lost; trying again.");
-  }, [status, why]);
+  }, [status, reason]);
   return <VisuallyHidden role="status">{said}</VisuallyHidden>;
 }
 
-function useWords(state: ConnectionState): { title: string; detail: string } {
-  const now = useNow(state.status === "reconnecting");
-  switch (state.status) {
+function useWords(connection: Connection): { title: string; detail: string } {
+  const now = useNow(connection.status === "reconnecting");
+  switch (connection.status) {
     case "idle":
       return { title: "Not connected", detail: "Nothing is subscribed yet." };
     case "connecting":
@@ -50,12 +50,12 @@ function useWords(state: ConnectionState): { title: string; detail: string } {
     case "connected":
       return { title: "Connected", detail: "Messages come as they are published." };
     case "reconnecting": {
-      const seconds = Math.max(0, Math.ceil((state.retryAt - now) / 1000));
+      const seconds = Math.max(0, Math.ceil((connection.retryAt - now) / 1000));
       const next = seconds > 0 ? `Next try in ${seconds} s` : "Trying";
-      return { title: "Reconnecting", detail: `${state.why} ${next} (try ${state.attempt}).` };
+      return { title: "Reconnecting", detail: `${connection.reason} ${next} (try ${connection.attempt}).` };
     }
     case "closed":
-      return { title: "Closed", detail: `${state.why} ${state.remedy}` };
+      return { title: "Closed", detail: `${connection.reason} ${connection.remedy}` };
   }
 }
 

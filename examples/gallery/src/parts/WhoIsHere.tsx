@@ -1,6 +1,6 @@
 /** The windows that have a channel open: a face and a name for each, this one first. */
 import { useId } from "react";
-import { useConnectionState } from "../push/fanfare";
+import { useConnection } from "../push/fanfare";
 import { hueOf, nameOf, useMemberId } from "../push/window-names";
 import { usePresence } from "./use-presence";
 import classes from "./WhoIsHere.module.css";
@@ -11,7 +11,7 @@ const SHOWN = 8;
 export function WhoIsHere({ channel }: { readonly channel: string }) {
   const { presence, news } = usePresence(channel);
   const me = useMemberId();
-  const isLive = useConnectionState().status === "connected";
+  const isLive = useConnection().status === "connected";
   const id = useId();
   if (!presence) return null;
   const { count, members } = presence;

@@ -9,7 +9,7 @@ const WIRES = [
   { name: "another", y: 150, path: "M 244 150 H 336", isThis: false },
   { name: "and another", y: 248, path: "M 244 150 C 300 150 280 248 336 248", isThis: false },
 ] as const;
-/** So many messages are drawn at once; a burst is a row of sparks. */
+/** This many messages are drawn at once; a burst is a row of sparks. */
 const SPARKS = 5;
 
 export function Wires() {

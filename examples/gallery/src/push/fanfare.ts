@@ -1,5 +1,5 @@
 /** The client of this window, and the switch that cuts it off. */
-import { type ConnectionState, createClient } from "@fanfare/client";
+import { type Connection, createClient } from "@fanfare/client";
 import { useSyncExternalStore } from "react";
 import { createNetwork } from "./cuttable-socket";
 
@@ -39,10 +39,10 @@ export function useCut(): boolean {
   return useSyncExternalStore(cut.watch, cut.get);
 }
 
-export function useConnectionState(): ConnectionState {
+export function useConnection(): Connection {
   return useSyncExternalStore(
-    (listener) => client.on("state", listener),
-    () => client.state,
+    (listener) => client.on("connection", listener),
+    () => client.connection,
   );
 }
 

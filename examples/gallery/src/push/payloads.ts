@@ -12,7 +12,7 @@ export interface Toast {
   readonly text: string;
 }
 
-export const LEVELS = ["info", "warning"] as const;
+const LEVELS = ["info", "warning"] as const;
 export type Level = (typeof LEVELS)[number];
 
 export interface Announcement {

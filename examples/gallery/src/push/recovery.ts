@@ -41,7 +41,7 @@ const names = Object.values(CHANNELS);
 const subscriptions = new Map<string, Subscription>();
 let outage: Outage | null = null;
 
-client.on("state", ({ status }) => {
+client.on("connection", ({ status }) => {
   if (status === "connected") {
     if (outage) outage.until = Date.now();
   } else if (outage) {
@@ -88,7 +88,7 @@ async function findHead(channel: string): Promise<void> {
   if (!caught) return;
   try {
     const { head } = await history(channel, 1);
-    if (outage !== current || client.state.status !== "connected") return;
+    if (outage !== current || client.connection.status !== "connected") return;
     caught.head = head;
     finish();
   } catch {

@@ -1,4 +1,4 @@
-/** Names for windows. Nobody logs in here, so a name is made of the id that a window has among those who are present. */
+/** Names for windows. Users do not log in here, so a name is made of the id that a window has among those who are present. */
 import { useSyncExternalStore } from "react";
 import { client } from "./fanfare";
 
@@ -19,7 +19,7 @@ export function hueOf(memberId: string): number {
 /** The id of this window; `null` before it was connected. */
 export function useMemberId(): string | null {
   return useSyncExternalStore(
-    (listener) => client.on("state", listener),
+    (listener) => client.on("connection", listener),
     () => client.memberId,
   );
 }

@@ -1,6 +1,6 @@
 /** A client in a test: its server, its clock and its page are played by the test. */
 import { createClient } from "../client.js";
-import type { ClientOptions, ConnectionState } from "../types.js";
+import type { ClientOptions, Connection } from "../types.js";
 import { FakeClock } from "./fake-clock.js";
 import { FakePage, ScriptedServer, settled } from "./scripted-server.js";
 
@@ -17,11 +17,11 @@ export function setUp(options: Partial<ClientOptions> = {}) {
     random: () => 0.5,
     ...options,
   });
-  const states: ConnectionState[] = [];
-  client.on("state", (state) => states.push(state));
+  const states: Connection[] = [];
+  client.on("connection", (state) => states.push(state));
   /** Lets time pass up to the next try. */
   const nextTry = () => {
-    if (client.state.status === "reconnecting") clock.advance(client.state.retryAt - clock.now());
+    if (client.connection.status === "reconnecting") clock.advance(client.connection.retryAt - clock.now());
   };
   return { clock, server, page, client, nextTry, states, statuses: () => states.map(({ status }) => status) };
 }

@@ -8,10 +8,20 @@ interface Timer {
 
 export class FakeClock implements ClientClock {
   #now = Date.UTC(2026, 0, 1);
+  #setMs = 0;
   readonly #timers = new Set<Timer>();
 
   now(): number {
+    return this.#now + this.#setMs;
+  }
+
+  monotonic(): number {
     return this.#now;
+  }
+
+  /** Somebody sets the time of day; no time passes. */
+  set(byMs: number): void {
+    this.#setMs += byMs;
   }
 
   after(ms: number, call: () => void): () => void {

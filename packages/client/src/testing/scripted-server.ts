@@ -85,7 +85,13 @@ export class ScriptedServer {
     const { socket } = this;
     socket.open();
     const session = `secret${this.sockets.length}`;
-    socket.say({ type: "connected", connection: `c${this.sockets.length}`, session, resumed, ping: 15 });
+    socket.say({
+      type: "connected",
+      connection: `c${this.sockets.length}`,
+      session,
+      resumed,
+      pingSeconds: 15,
+    });
     return socket;
   }
 
@@ -96,7 +102,7 @@ export class ScriptedServer {
         type === "subscribe" && (channels as AnyFrame[]).some((item) => item.channel === channel),
     );
     if (!asked) throw new Error(`the client has not asked for ${channel}`);
-    const { id } = asked;
+    const { request } = asked;
     const item = (asked.channels as AnyFrame[]).find((each) => each.channel === channel);
     const since = item?.since as { epoch: string; offset: number } | undefined;
     const start = {
@@ -104,7 +110,7 @@ export class ScriptedServer {
       offset: since?.offset ?? 0,
       recovered: since !== undefined,
     };
-    const frame = { type: "subscribed", id, channel, ...start, ...fields };
+    const frame = { type: "subscribed", request, channel, ...start, ...fields };
     this.socket.say({ head: frame.offset, ...frame });
   }
 

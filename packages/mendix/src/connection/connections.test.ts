@@ -25,16 +25,16 @@ describe("the connections of a page", () => {
   test("show a token, and the newest of them when they are asked again", async () => {
     const page = openPage();
     const lease = page.connections.lease({ url: "/push", token: "one" });
-    expect(await page.options[0]?.getToken?.()).toBe("one");
+    expect(await page.options[0]?.getToken?.({ signal: AbortSignal.abort() })).toBe("one");
     lease.renew("two");
-    expect(await page.options[0]?.getToken?.()).toBe("two");
+    expect(await page.options[0]?.getToken?.({ signal: AbortSignal.abort() })).toBe("two");
     expect(page.options[0]?.csrf).toBeUndefined();
   });
 
   test("connect at once with a new token when the last one was refused", () => {
     const page = openPage();
     const lease = page.connections.lease({ url: "/push", token: "one" });
-    page.client.is({ status: "closed", code: 4401, why: "The token has expired.", remedy: "Log in." });
+    page.client.is({ status: "closed", code: 4401, reason: "The token has expired.", remedy: "Log in." });
     lease.renew("one");
     expect(page.client.connects).toBe(0);
     lease.renew("two");
@@ -48,14 +48,14 @@ describe("the connections of a page", () => {
     first.release();
     first.release();
     vi.runAllTimers();
-    expect(page.client.state.status).toBe("idle");
+    expect(page.client.connection.status).toBe("idle");
     second.release();
     const third = page.connections.lease(SERVER);
     vi.runAllTimers();
-    expect(page.client.state.status).toBe("idle");
+    expect(page.client.connection.status).toBe("idle");
     third.release();
     vi.runAllTimers();
-    expect(page.client.state.status).toBe("closed");
+    expect(page.client.connection.status).toBe("closed");
     page.connections.lease(SERVER);
     expect(page.clients).toHaveLength(2);
   });
@@ -63,7 +63,7 @@ describe("the connections of a page", () => {
   test("try again for a new widget where the server had sent the page away", () => {
     const page = openPage();
     page.connections.lease(SERVER);
-    page.client.is({ status: "closed", code: 4401, why: "The session has ended.", remedy: "Log in." });
+    page.client.is({ status: "closed", code: 4401, reason: "The session has ended.", remedy: "Log in." });
     page.connections.lease(SERVER);
     expect(page.client.connects).toBe(1);
   });

@@ -23,7 +23,7 @@ export interface Server {
 }
 
 /** The part of the client that widgets use. */
-export interface WidgetClient extends Pick<Client, "state" | "on" | "connect" | "close"> {
+export interface WidgetClient extends Pick<Client, "connection" | "on" | "connect" | "close"> {
   subscribe(
     channel: string,
     handler: (message: Message) => void,
@@ -31,11 +31,11 @@ export interface WidgetClient extends Pick<Client, "state" | "on" | "connect" | 
   ): Pick<Subscription, "unsubscribe">;
 }
 
-/** What the connections need of the page. */
+/** The parts of the page that connections need. */
 export interface Surroundings {
   csrf(): string | undefined;
   createClient(options: ClientOptions): WidgetClient;
-  /** Calls once, after so many milliseconds; what it answers with calls it off. */
+  /** Calls once, after this many milliseconds; what it answers with calls it off. */
   after(ms: number, call: () => void): () => void;
 }
 
@@ -70,8 +70,8 @@ export class Connections {
     shared.cancelClosing?.();
     shared.cancelClosing = null;
     renew(shared, server.token);
-    // Whoever was sent away may be welcome by now.
-    if (shared.client.state.status === "closed") shared.client.connect();
+    // A client that was sent away may be welcome by now.
+    if (shared.client.connection.status === "closed") shared.client.connect();
     let isOver = false;
     return {
       client: shared.client,
@@ -112,7 +112,7 @@ export function connectionName({ url, token }: Server): string {
 function renew(shared: Shared, token: string | null): void {
   if (token === null || token === shared.token) return;
   shared.token = token;
-  const { status } = shared.client.state;
+  const { status } = shared.client.connection;
   if (status === "closed" || status === "reconnecting") shared.client.connect();
 }
 

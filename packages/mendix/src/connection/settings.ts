@@ -1,11 +1,11 @@
-/** What the properties of a widget say about the server and the channel. */
+/** Reads the server and the channel from a widget's properties. */
 import type { DynamicValue, ObjectItem } from "mendix";
 import type { Warnings } from "../warnings.js";
 import type { Server } from "./connections.js";
 
 const DEFAULT_URL = "/push";
 
-/** What is not known yet: the page is loading, and all stays as it is. */
+/** The value is not known yet: the page is loading, and everything stays as it is. */
 export const UNKNOWN = Symbol("unknown");
 export type Unknown = typeof UNKNOWN;
 

@@ -2,20 +2,22 @@
  * A widget's subscription: goes along when server or channel change, and says what happens in the words of the widgets. Knows no props
  * and no attributes.
  */
+
 import {
   ClientError,
-  type ConnectionState,
+  type Connection,
   type Gap,
   type Message,
   type PresenceChange,
   type StateChange,
 } from "@fanfare/client";
+import { asError } from "@fanfare/protocol";
 import { type Connections, connectionName, type Lease, type Server } from "./connections.js";
 
-/** What the widget shows of it. */
+/** The status that the widget shows. */
 export type Status = "idle" | "connecting" | "live" | "lost" | "refused";
 
-/** What a widget is told. */
+/** Callbacks to the widget. */
 export interface SubscriberHost {
   message(message: Message): void;
   state(change: StateChange): void;
@@ -26,9 +28,9 @@ export interface SubscriberHost {
   subscribed(): void;
   missed(gap: Gap): void;
   /** The connection is gone, or cannot be made; it is tried again. Told once until the channel is heard. */
-  lost(why: string): void;
+  lost(reason: string): void;
   /** It ends here, unless something changes. */
-  refused(code: string, why: string): void;
+  refused(code: string, reason: string): void;
   status(status: Status): void;
 }
 
@@ -48,7 +50,7 @@ export class Subscriber {
     this.#host = host;
   }
 
-  /** What is to be heard from now on; `null` for nothing. */
+  /** Sets the channel to listen to from now on; `null` for none. */
   update(server: Server | null, channel: string | null): void {
     const isSameServer = server && this.#server && connectionName(server) === connectionName(this.#server);
     if (!isSameServer || channel !== this.#channel) this.#unsubscribe();
@@ -75,8 +77,8 @@ export class Subscriber {
       return;
     }
     const { client } = this.#lease;
-    this.#stopWatching = client.on("state", (state) => this.#connectionIs(state));
-    this.#connectionIs(client.state);
+    this.#stopWatching = client.on("connection", (connection) => this.#connectionIs(connection));
+    this.#connectionIs(client.connection);
   }
 
   #leave(): void {
@@ -100,7 +102,7 @@ export class Subscriber {
           this.#show("live");
           if (!recovered) this.#host.subscribed();
         },
-        // What was overtaken by something newer is not missing.
+        // A newer value has replaced conflated messages, so none is missing.
         onGap: (gap) => gap.reason !== "conflated" && this.#host.missed(gap),
         onError: (error) => this.#refused(error),
       });
@@ -116,27 +118,27 @@ export class Subscriber {
     this.#show("idle");
   }
 
-  #connectionIs(state: ConnectionState): void {
-    if (state.status === "reconnecting") this.#lose(state.why);
+  #connectionIs(connection: Connection): void {
+    if (connection.status === "reconnecting") this.#lose(connection.reason);
     // Without a code it was closed by this page.
-    else if (state.status === "closed" && state.code !== null) {
-      this.#lose(state.why);
+    else if (connection.status === "closed" && connection.code !== null) {
+      this.#lose(connection.reason);
       this.#show("refused");
-      this.#host.refused(String(state.code), `${state.why} ${state.remedy}`);
+      this.#host.refused(String(connection.code), `${connection.reason} ${connection.remedy}`);
     }
   }
 
-  #lose(why: string): void {
+  #lose(reason: string): void {
     if (this.#isLost) return;
     this.#isLost = true;
     this.#show("lost");
-    this.#host.lost(why);
+    this.#host.lost(reason);
   }
 
   #refused(error: unknown): void {
     this.#show("refused");
     if (error instanceof ClientError) this.#host.refused(error.code, `${error.message}. ${error.remedy}`);
-    else this.#host.refused("internal", String(error));
+    else this.#host.refused("internal", asError(error).message);
   }
 
   #show(status: Status): void {

@@ -154,7 +154,7 @@ describe("an attribute is left as it is", () => {
       ),
     ]);
     attributes.set({ Key: "x" });
-    expect(page.warnings).toEqual(["Fanfare (fanfare1): Key is not set: Error: too long"]);
+    expect(page.warnings).toEqual(["Fanfare (fanfare1): Key is not set: too long"]);
   });
 });
 

@@ -1,7 +1,8 @@
 /**
- * Sets attributes to what messages say. What comes while an attribute is loading waits for it; what cannot be set is left out, with one
- * warning. Knows no channels.
+ * Sets attributes to what messages say. Values wait while their attribute is loading. Values that it cannot take are left out,
+ * with one warning. Knows no channels.
  */
+import { asError } from "@fanfare/protocol";
 import type { EditableValue } from "mendix";
 import type { Warnings } from "../warnings.js";
 import type { AttributeValue, Convert } from "./convert.js";
@@ -38,7 +39,7 @@ export function slot<Value extends AttributeValue>(
 export class Attributes {
   readonly #warnings: Warnings;
   #slots: readonly Slot[] = [];
-  /** What came while they were loading, by key: the newest. */
+  /** The newest values that came while attributes were loading, by key. */
   readonly #waiting = new Map<string, unknown>();
 
   constructor(warnings: Warnings) {
@@ -68,7 +69,7 @@ export class Attributes {
     }
   }
 
-  /** What waits belongs to an object that is gone. */
+  /** Forgets waiting values: their object is gone. */
   clear(): void {
     this.#waiting.clear();
   }
@@ -85,7 +86,7 @@ export class Attributes {
         `${key} is not set: ${shorten(JSON.stringify(value))} does not fit the type of its attribute.`,
       );
     } catch (error) {
-      this.#warnings.once(`${key} is not set: ${String(error)}`);
+      this.#warnings.once(`${key} is not set: ${asError(error).message}`);
     }
   }
 }

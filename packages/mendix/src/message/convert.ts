@@ -5,7 +5,7 @@ import type { EditableValue } from "mendix";
 export type AttributeValue = string | boolean | Big | Date;
 
 /** `value` is what to set, `undefined` for empty; `null` where the value cannot be of that type. */
-export type Conversion<Value extends AttributeValue> = { readonly value: Value | undefined } | null;
+type Conversion<Value extends AttributeValue> = { readonly value: Value | undefined } | null;
 export type Convert<Value extends AttributeValue> = (value: unknown) => Conversion<Value>;
 
 /** A number as text, as senders write those beyond 2^53. */

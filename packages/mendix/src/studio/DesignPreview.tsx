@@ -1,4 +1,4 @@
-/** What both widgets show in Studio Pro's design mode: themselves where they are seen, else a mark that says what they are. */
+/** Both widgets in Studio Pro's design mode: the widget itself where it is visible, else a mark that names it. */
 import type { ReactElement } from "react";
 import { Indicator } from "../Indicator.js";
 

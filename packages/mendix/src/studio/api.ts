@@ -1,7 +1,7 @@
-/** What Studio Pro asks of a widget's configuration, as far as it is used here. */
+/** Studio Pro's interface for a widget's configuration, as far as we use it. */
 
 /** A property in the dialogue of the widget. */
-export interface Property {
+interface Property {
   readonly key: string;
 }
 

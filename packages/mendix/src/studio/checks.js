@@ -1,5 +1,5 @@
 /**
- * What both widgets check in Studio Pro. In ES5, as `structure.js` says.
+ * Checks of both widgets in Studio Pro. In ES5, as `structure.js` says.
  *
  * @typedef {import("./api.js").Problem} Problem
  */

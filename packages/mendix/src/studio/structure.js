@@ -1,5 +1,5 @@
 /**
- * What both widgets show in Studio Pro's structure mode, and which properties they hide. Studio Pro knows ES5 only, and nothing translates
+ * How both widgets look in Studio Pro's structure mode, and which properties they hide. Studio Pro knows ES5 only, and nothing translates
  * for it: so this is written in ES5, but for the modules.
  *
  * @typedef {import("./api.js").Part} Part

@@ -1,7 +1,7 @@
 /** A client without a server: a test says what the server does. */
 import {
   ClientError,
-  type ConnectionState,
+  type Connection,
   type Message,
   type PresenceChange,
   type StateChange,
@@ -18,9 +18,9 @@ interface Handler {
 }
 
 export class FakeClient implements WidgetClient {
-  state: ConnectionState = { status: "idle" };
+  connection: Connection = { status: "idle" };
   readonly #handlers = new Set<Handler>();
-  readonly #watchers = new Set<(state: ConnectionState) => void>();
+  readonly #watchers = new Set<(connection: Connection) => void>();
   #offset = 0;
   connects = 0;
 
@@ -35,8 +35,8 @@ export class FakeClient implements WidgetClient {
   };
 
   readonly on: WidgetClient["on"] = (event, listener) => {
-    if (event !== "state") return () => {};
-    const watcher = listener as (state: ConnectionState) => void;
+    if (event !== "connection") return () => {};
+    const watcher = listener as (connection: Connection) => void;
     this.#watchers.add(watcher);
     return () => void this.#watchers.delete(watcher);
   };
@@ -47,7 +47,7 @@ export class FakeClient implements WidgetClient {
   }
 
   close(): void {
-    this.is({ status: "closed", code: null, why: "The page closed it.", remedy: "Connect." });
+    this.is({ status: "closed", code: null, reason: "The page closed it.", remedy: "Connect." });
   }
 
   // ---- what the server does
@@ -57,17 +57,17 @@ export class FakeClient implements WidgetClient {
     return [...this.#handlers].map(({ channel }) => channel);
   }
 
-  is(state: ConnectionState): void {
-    this.state = state;
-    for (const watcher of [...this.#watchers]) watcher(state);
+  is(connection: Connection): void {
+    this.connection = connection;
+    for (const watcher of [...this.#watchers]) watcher(connection);
   }
 
   lose(): void {
-    this.is({ status: "reconnecting", why: "The connection was lost.", attempt: 1, retryAt: 0 });
+    this.is({ status: "reconnecting", reason: "The connection was lost.", attempt: 1, retryAt: 0 });
   }
 
   subscribed(recovered = false): void {
-    this.is({ status: "connected", connection: "c1", resumed: recovered, transport: "websocket" });
+    this.is({ status: "connected", id: "c1", resumed: recovered, transport: "websocket" });
     for (const { channel, options } of [...this.#handlers]) {
       const position = { epoch: EPOCH, offset: this.#offset };
       options.onSubscribed?.({ channel, position, recovered, reason: null });

@@ -1,16 +1,15 @@
 /**
- * What every request passes before anybody asks who it is: where it comes from, by which host name and from which page, and whether
- * there was too much from there. The same for HTTP and for every door.
+ * Every request passes it before access looks who the caller is. It checks the address, the host name and the page that it comes from, and whether there was too much from there. The same for HTTP and for every door.
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { FanfareError } from "@fanfare/protocol";
-import type { Clock, Random } from "../clock.js";
-import type { Log } from "../log.js";
-import { Addresses, type Caller } from "./addresses.js";
+import type { Clock, Random } from "../base/clock.js";
+import type { Log } from "../base/log.js";
+import { Addresses, type Caller } from "./grants/addresses.js";
 import { type CheckOrigin, loopbackOnly, type OriginOptions, sameOrigin } from "./origins.js";
-import { type RateOptions, rateSettings } from "./rate-options.js";
-import { Rates } from "./rates.js";
-import { Refusals } from "./refusals.js";
+import { type RateOptions, rateSettings } from "./rates/rate-options.js";
+import { Rates } from "./rates/rates.js";
+import { Refusals } from "./rates/refusals.js";
 
 export interface EntranceOptions extends OriginOptions {
   /** Answers only to requests that name this machine (localhost), against DNS rebinding. @default false */
@@ -59,22 +58,31 @@ export class Entrance {
   }
 
   /** The host name that the client called, where there is one. @param host the `Host` header, where it is not that of the headers */
-  hostOf(peer: string | undefined, headers: IncomingHttpHeaders, host = headers.host): string | undefined {
-    return this.#addresses.hostOf(peer, headers) ?? host;
+  hostOf(
+    remoteAddress: string | undefined,
+    headers: IncomingHttpHeaders,
+    host = headers.host,
+  ): string | undefined {
+    return this.#addresses.hostOf(remoteAddress, headers) ?? host;
+  }
+
+  /** The caller, as far as the address tells, after the check that it may call. */
+  callerOf(remoteAddress: string | undefined, headers: IncomingHttpHeaders): Caller {
+    return this.#addresses.callerOf(remoteAddress, headers);
   }
 
   /**
-   * Who calls, as far as his address tells.
+   * The same, of one who wants to come in.
    *
-   * @param peer the address at the other end of the socket
+   * @param remoteAddress the address at the other end of the socket
    * @param host the `Host` header, or all of several: the headers hold the first
    * @throws FanfareError `host_not_allowed`, `origin_not_allowed`
    */
-  admit(peer: string | undefined, headers: IncomingHttpHeaders, host = headers.host): Caller {
+  admit(remoteAddress: string | undefined, headers: IncomingHttpHeaders, host = headers.host): Caller {
     const { origin, cookie } = headers;
     try {
       this.#checkOrigin({
-        host: this.hostOf(peer, headers, host),
+        host: this.hostOf(remoteAddress, headers, host),
         origin,
         cookies: cookie !== undefined,
       });
@@ -82,7 +90,7 @@ export class Entrance {
       if (error instanceof FanfareError) this.refusals.count(error.code);
       throw error;
     }
-    return this.#addresses.callerOf(peer, headers);
+    return this.callerOf(remoteAddress, headers);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Where to ask whose session it is, and what is shown there. */
-import { quote } from "@fanfare/protocol";
-import { checkKinds, checkOptions, membersOf } from "../known-names.js";
+import { shown } from "@fanfare/protocol";
+import { checkKinds, checkOptions, givenOf, membersOf } from "../base/known-names.js";
 
 export interface ForwardedSessionOptions {
   /**
@@ -40,7 +40,7 @@ export function forwardedSessionSettings(
   checkOptions("forwardedSession", options, OPTIONS);
   checkKinds("forwardedSession.", options, { cookies: "a list" });
   const { url, cookies = [] } = options;
-  const { checkSeconds, timeoutSeconds } = { ...DEFAULT_FORWARDED_SESSION, ...options };
+  const { checkSeconds, timeoutSeconds } = { ...DEFAULT_FORWARDED_SESSION, ...givenOf(options) };
   if (!url) {
     if (cookies.length === 0) return null;
     throw new TypeError("forwardedSession.cookies is set without forwardedSession.url. Give both.");
@@ -52,25 +52,26 @@ export function forwardedSessionSettings(
   checkCookies(cookies);
   for (const [name, value] of Object.entries({ checkSeconds, timeoutSeconds })) {
     if (Number.isFinite(value) && value > 0) continue;
-    throw new TypeError(`forwardedSession.${name} is ${String(value)}. Give a number of seconds above 0.`);
+    throw new TypeError(`forwardedSession.${name} is ${shown(value)}. Give a number of seconds above 0.`);
   }
   return { url, cookies, checkSeconds, timeoutSeconds };
 }
 
 /** @throws TypeError */
 export function checkUrl(url: string): void {
-  const found = URL.canParse(url) ? new URL(url) : null;
+  const found = typeof url === "string" && URL.canParse(url) ? new URL(url) : null;
   if (found && /^https?:$/.test(found.protocol) && found.username === "" && found.password === "") return;
   throw new TypeError(
-    `forwardedSession.url: ${quote(url)} is no address. Give one such as https://app.example.com/fanfare-session.`,
+    `forwardedSession.url: ${shown(url)} is no address. Give one such as https://app.example.com/fanfare-session.`,
   );
 }
 
 /** @throws TypeError */
 export function checkCookies(cookies: readonly string[]): void {
-  const wrong = cookies.find((name) => !COOKIE_NAME.test(name));
-  if (wrong === undefined) return;
+  const at = cookies.findIndex((name) => typeof name !== "string" || !COOKIE_NAME.test(name));
+  if (at < 0) return;
+  const wrong = cookies[at];
   throw new TypeError(
-    `forwardedSession.cookies: ${quote(wrong)} is no name of a cookie. Give one such as JSESSIONID.`,
+    `forwardedSession.cookies: ${shown(wrong)} is no name of a cookie. Give one such as JSESSIONID.`,
   );
 }

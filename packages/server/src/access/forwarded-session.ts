@@ -1,35 +1,39 @@
 /**
- * Whoever is logged in to your application is logged in here: its session cookies are shown to an address of the application, which
+ * A user who is logged in to your application is logged in here: its session cookies are shown to an address of the
+ * application, which
  * says who it is. The answer is kept for a short time; those who ask the same at once share one question.
  */
 import { createHmac } from "node:crypto";
-import { type ErrorCode, FanfareError, quote } from "@fanfare/protocol";
+import { FanfareError, quote } from "@fanfare/protocol";
 import { z } from "zod";
-import type { Clock, Random } from "../clock.js";
-import type { Log } from "../log.js";
-import { VERSION } from "../version.js";
-import { type AccessRequest, notLoggedIn } from "./credentials.js";
+import type { Clock, Random } from "../base/clock.js";
+import type { Log } from "../base/log.js";
+import { VERSION } from "../base/version.js";
 import type { ForwardedSessionSettings } from "./forwarded-session-options.js";
-import { Grants, userProblem } from "./grants.js";
-import { infoOf } from "./info.js";
+import { type AccessRequest, notLoggedIn } from "./grants/credentials.js";
+import { Grants, userProblem } from "./grants/grants.js";
+import { infoOf } from "./grants/info.js";
+import { Questions } from "./questions.js";
 import type { Authorized } from "./settings.js";
+import { boundedText } from "./tokens/bounded-text.js";
 
 const KNOWN_FOR_MS = 15_000;
-/** Also for so long an application that cannot be reached is left alone, for each session. */
+/** Also for this long an application that cannot be reached is left alone, for each session. */
 const UNKNOWN_FOR_MS = 2000;
 /** The most answers that are kept; beyond that, those that came first are forgotten. */
 const MAX_ANSWERS = 10_000;
-/** The most questions on their way at once. */
+/** The most questions on their way at once, and of one address. */
 const MAX_ASKING = 256;
+const MAX_ASKING_OF_ONE = MAX_ASKING / 2;
 const MAX_ANSWER_BYTES = 64 * 1024;
 const SECRET_BYTES = 32;
 /** What may stand in a header, and nothing that ends one. */
 const CSRF_TOKEN = /^[\x21-\x7e]{1,4096}$/;
-/** What applications answer with when nobody is logged in; many send to the page where one logs in. */
+/** What applications answer with when no user is logged in; many send to the page where one logs in. */
 const NOT_KNOWN = new Set([301, 302, 303, 307, 308, 401, 403]);
 
 /** What is wrong with its answer, rather than with the session. */
-const ITS_FAULT = new Set<ErrorCode>(["invalid_grants", "invalid_request"]);
+const ITS_FAULT = new Set<FanfareError["code"]>(["invalid_grants", "invalid_request"]);
 
 const answerSchema = z.object({
   user: z.string().nullable(),
@@ -57,7 +61,7 @@ export class ForwardedSession {
   readonly #log: Log;
   /** By an HMAC of all that was shown, so that no cookie is kept in memory. */
   readonly #answers = new Map<string, Answer>();
-  #asking = 0;
+  readonly #questions = new Questions(MAX_ASKING, MAX_ASKING_OF_ONE);
 
   constructor(settings: ForwardedSessionSettings, clock: Clock, random: Random, log: Log) {
     this.#settings = settings;
@@ -73,11 +77,16 @@ export class ForwardedSession {
   }
 
   /**
-   * Who it is; `null` where the application says that it is nobody, or where there is none of the cookies.
+   * Who it is; `null` where the application says that it is an anonymous client, or where there is none of the cookies.
    *
+   * @param from the address of the caller, which has a part of all questions that are on their way
    * @throws FanfareError `not_logged_in` when the application does not accept the session, `unavailable` when it cannot be asked
    */
-  async ask({ headers, host }: AccessRequest, csrf: string | undefined): Promise<Known | null> {
+  async ask(
+    { headers, host }: AccessRequest,
+    csrf: string | undefined,
+    from?: string | null,
+  ): Promise<Known | null> {
     const cookies = this.#cookiesOf(headers);
     if (cookies === "") return null;
     if (csrf !== undefined && !CSRF_TOKEN.test(csrf)) {
@@ -89,7 +98,8 @@ export class ForwardedSession {
     const held = this.#answers.get(name);
     if (held && this.#clock.monotonic() < held.until) return held.known;
     this.#answers.delete(name);
-    const answer: Answer = { known: this.#request(host, cookies, csrf), until: Number.POSITIVE_INFINITY };
+    const known = this.#questions.ask(from, () => this.#request(host, cookies, csrf));
+    const answer: Answer = { known, until: Number.POSITIVE_INFINITY };
     for (const oldest of this.#answers.keys()) {
       if (this.#answers.size < MAX_ANSWERS) break;
       this.#answers.delete(oldest);
@@ -118,11 +128,7 @@ export class ForwardedSession {
   }
 
   async #request(host: string, cookies: string, csrf: string | undefined): Promise<Known | null> {
-    if (this.#asking >= MAX_ASKING) {
-      throw new FanfareError("unavailable", "too many sessions are being looked up", { retryAfter: 1 });
-    }
     const since = this.#clock.now();
-    this.#asking++;
     try {
       const response = await fetch(this.#settings.url, {
         headers: {
@@ -143,7 +149,7 @@ export class ForwardedSession {
         await response.body?.cancel();
         throw new Error(`it answered ${response.status}, and 200 or 401 is expected`);
       }
-      return this.#read(await boundedText(response), since);
+      return this.#read(await boundedText(response, MAX_ANSWER_BYTES), since);
     } catch (error) {
       // What the application granted wrongly is no fault of the caller.
       if (error instanceof FanfareError && !ITS_FAULT.has(error.code)) throw error;
@@ -152,11 +158,9 @@ export class ForwardedSession {
         "the application could not say whose session it is",
       );
       throw new FanfareError("unavailable", "the application could not be asked whose session it is", {
-        retryAfter: UNKNOWN_FOR_MS / 1000,
+        retryAfterSeconds: UNKNOWN_FOR_MS / 1000,
         cause: error,
       });
-    } finally {
-      this.#asking--;
     }
   }
 
@@ -171,15 +175,4 @@ export class ForwardedSession {
     infoOf(info);
     return { user, grants: list, since, info, ...(typeof expires === "number" && { expires }) };
   }
-}
-
-async function boundedText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length;
-    if (length > MAX_ANSWER_BYTES) throw new Error(`its answer is longer than ${MAX_ANSWER_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
 }

@@ -14,12 +14,19 @@ function refusal(check: CheckOrigin, host: string | undefined, origin: string | 
 }
 
 describe("loopbackOnly", () => {
-  test.each(["localhost", "localhost:3030", "LocalHost", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:3030"])(
-    "lets in the host %s",
-    (host) => {
-      expect(refusal(loopbackOnly, host, undefined)).toBeNull();
-    },
-  );
+  test.each([
+    "localhost",
+    "localhost:3030",
+    "LocalHost",
+    "127.0.0.1",
+    "127.0.0.1:1",
+    "[::1]",
+    "[::1]:3030",
+    "localhost.",
+    "[0:0::1]:3030",
+  ])("lets in the host %s", (host) => {
+    expect(refusal(loopbackOnly, host, undefined)).toBeNull();
+  });
 
   test.each([
     undefined,
@@ -27,7 +34,7 @@ describe("loopbackOnly", () => {
     "evil.example",
     "localhost.evil.example",
     "evil.example:localhost",
-    "localhost.",
+    "localhost..",
     "127.0.0.2",
     "0.0.0.0",
     "[::]",

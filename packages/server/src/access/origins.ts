@@ -5,7 +5,7 @@
 import { FanfareError, quote } from "@fanfare/protocol";
 
 /** What matters here of a request. */
-export interface RequestOrigin {
+interface RequestOrigin {
   /** The host name that the client called; behind a trusted proxy, what that says. */
   readonly host: string | undefined;
   readonly origin: string | undefined;
@@ -32,7 +32,7 @@ const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 /** For development: only names of this machine, and only pages that were loaded from it, on whatever port. */
 export const loopbackOnly: CheckOrigin = ({ host, origin }) => {
-  if (!LOOPBACK.has(hostName(host))) {
+  if (!LOOPBACK.has(plainHost(hostName(host)))) {
     throw new FanfareError("host_not_allowed", `the Host header is ${shown(host)}`, {
       remedy:
         "Use http://localhost, http://127.0.0.1 or http://[::1]; the development server answers to nothing else.",
@@ -103,8 +103,9 @@ function normalHost(host: string | undefined): string {
   return hostName(host) === "" ? "" : plainHost(parseUrl(`http://${host}`)?.host ?? "");
 }
 
+/** Without a port that goes without saying, and without the dot that marks a whole domain name. */
 function plainHost(host: string): string {
-  return host.replace(/:(?:80|443)$/, "");
+  return host.replace(/:(?:80|443)$/, "").replace(/\.(?=:|$)/, "");
 }
 
 function checkedOrigin(option: string, origin: string): string {

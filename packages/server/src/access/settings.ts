@@ -1,54 +1,66 @@
 /** How access is set up: the options, and what they mean. Can be replaced while the server runs. */
-import { quote } from "@fanfare/protocol";
-import type { AccessRequest } from "./credentials.js";
+import { shown } from "@fanfare/protocol";
+import type { Log } from "../base/log.js";
 import {
   type ForwardedSessionOptions,
   type ForwardedSessionSettings,
   forwardedSessionSettings,
 } from "./forwarded-session-options.js";
-import { ALL_GRANTS, type Grant, Grants, NO_GRANTS } from "./grants.js";
-import type { ApiKey } from "./keys.js";
-import { acceptsTokens, type TokenOptions, type TokenSettings, tokenSettings } from "./token-options.js";
+import type { AccessRequest } from "./grants/credentials.js";
+import { ALL_GRANTS, type Grant, Grants, NO_GRANTS } from "./grants/grants.js";
+import type { ApiKey } from "./store/keys.js";
+import { type TokenOptions, type TokenSettings, tokenSettings } from "./tokens/token-options.js";
 
-/**
- * What callers may do who do not say who they are. `open`: everything. `listen`: subscribe and read history. `none`: nothing. `auto`:
- * `none` where users can log in by `tokens`, `authorize` or `forwardedSession`, else `listen`. Or grants.
- */
-export type AccessMode = "auto" | "open" | "listen" | "none" | readonly Grant[];
+/** `granted`: a client may do what its grants say. `open`: an anonymous client may do everything. */
+export const ACCESS_MODES = ["granted", "open"] as const;
+export type AccessMode = (typeof ACCESS_MODES)[number];
 
 /** Somebody whom your own code knows. */
 export interface Authorized {
   /** The id of the user, 1 to 200 characters. */
   readonly user: string;
-  /** What the user may do, beside `userGrants`. */
+  /** The grants of the user, beside `userGrants`. */
   readonly grants: readonly Grant[];
   /** When this ends: milliseconds since 1970. Then it is asked again for those who are connected. @default never */
   readonly expires?: number;
-  /** What those see who see that the user is present, such as `{ name: "Alice" }`: any JSON value of at most 1 KiB. */
+  /** Others who may see that the user is present see it, such as `{ name: "Alice" }`: any JSON value of at most 1 KiB. */
   readonly info?: unknown;
 }
 
-/** What your own code is asked about. */
+/** The question to your own code. */
 export interface AuthorizeRequest extends AccessRequest {
-  /** What the client gave as its token, where it is no API key; over HTTP after `Authorization: Bearer`. */
+  /** The token that the client gave, where it is no API key; over HTTP after `Authorization: Bearer`. */
   readonly token: string | undefined;
-  /** What the client gave as its CSRF token. */
+  /** The CSRF token that the client gave. */
   readonly csrf: string | undefined;
 }
 
-/** Who it is; `null` when you do not know him: then he is nobody, or refused when he gave a token. */
+/** The user; `null` when you do not know them: then they are anonymous, or refused when they gave a token. */
 export type AuthorizeHook = (request: AuthorizeRequest) => Authorized | null | Promise<Authorized | null>;
 
 export interface AccessOptions {
-  /** What callers may do who do not say who they are. @default "auto" */
+  /**
+   * `granted`: a client may do what its grants say, and a client that does not log in may do what `anonymous` says. `open`: a client that
+   * does not log in may do everything, as an administrator may; for development, and for networks where you trust every client. Users
+   * and API keys have their own grants either way.
+   *
+   * @default "granted"
+   */
   readonly access?: AccessMode;
+  /**
+   * The grants of clients that do not log in, such as `[{ channels: "news:**", actions: ["subscribe", "history"] }]`. Not together with
+   * `access: "open"`.
+   *
+   * @default none: these clients may do nothing
+   */
+  readonly anonymous?: readonly Grant[];
   /**
    * Keys of other servers: `Authorization: Bearer <key>`. At least 16 characters each. A key alone may do everything.
    *
    * @default none
    */
   readonly apiKeys?: readonly ApiKey[];
-  /** What every user may do, beside the grants in his token, such as `user:{sub}:**`. @default nothing */
+  /** The grants of every user, beside those in their token, such as `user:{sub}:**`. @default nothing */
   readonly userGrants?: readonly Grant[];
   /** How tokens of users are checked. @default no token is accepted */
   readonly tokens?: TokenOptions;
@@ -59,7 +71,7 @@ export interface AccessOptions {
 }
 
 export interface AccessSettings {
-  /** The grants of nobody. */
+  /** The grants of anonymous clients. */
   readonly anonymous: Grants;
   readonly apiKeys: readonly ApiKey[];
   readonly userGrants: readonly Grant[];
@@ -78,26 +90,32 @@ export function accessSettings(options: AccessOptions): AccessSettings {
   if (authorize && forwardedSession) {
     throw new TypeError("authorize and forwardedSession are both set. Give one of them.");
   }
-  const users = acceptsTokens(tokens) || authorize !== null || forwardedSession !== null;
-  const { access = "auto" } = options;
-  const anonymous = anonymousGrants(access === "auto" ? (users ? "none" : "listen") : access);
-  return { anonymous, apiKeys, userGrants, tokens, authorize, forwardedSession };
+  return { anonymous: anonymousGrants(options), apiKeys, userGrants, tokens, authorize, forwardedSession };
 }
 
-const LISTEN = new Grants([{ channels: "**", actions: ["subscribe", "history"] }], null);
+/** @throws TypeError, FanfareError `invalid_grants` */
+export function anonymousGrants({ access = "granted", anonymous }: AccessOptions): Grants {
+  if (!ACCESS_MODES.includes(access)) {
+    throw new TypeError(`access is ${shown(access)}. Give "granted" or "open".`);
+  }
+  if (access === "granted") return anonymous === undefined ? NO_GRANTS : new Grants(anonymous, null);
+  if (anonymous === undefined || anonymous.length === 0) return ALL_GRANTS;
+  throw new TypeError(
+    'access is "open", and anonymous has grants. Remove access to allow these grants only, or remove anonymous.',
+  );
+}
 
-function anonymousGrants(mode: AccessMode): Grants {
-  switch (mode) {
-    case "open":
-      return ALL_GRANTS;
-    case "listen":
-      return LISTEN;
-    case "none":
-      return NO_GRANTS;
-    default:
-      if (Array.isArray(mode)) return new Grants(mode, null);
-      throw new TypeError(
-        `access is ${quote(String(mode))}. Give "auto", "listen", "none", "open" or a list of grants.`,
-      );
+/** Warns where every client may do everything, and where no client may do anything: both are easily overlooked. */
+export function tellAccess({ anonymous }: AccessSettings, canLogIn: boolean, log: Log): void {
+  if (anonymous === ALL_GRANTS) {
+    log.warn(
+      { remedy: "Remove access, and give anonymous clients in anonymous what they may do." },
+      'access is "open": every client that reaches this server may do everything',
+    );
+  } else if (anonymous.list.length === 0 && !canLogIn) {
+    log.warn(
+      { remedy: 'Set apiKeys, tokens, authorize or forwardedSession, or anonymous, or access: "open".' },
+      "access: no client may do anything, because clients can neither log in nor do anything without",
+    );
   }
 }

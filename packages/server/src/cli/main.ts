@@ -1,12 +1,19 @@
 /** The command `fanfare`. Each subcommand is loaded when it is needed, so that publishing a message does not load a server. */
-import "./colours.js";
+import "./shared/colours.js";
 import { readFileSync } from "node:fs";
 import { defineCommand } from "citty";
-import { call } from "./calling.js";
+import { call } from "./shared/calling.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
 };
+
+// Its reader has enough, as in `fanfare config --docs | head -1`. That ends no server, whose log it may be.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
 
 void call(
   defineCommand({
@@ -16,14 +23,16 @@ void call(
       description: "Pushes messages from a server to browser windows, in one call.",
     },
     subCommands: {
-      dev: async () => (await import("./dev.js")).dev,
-      start: async () => (await import("./start.js")).start,
-      config: async () => (await import("./config.js")).config,
-      publish: async () => (await import("./publish.js")).publish,
-      token: async () => (await import("./token.js")).token,
-      key: async () => (await import("./key.js")).key,
-      explain: async () => (await import("./explain.js")).explain,
-      listen: async () => (await import("./listen.js")).listen,
+      dev: async () => (await import("./commands/dev.js")).dev,
+      start: async () => (await import("./commands/start.js")).start,
+      config: async () => (await import("./commands/config.js")).config,
+      publish: async () => (await import("./commands/publish.js")).publish,
+      token: async () => (await import("./commands/token.js")).token,
+      backup: async () => (await import("./commands/backup.js")).backup,
+      restore: async () => (await import("./commands/restore.js")).restore,
+      key: async () => (await import("./commands/key.js")).key,
+      explain: async () => (await import("./commands/explain.js")).explain,
+      listen: async () => (await import("./commands/listen.js")).listen,
     },
   }),
   process.argv.slice(2),

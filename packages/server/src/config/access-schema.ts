@@ -1,16 +1,17 @@
 /** The options about who may do what. */
 import { z } from "zod";
-import { ACTIONS } from "../access/actions.js";
 import {
   checkCookies,
   checkUrl,
   DEFAULT_FORWARDED_SESSION,
   forwardedSessionSettings,
 } from "../access/forwarded-session-options.js";
-import { Grants } from "../access/grants.js";
-import { MIN_KEY_LENGTH } from "../access/keys.js";
-import { DEFAULT_TOKENS, MIN_SECRET_LENGTH, tokenSettings } from "../access/token-options.js";
-import { described } from "./description.js";
+import { ACTIONS } from "../access/grants/actions.js";
+import { Grants } from "../access/grants/grants.js";
+import { ACCESS_MODES } from "../access/settings.js";
+import { MIN_KEY_LENGTH } from "../access/store/keys.js";
+import { DEFAULT_TOKENS, MIN_SECRET_LENGTH, tokenSettings } from "../access/tokens/token-options.js";
+import { described } from "../base/option.js";
 import { explain } from "./explain.js";
 
 const grant = z.strictObject({
@@ -19,7 +20,7 @@ const grant = z.strictObject({
     allowed: "a pattern such as order:*, user:{sub}:** or broadcast",
   }),
   actions: described(z.array(z.enum([...Object.keys(ACTIONS), "*"] as (keyof typeof ACTIONS | "*")[])), {
-    text: "What it allows; `*` is everything that is done on channels.",
+    text: "The actions that it allows; `*` is every action on channels.",
     allowed: `a list of ${Object.keys(ACTIONS).join(", ")} or *`,
   }),
 });
@@ -47,7 +48,7 @@ const tokens = {
       .superRefine((jwksUrl, context) => explain(context, () => tokenSettings({ jwksUrl })))
       .default(""),
     {
-      text: "Where to fetch the JSON Web Key Set that tokens are checked with. It is fetched again after 10 minutes, and when a token names a key that is not in it, at most every 10 seconds: so publish a new key before you sign with it. Empty is nowhere.",
+      text: "Where to fetch the JSON Web Key Set that tokens are checked with. The server fetches it again after 10 minutes, and when a token names a key that is not in it, at most every 10 seconds. So publish a new key before you sign with it. Empty is nowhere.",
       allowed: "an address with https",
     },
   ),
@@ -60,18 +61,13 @@ const tokens = {
     allowed: "a text",
   }),
   clockSkewSeconds: described(z.number().min(0).max(600).default(DEFAULT_TOKENS.clockSkewSeconds), {
-    text: "How far the clocks of whoever makes tokens may be off.",
+    text: "How far the clocks of those who make tokens may be off. A token holds for this long after its `exp`: at log-in, over HTTP and on open connections.",
     allowed: "a number from 0 to 600",
     unit: "seconds",
   }),
   maxSeconds: described(z.number().min(60).default(DEFAULT_TOKENS.maxSeconds), {
-    text: "For how long a token may be made at most. So long a log-out is remembered.",
+    text: "For how long a token may be made at most. The server remembers a log-out for this time.",
     allowed: "a number from 60 up",
-    unit: "seconds",
-  }),
-  graceSeconds: described(z.number().min(0).max(600).default(DEFAULT_TOKENS.graceSeconds), {
-    text: "How long a live connection is kept after its token expired, so that a new one can come.",
-    allowed: "a number from 0 to 600",
     unit: "seconds",
   }),
 };
@@ -98,7 +94,7 @@ const forwardedSession = {
     },
   ),
   checkSeconds: described(z.number().min(1).default(DEFAULT_FORWARDED_SESSION.checkSeconds), {
-    text: "How often your application is asked again about those who are connected. When it cannot be reached they are kept for so long.",
+    text: "How often your application is asked again about those who are connected. While it cannot be reached, the server keeps them for this time.",
     allowed: "a number from 1 up",
     unit: "seconds",
   }),
@@ -116,18 +112,20 @@ export const accessOptions = {
     secret: true,
     variable: "FANFARE_API_KEY",
   }),
-  access: described(
+  access: described(z.enum(ACCESS_MODES).default("granted"), {
+    text: "`granted`: a client may do what its grants say, and a client that does not log in may do what `anonymous` says. `open`: a client that does not log in may do everything, as an administrator may; for networks where you trust every client. Users and API keys have their own grants either way.",
+    allowed: ACCESS_MODES.join(" or "),
+  }),
+  anonymous: described(
     z
-      .union([z.enum(["auto", "listen", "none"]), z.array(grant)])
-      .superRefine((access, context) =>
-        explain(context, () => typeof access === "string" || new Grants(access, null)),
-      )
-      .default("auto"),
+      .array(grant)
+      .superRefine((grants, context) => explain(context, () => new Grants(grants, null)))
+      .default([]),
     {
-      text: "What callers may do who do not log in. `listen`: subscribe and read the history of all channels. `none`: nothing. `auto`: `none` where tokens or sessions are accepted, else `listen`.",
-      allowed: "auto, listen, none or a list of grants",
-      fromText: (text) => (/^\s*\[/.test(text) ? (JSON.parse(text) as unknown) : text),
-      asText: "a word, or the list as JSON",
+      text: "Grants of clients that do not log in. Without grants these clients may do nothing. Not together with `access: open`.",
+      allowed: "a list of grants",
+      fromText: (text) => JSON.parse(text) as unknown,
+      asText: "the list as JSON",
     },
   ),
   userGrants: described(
@@ -136,7 +134,7 @@ export const accessOptions = {
       .superRefine((grants, context) => explain(context, () => new Grants(grants, "somebody")))
       .default([]),
     {
-      text: "What every user may do, beside the grants in the token.",
+      text: "Grants of every user, beside those in the token.",
       allowed: "a list of grants",
       fromText: (text) => JSON.parse(text) as unknown,
       asText: "the list as JSON",

@@ -37,6 +37,24 @@ describe("what is in force", () => {
     expect([file, origins.size]).toEqual([null, 0]);
   });
 
+  test("takes what it keeps in memory from the memory that is there, where nobody says otherwise", async () => {
+    const memory = { heapLimit: 304 * 2 ** 20, total: 512 * 2 ** 20 };
+    const small = await load(
+      { "fanfare.config.yaml": "engine: memory\nlimits: { stubs: 70000 }" },
+      { memory },
+    );
+    expect(small.config.limits).toMatchObject({
+      waitingBytes: 72 * 2 ** 20,
+      stubs: 70_000,
+      connections: 50_000,
+    });
+    expect(small.config.limits.historyBytes).toBeLessThan(40 * 2 ** 20);
+    expect(asTable(small)).toMatch(/^limits\.historyBytes +\d+ +default, from the memory that is there$/m);
+    const onDisk = await load({}, { memory });
+    expect(onDisk.config.limits.historyBytes).toBe(256 * 2 ** 20);
+    expect(onDisk.config.limits.windowBytes).toBeLessThan(20 * 2 ** 20);
+  });
+
   // Each row: what each source says of the port, and what holds.
   test.each([
     { flag: "1", variable: "2", inFile: 3, holds: 1, from: "--port" },
@@ -161,8 +179,11 @@ describe("what is wrong", () => {
     ["rules: [{ channels: a }, { channels: a }]", "rules (FILE): two rules are for a."],
     ["rules: [{ channels: 'a:*', auto: true }]", "Use auto only with the name of one channel."],
     ["rules: [{ channels: 'a b' }]", 'rules (FILE): "a b" is no channel pattern'],
-    ["access: [{ channels: a, actions: subscribe }]", 'access[0].actions is "subscribe" (FILE). Give a list'],
-    ["access: lsiten", 'access is "lsiten" (FILE). Give auto, listen, none or a list of grants.'],
+    [
+      "anonymous: [{ channels: a, actions: subscribe }]",
+      'anonymous[0].actions is "subscribe" (FILE). Give a list',
+    ],
+    ["access: lsiten", 'access is "lsiten" (FILE). Give granted or open.'],
     ["rules: [{ channels: a, presence: { maxLised: 1 } }]", "rules[0].presence.maxLised is not known (FILE)"],
     ["trustedProxies: [10.0.0.0/99]", 'trustedProxies (FILE): "10.0.0.0/99" is no address. Give an address'],
     ["tokens: { jwksUrl: 'http://a.example/' }", 'tokens.jwksUrl (FILE) is "http://a.example/". Give'],
@@ -195,14 +216,27 @@ describe("what is wrong", () => {
       'throw new Error("no database")',
       'fanfare.config.js cannot be read: "no database"',
     ],
+    [
+      "fanfare.config.mjs",
+      'export default { limits: { get channels() { throw new Error("no database"); } } };',
+      'fanfare.config.mjs cannot be read: "no database"',
+    ],
   ])("in a file that cannot be read: %s", async (name, text, wanted) => {
     expect((await problemsOf({ [name]: text }))[0]).toContain(wanted);
+  });
+
+  test("is told once, also where a rule as a whole would tell it again", async () => {
+    const rules = '{"rules":[{"channels":"a","history":-1}]}';
+    expect(await problemsOf({ "fanfare.config.json": rules })).toEqual([
+      expect.stringContaining("rules[0].history is -1"),
+    ]);
   });
 
   test("is a file that is not there, of no known form, or one of two", async () => {
     expect(await problemsOf({}, { file: "nope.json" })).toEqual([
       expect.stringContaining('"nope.json" does not exist'),
     ]);
+    expect(await problemsOf({}, { file: "." })).toEqual([expect.stringContaining('"." is a folder')]);
     expect(await problemsOf({ "a.toml": "" }, { file: "a.toml" })).toEqual([
       expect.stringContaining("ends with .json, .yaml"),
     ]);

@@ -1,7 +1,11 @@
 /** The configuration: put together from flags, environment, file and defaults, and checked as a whole. */
+
+import { anonymousGrants } from "../access/settings.js";
+import { nearest } from "../base/nearest.js";
+import { checkPath } from "../base/path.js";
 import { socketIoSettings } from "../doors/socketio/options.js";
-import { checkPath } from "../http/path.js";
-import { nearest } from "../nearest.js";
+import { memoryThere } from "../library/memory-meter.js";
+import { defaultsOf, type MemoryThere, planMemory } from "../library/memory-plan.js";
 import { ConfigError } from "./errors.js";
 import { type ConfigFile, readConfigFile } from "./file.js";
 import { GROUPS, OPTIONS, type Option, PREFIX } from "./options.js";
@@ -30,12 +34,16 @@ export interface Sources {
   readonly flags: Readonly<Record<string, string | undefined>>;
   /** The file that was asked for. */
   readonly file?: string | undefined;
+  /** @default what this process has */
+  readonly memory?: MemoryThere;
 }
 
 /** The variable that names the file. */
 export const FILE_VARIABLE = `${PREFIX}CONFIG`;
 
 export const DEFAULT: Origin = { kind: "default", name: "default" };
+/** It is less than the default, for want of memory. */
+export const FROM_MEMORY: Origin = { kind: "default", name: "default, from the memory that is there" };
 
 /** Flags go before the environment, the environment before the file. @throws ConfigError with everything that is wrong */
 export async function loadConfig(sources: Sources): Promise<InForce> {
@@ -65,13 +73,21 @@ export async function loadConfig(sources: Sources): Promise<InForce> {
   }
 
   const result = configSchema.safeParse(values);
+  const config = result.success ? planned(result.data, origins, sources.memory ?? memoryThere()) : undefined;
   const fileOrigin: Origin = file ? { kind: "file", name: file.name } : DEFAULT;
   for (const issue of result.error?.issues ?? []) {
     problems.push(...problemOf(issue, values, (key) => origins.get(key) ?? fileOrigin));
   }
-  if (result.success) problems.push(...checkTogether(result.data, origins));
-  if (problems.length > 0 || !result.success) throw new ConfigError([...new Set(problems)]);
-  return { config: result.data, origins, file: file?.name ?? null };
+  if (config) problems.push(...checkTogether(config, origins));
+  if (problems.length > 0 || !config) throw new ConfigError([...new Set(problems)]);
+  return { config, origins, file: file?.name ?? null };
+}
+
+/** With defaults from the memory that is there, where no setting says otherwise. */
+function planned(config: Config, origins: ReadonlyMap<string, Origin>, there: MemoryThere): Config {
+  const fromMemory = defaultsOf(planMemory(there), config.engine === "memory");
+  const unsaid = Object.entries(fromMemory).filter(([name]) => !origins.has(`limits.${name}`));
+  return { ...config, limits: { ...config.limits, ...Object.fromEntries(unsaid) } };
 }
 
 /** What no option can say of itself alone. */
@@ -88,6 +104,8 @@ function checkTogether(config: Config, origins: ReadonlyMap<string, Origin>): st
       problems.push(`${error.message.replace(/\.?$/, "")} (${where}).${remedy}`);
     }
   };
+  const { access, anonymous } = config;
+  check(() => anonymousGrants({ access, anonymous }), `${from("access")}, ${from("anonymous")}`);
   check(() => checkPath(path, reservedPaths), `${from("path")}, and reservedPaths`);
   if (socketio.path !== "") {
     const where = `${from("socketio.path")}, ${from("socketio.services")}`;

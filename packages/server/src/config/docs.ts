@@ -1,6 +1,6 @@
 /** The documentation of the configuration, as Markdown: the options from the schema, and what an operator needs around them. */
 
-import { ACTIONS } from "../access/actions.js";
+import { ACTIONS } from "../access/grants/actions.js";
 import { FILE_VARIABLE } from "./config.js";
 import { OPTIONS, type Option } from "./options.js";
 import { isReloaded, RELOADED } from "./reloading.js";
@@ -31,7 +31,9 @@ function section(option: Option): string {
   return `${lines.join("\n")}\n`;
 }
 
-function defaultOf({ default: value }: Option): string {
+function defaultOf({ default: value, fromMemory }: Option): string {
+  if (fromMemory)
+    return `\`${String(value)}\`, or less: from the memory that is there ([memory.md](memory.md))`;
   const isNone = value === "" || (Array.isArray(value) && value.length === 0);
   return isNone ? "none" : `\`${String(value)}\``;
 }
@@ -63,8 +65,7 @@ Keys that may do less are made with \`fanfare key add shop --channel 'order:*' -
 
 ## Who may listen
 
-Without more, whoever reaches the server may subscribe and read the history, as far as the page's origin is allowed. With a secret, users
-log in with tokens, and who has none may do nothing (\`access\` says otherwise):
+Without more, only holders of an API key may do anything. With a secret, users log in with tokens, and may do what their grants say:
 
 \`\`\`sh
 export FANFARE_SECRET=$(openssl rand -hex 32)
@@ -72,7 +73,7 @@ fanfare start
 fanfare token --user alice --channel 'order:*'        # a token for createClient({ token }) or getToken
 \`\`\`
 
-A token is a JSON Web Token with \`sub\` (the id of the user), \`exp\`, \`iat\` and \`grants\`, so that every language has a library that makes it:
+A token is a JSON Web Token with \`sub\` (the id of the user), \`exp\`, \`iat\` and \`grants\`. Every language has a library that makes it:
 
 \`\`\`json
 {"sub": "alice", "iat": 1790000000, "exp": 1790003600, "grants": [{"channels": "order:*", "actions": ["subscribe", "history"]}]}
@@ -86,7 +87,16 @@ Or ask for one: \`POST {path}/tokens\` with an API key and \`{"user": "alice", "
 all of those on channels. In a pattern \`*\` is one segment, \`**\` one or more at the end, and \`{sub}\` the id of the user: \`user:{sub}:**\`. An id that is no
 segment of a channel name, or begins with \`~\`, stands there as \`~\` and its base64url.
 
-Instead of tokens, \`forwardedSession\` lets in whoever is logged in to your application: [access.md](access.md).
+Instead of tokens, \`forwardedSession\` lets in the users who are logged in to your application: [access.md](access.md).
+
+Clients that do not log in may do what \`anonymous\` says:
+
+\`\`\`yaml
+anonymous:
+  - { channels: "news:**", actions: [subscribe, history] }
+\`\`\`
+
+Or everything, administration included, with \`access: open\`. Use it on a network where you trust every client; the log warns of it. It cannot stand beside \`anonymous\`. A user or an API key has its own grants also there.
 
 \`fanfare explain subscribe order:42 --token …\` says why a token may do something, or may not.
 
@@ -122,34 +132,41 @@ every pod: give the pod \`enableServiceLinks: false\`.
 
 ## Behind a proxy
 
-Fanfare speaks plain HTTP and leaves TLS to a proxy in front of it. The proxy has to hand on the \`Host\` and \`Origin\` headers and the WebSocket upgrade, and
-must not cut off connections that are silent for less than a minute. For nginx:
+Fanfare speaks plain HTTP and leaves TLS to a proxy in front of it. The proxy has to hand on the \`Host\` and \`Origin\` headers and the WebSocket upgrade. It must not cut off connections that are silent for less than a minute. For nginx:
 
 \`\`\`nginx
-location /push {
-  proxy_pass http://127.0.0.1:3030;
-  proxy_http_version 1.1;
-  proxy_set_header Host $http_host;
-  proxy_set_header X-Forwarded-For $remote_addr;
-  proxy_set_header X-Forwarded-Host $http_host;
-  proxy_set_header Upgrade $http_upgrade;
-  proxy_set_header Connection upgrade;
-  proxy_read_timeout 75s;
-  proxy_buffering off;
+map $http_upgrade $fanfare_connection {
+  default upgrade;
+  ""      "";
+}
+
+server {
+  # listen, server_name and certificates, as for any site
+  location ~ ^/(?:push|socket\\.io)(?:/|$) {
+    proxy_pass http://127.0.0.1:3030;
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection $fanfare_connection;
+    proxy_set_header Host $http_host;
+    proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_set_header X-Forwarded-Host $http_host;
+    proxy_read_timeout 75s;
+    proxy_send_timeout 75s;
+  }
 }
 \`\`\`
 
+[examples/servers/nginx](../examples/servers/nginx/README.md) says what each line is for. Its recipe is tried with gzip, TLS and HTTP/2.
+
 Pages of the same host name may connect. Those of others have to be in \`allowedOrigins\`. A proxy on another machine, or a container, needs \`host\`.
 
-Put the proxy's address into \`trustedProxies\`: then limits count by the address of the client and not by that of the proxy. What anybody else
-writes into \`X-Forwarded-For\` and \`X-Forwarded-Host\` is not believed. With \`publicUrl\` a browser that was brought here by another name
+Put the proxy's address into \`trustedProxies\`: then limits count by the address of the client and not by that of the proxy. The server ignores \`X-Forwarded-For\` and
+\`X-Forwarded-Host\` from all other addresses. With \`publicUrl\` a browser that was brought here by another name
 (DNS rebinding) is refused.
 
 ## Limits
 
-\`rates\` say how much is taken in 10 seconds from one connection, one user and one address; of an IPv6 address the first 64 bits count. Over HTTP
-the answer is 429 with \`Retry-After\`, on a WebSocket an \`error\` with \`retryAfter\`; a client that is still over its rate after 10 seconds is closed
-with 4429. Who has an API key is not limited, nor is this machine itself by its address: without \`trustedProxies\`, a proxy on this machine
+\`rates\` say how much the server takes in 10 seconds from one connection, one user and one address. Of an IPv6 address the first 64 bits count. Over HTTP the answer is 429 with \`Retry-After\`, on a WebSocket an \`error\` with \`retryAfterSeconds\`. The server closes a client that is still over its rate after 10 seconds with 4429. Callers with an API key are not limited. Neither are the addresses of this machine: without \`trustedProxies\`, a proxy on this machine
 would share one limit among all its clients. Each process counts for itself.
 
 ## Running it
@@ -157,16 +174,17 @@ would share one limit among all its clients. Each process counts for itself.
 | | |
 |---|---|
 | SIGTERM, SIGINT | tells clients to come back, closes them with 1012, and ends; a second one ends at once |
-| SIGHUP | reads the configuration anew and takes over ${RELOADED.map((key) => `\`${key}\``).join(", ")}; clients stay, as far as they still may. Everything else, such as \`limits\`, needs a restart: the log names what was changed and stays as it was |
-| \`{path}/health\` | 200 when it is ready; 503 while it stops, or has too little room on its disk for messages. For load balancers |
-| \`{path}/health/live\` | 200 as long as the process works. For whoever starts it anew |
+| SIGHUP | reads the configuration anew and takes over ${RELOADED.map((key) => `\`${key}\``).join(", ")}; clients stay, as far as they still may. Everything else, such as \`limits\`, needs a restart: the log names what was changed, and what stays as it was |
+| \`{path}/health\` | 200 when it is ready; 503 while it stops, has too little room on its disk or in its memory, or lost its \`dataDir\`. For load balancers |
+| \`{path}/health/live\` | 200 while the process works. For the supervisor that restarts it |
 | \`{path}/metrics\` | figures for Prometheus, each explained in a sentence. They need a key with \`admin\`: \`fanfare key add prometheus --channel '**' --action admin\` |
 | exit code 0, 1, 2 | stopped · failed · called or configured wrongly |
 | file descriptors | one for each connection: \`ulimit -n\`, \`LimitNOFILE=\` of systemd, \`--ulimit nofile=\` of Docker; the log warns when there are too few |
 
 Figures to be warned by: \`fanfare_connections\` and the other bounds, each beside its \`…_limit\`; \`fanfare_gaps_total\`, what subscribers were told that they missed;
 \`fanfare_lag_messages\`; \`fanfare_eventloop_delay_p99_seconds\`; and what is refused: \`fanfare_log_ins_refused_total\`, \`fanfare_actions_refused_total{action}\`,
-\`fanfare_rate_limited_total{rate}\` and \`fanfare_entrance_refused_total{code}\`. The log tells of log-ins, hosts and pages one by one.
+\`fanfare_rate_limited_total{rate}\`, \`fanfare_shares_used_up_total{kind}\`, \`fanfare_entrance_refused_total{code}\` and \`fanfare_packets_refused_total{reason}\`. The log tells of log-ins, hosts and pages one by one.
+\`fanfare_callback_failures_total{caller}\` counts mistakes of the server itself, each of which stands in the log: please report them.
 
 ## Options
 `;

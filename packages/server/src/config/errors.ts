@@ -1,5 +1,5 @@
 /** A configuration that cannot be followed: everything that is wrong with it, at once. */
-import { UsageError } from "../cli/arguments.js";
+import { UsageError } from "../base/usage-error.js";
 
 export class ConfigError extends UsageError {
   /** One sentence each, with what would be right. */

@@ -5,6 +5,8 @@ import { quote } from "@fanfare/protocol";
 import { ConfigError } from "./errors.js";
 
 const EXTENSIONS = [".json", ".yaml", ".yml", ".ts", ".js", ".mjs"];
+/** Options lie less deep. */
+const MAX_DEPTH = 10;
 const NAMES = EXTENSIONS.map((extension) => `fanfare.config${extension}`);
 
 export interface ConfigFile {
@@ -42,7 +44,13 @@ function find(folder: string): string | null {
 
 function asked(folder: string, wanted: string): string {
   const path = resolve(folder, wanted);
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory()) {
+    throw new ConfigError([
+      `the configuration file ${quote(wanted, 200)} is a folder. Give the file in it, such as ${NAMES[0]}.`,
+    ]);
+  }
+  if (!found?.isFile()) {
     throw new ConfigError([
       `the configuration file ${quote(wanted, 200)} does not exist. Check --config and FANFARE_CONFIG.`,
     ]);
@@ -72,10 +80,10 @@ async function read(path: string, name: string): Promise<unknown> {
     if (extname(path) === ".json") return JSON.parse(readFileSync(path, "utf8")) as unknown;
     // Most calls have no file, and then need none of this.
     const { loadConfig } = await import("c12");
-    const { config } = await loadConfig<Record<string, unknown>>({
+    const loading = loadConfig<Record<string, unknown>>({
       configFile: path,
       configFileRequired: true,
-      // One file and nothing else: whatever else is read, nobody would look for there.
+      // One file and nothing else: you would not look for settings in another.
       rcFile: false,
       globalRc: false,
       packageJson: false,
@@ -88,9 +96,33 @@ async function read(path: string, name: string): Promise<unknown> {
       // A copy in a cache would hold its secrets, too; and it is read again when the server is told to.
       jitiOptions: { fsCache: false, moduleCache: false },
     });
-    return config;
+    const { config } = await orIdle(loading);
+    return settled(config);
   } catch (error) {
     throw new ConfigError([`${name} cannot be read${reasonOf(error, path)}`]);
+  }
+}
+
+/** As it is now: a getter runs here, and what it throws is told with the name of the file. */
+function settled(value: unknown, depth = 0): unknown {
+  if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return value;
+  if (Array.isArray(value)) return value.map((each) => settled(each, depth + 1));
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, settled(each, depth + 1)]));
+}
+
+/** Its code may wait for something that never comes: then Node would end as if all was well. */
+async function orIdle<Value>(loading: Promise<Value>): Promise<Value> {
+  let idle = () => {};
+  const never = new Promise<never>((_resolve, reject) => {
+    idle = () => reject(new Error("it waits for something that never comes"));
+  });
+  process.once("beforeExit", idle);
+  try {
+    return await Promise.race([loading, never]);
+  } finally {
+    process.removeListener("beforeExit", idle);
   }
 }
 

@@ -1,7 +1,7 @@
 /** The options as a flat list, taken from the schema: how each is called in a file, in the environment and as a flag. */
 import { z } from "zod";
-import { bare } from "../schema-parts.js";
-import { type Description, descriptionOf } from "./description.js";
+import { type Description, descriptionOf } from "../base/option.js";
+import { bare } from "../base/schema-parts.js";
 import { configSchema, listed } from "./schema.js";
 
 export interface Option extends Description {

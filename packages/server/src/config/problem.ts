@@ -1,7 +1,7 @@
 /** What the schema found wrong, in words: the key, the value, where it came from, and what would be right. */
 import { quote } from "@fanfare/protocol";
 import type { z } from "zod";
-import { nearest } from "../nearest.js";
+import { nearest } from "../base/nearest.js";
 import type { Origin } from "./config.js";
 import { descriptionAt, GROUPS, OPTIONS } from "./options.js";
 

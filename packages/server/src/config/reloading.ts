@@ -1,39 +1,35 @@
 /** What a server that runs takes over of a configuration that is read anew. The rest needs a restart. */
-import type { ReloadOptions } from "../options.js";
+import { RELOAD_OPTIONS, type ReloadOptions } from "../library/options.js";
 import { OPTIONS, type Option } from "./options.js";
-import type { Config } from "./schema.js";
+import { type Config, configSchema } from "./schema.js";
 
-export const RELOADED = [
-  "apiKeys",
-  "access",
-  "userGrants",
-  "tokens",
-  "forwardedSession",
-  "rates",
-  "trustedProxies",
-  "publicUrl",
-  "allowedHosts",
-  "allowedOrigins",
-  "rules",
-] as const satisfies readonly (keyof ReloadOptions & keyof Config)[];
+type Reloaded = Pick<Config, keyof ReloadOptions & keyof Config>;
 
-type Reloaded = Pick<Config, (typeof RELOADED)[number]>;
+/** Those of a configuration that `fanfare.reload()` takes. */
+export const RELOADED: readonly string[] = Object.keys(configSchema.shape).filter((name) =>
+  RELOAD_OPTIONS.includes(name),
+);
 
 /** What is taken over, and nothing else. */
 export function reloadable(config: Config): Reloaded {
   // These are the names of its members, all of them.
-  return Object.fromEntries(RELOADED.map((name) => [name, config[name]])) as unknown as Reloaded;
+  return Object.fromEntries(
+    Object.entries(config).filter(([name]) => RELOADED.includes(name)),
+  ) as unknown as Reloaded;
 }
 
 export function isReloaded({ path: [first] }: Pick<Option, "path">): boolean {
-  return RELOADED.some((name) => name === first);
+  return first !== undefined && RELOADED.includes(first);
 }
 
-/** The keys of what was changed and is not taken over, such as `limits.connections`. */
-export function needRestart(running: Config, next: Config): string[] {
-  return OPTIONS.filter(
-    (option) => !isReloaded(option) && textAt(running, option) !== textAt(next, option),
-  ).map(({ key }) => key);
+/** The keys of the options that differ, such as `limits.connections`: those that were taken over, and those that need a restart. */
+export function changesOf(running: Config, next: Config): { taken: string[]; needRestart: string[] } {
+  const changed = OPTIONS.filter((option) => textAt(running, option) !== textAt(next, option));
+  const keysOf = (options: readonly Option[]) => options.map(({ key }) => key);
+  return {
+    taken: keysOf(changed.filter(isReloaded)),
+    needRestart: keysOf(changed.filter((option) => !isReloaded(option))),
+  };
 }
 
 function textAt(config: Config, { path }: Option): string {

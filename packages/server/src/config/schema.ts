@@ -1,16 +1,16 @@
 /** Every option of `fanfare start`: its type, its default, and what it is for. Everything else is made from this. */
 import { isIP } from "node:net";
 import { z } from "zod";
-import { Addresses } from "../access/addresses.js";
+import { Addresses } from "../access/grants/addresses.js";
 import { sameOrigin } from "../access/origins.js";
-import { DEFAULT_RATES, RATE_WINDOW_SECONDS, type RateOptions } from "../access/rate-options.js";
+import { RATES } from "../access/rates/rate-options.js";
+import { silentLog } from "../base/log.js";
+import { described } from "../base/option.js";
+import { checkPath } from "../base/path.js";
 import { DEFAULT_DATA_DIR } from "../engine/disk/disk-options.js";
-import { checkPath } from "../http/path.js";
-import { DEFAULT_LIMITS, type Limits } from "../hub/limits.js";
-import { DEFAULT_PRESENCE, DEFAULT_RULE, Rules } from "../hub/rules.js";
-import { silentLog } from "../log.js";
+import { LIMITS } from "../hub/terms/limits.js";
+import { DEFAULT_PRESENCE, DEFAULT_RULE, Rules } from "../hub/terms/rules.js";
 import { accessOptions } from "./access-schema.js";
-import { described } from "./description.js";
 import { explain } from "./explain.js";
 import { socketIoOptions } from "./socketio-schema.js";
 
@@ -31,7 +31,7 @@ const rule = z.strictObject({
     unit: "seconds",
   }),
   maxRate: described(z.number().positive().max(1000).exactOptional(), {
-    text: "At most so many writes a second reach each subscriber. Default: no limit.",
+    text: "The most writes per second to each subscriber. Default: no limit.",
     allowed: "a number above 0 and up to 1000",
     unit: "writes per second",
   }),
@@ -53,80 +53,16 @@ const rule = z.strictObject({
         z.boolean(),
         z.strictObject({
           maxListed: z.number().exactOptional(),
-          intervalMs: z.number().exactOptional(),
+          intervalSeconds: z.number().exactOptional(),
         }),
       ])
       .exactOptional(),
     {
-      text: `Follows who is subscribed, and tells those who have the action \`presence\`. \`maxListed\`: with more members, only their count is told (default ${DEFAULT_PRESENCE.maxListed}). \`intervalMs\`: what changes within so many milliseconds travels as one frame (default ${DEFAULT_PRESENCE.intervalMs}). Default \`false\`.`,
-      allowed: "true, false, or an object with maxListed (0 to 100000) and intervalMs (100 to 60000)",
+      text: `Follows who is subscribed, and tells subscribers with the action \`presence\`. \`maxListed\`: with more members, only their count is told (default ${DEFAULT_PRESENCE.maxListed}). \`intervalSeconds\`: the server sends the changes of this many seconds as one frame (default ${DEFAULT_PRESENCE.intervalMs / 1000}). Default \`false\`.`,
+      allowed: "true, false, or an object with maxListed (0 to 100000) and intervalSeconds (0.1 to 60)",
     },
   ),
 });
-
-/** Every bound that there is has to be here, or this does not compile. */
-const limits = {
-  connections: limit("connections", 1, "Connections of all clients together; further ones are refused."),
-  channels: limit("channels", 1, "Channels that have a log, a listener or both."),
-  subscriptionsPerConnection: limit("subscriptionsPerConnection", 1, "Subscriptions of one connection."),
-  locksPerConnection: limit(
-    "locksPerConnection",
-    0,
-    "Locks that one connection holds, those of the session that it goes on with included.",
-  ),
-  messageBytes: limit("messageBytes", 1, "Size of the data of one message, as JSON.", "bytes"),
-  stateBytes: limit(
-    "stateBytes",
-    1,
-    "The largest state of a channel, and the largest patch: its size as JSON in UTF-8.",
-    "bytes",
-  ),
-  historyBytes: limit("historyBytes", 0, "Room for all logs together, in memory or on the disk.", "bytes"),
-  windowBytes: limit(
-    "windowBytes",
-    0,
-    "Memory for what is kept ready of the logs and states that are listened to. States stay as long as they are; logs make room.",
-    "bytes",
-  ),
-  waitingBytes: limit(
-    "waitingBytes",
-    0,
-    "Memory for what waits in all connections together; beyond that the slowest are closed.",
-    "bytes",
-  ),
-  idempotencyKeys: limit("idempotencyKeys", 0, "Idempotency keys that are remembered."),
-  stubs: limit("stubs", 0, "Forgotten channels whose position is remembered."),
-  sessionSeconds: limit(
-    "sessionSeconds",
-    0,
-    "For how long a client that was cut off can resume its session.",
-    "seconds",
-  ),
-  presenceMembers: limit(
-    "presenceMembers",
-    0,
-    "Members that are present on all channels together, of all nodes; who comes when there are so many is not shown.",
-  ),
-} satisfies Record<keyof Limits, z.ZodType<number>>;
-
-/** The same holds here. */
-const rates = {
-  connectsPerAddress: rate("connectsPerAddress", "Connections that one address opens."),
-  connectsPerUser: rate("connectsPerUser", "Connections that one user opens."),
-  framesPerConnection: rate("framesPerConnection", "Frames that one connection sends."),
-  framesPerUser: rate("framesPerUser", "Frames and HTTP requests of one user."),
-  framesPerAddress: rate("framesPerAddress", "Frames and HTTP requests from one address."),
-  subscriptionsPerConnection: rate("subscriptionsPerConnection", "Subscriptions that one connection makes."),
-  subscriptionsPerUser: rate("subscriptionsPerUser", "Subscriptions that one user makes."),
-  subscriptionsPerAddress: rate("subscriptionsPerAddress", "Subscriptions that are made from one address."),
-  publishesPerConnection: rate("publishesPerConnection", "Messages that one connection publishes."),
-  publishesPerUser: rate("publishesPerUser", "Messages that one user publishes."),
-  publishesPerAddress: rate("publishesPerAddress", "Messages that are published from one address."),
-  logInsPerAddress: rate(
-    "logInsPerAddress",
-    "Log-ins from one address that are refused, and its questions why something is allowed.",
-  ),
-} satisfies Record<keyof RateOptions, z.ZodType<number>>;
 
 export const configSchema = z.strictObject({
   host: described(
@@ -214,20 +150,25 @@ export const configSchema = z.strictObject({
       .superRefine((rules, context) => explain(context, () => new Rules(rules)))
       .default([]),
     {
-      text: "What holds for which channels.",
+      text: "Rules: options for the channels that match a pattern.",
       allowed: "a list of rules",
       fromText: (text) => JSON.parse(text) as unknown,
       asText: "the list as JSON",
     },
   ),
-  limits: z.strictObject(limits).prefault({}),
-  rates: z.strictObject(rates).prefault({}),
+  limits: LIMITS.prefault({}),
+  rates: RATES.prefault({}),
   logLevel: described(z.enum(LOG_LEVELS).default("info"), {
-    text: "What is logged, to standard error: JSON lines, or readable ones on a terminal.",
+    text: "The lowest level that is logged, to standard error: JSON lines, or readable ones on a terminal.",
     allowed: `one of ${LOG_LEVELS.join(", ")}`,
   }),
+  keepAliveSeconds: described(z.number().min(1).max(3600).default(75), {
+    text: "How long an HTTP connection without a request is kept. It has to be longer than a proxy or load balancer in front keeps it, mostly 60 seconds. Otherwise requests fail with 502 now and then.",
+    allowed: "a number from 1 to 3600",
+    unit: "seconds",
+  }),
   shutdownSeconds: described(z.number().min(0).max(600).default(10), {
-    text: "How long clients are given to leave when the server is told to stop; then it cuts them off.",
+    text: "How long clients have to leave when the server is told to stop. Then it cuts off every connection, its port and its folder are free, and the process ends. A second signal ends it at once, with exit code 1.",
     allowed: "a number from 0 to 600",
     unit: "seconds",
   }),
@@ -242,22 +183,6 @@ export function listed(text: string): string[] {
     .split(",")
     .map((item) => item.trim())
     .filter((item) => item !== "");
-}
-
-function limit(name: keyof Limits, least: number, text: string, unit?: string) {
-  return described(z.int().min(least).default(DEFAULT_LIMITS[name]), {
-    text,
-    allowed: `a whole number from ${least} up`,
-    ...(unit !== undefined && { unit }),
-  });
-}
-
-function rate(name: keyof RateOptions, text: string) {
-  return described(z.int().min(0).default(DEFAULT_RATES[name]), {
-    text,
-    allowed: "a whole number from 0 up; 0 is no limit",
-    unit: `in ${RATE_WINDOW_SECONDS} seconds`,
-  });
 }
 
 function isOrigin(origin: string): boolean {

@@ -1,5 +1,5 @@
 /** What is in force, as a table for people and as JSON for programs. Secrets are not shown. */
-import { DEFAULT, type InForce, type Origin } from "./config.js";
+import { DEFAULT, FROM_MEMORY, type InForce, type Origin } from "./config.js";
 import { OPTIONS, type Option } from "./options.js";
 
 const MASK = "********";
@@ -29,11 +29,11 @@ export function asJson(inForce: InForce): string {
 }
 
 function rows({ config, origins }: InForce): Row[] {
-  return OPTIONS.map((option) => ({
-    key: option.key,
-    value: masked(option, valueIn(config, option)),
-    from: origins.get(option.key) ?? DEFAULT,
-  }));
+  return OPTIONS.map((option) => {
+    const value = valueIn(config, option);
+    const unsaid = option.fromMemory && value !== option.default ? FROM_MEMORY : DEFAULT;
+    return { key: option.key, value: masked(option, value), from: origins.get(option.key) ?? unsaid };
+  });
 }
 
 function valueIn(config: InForce["config"], { path }: Option): unknown {

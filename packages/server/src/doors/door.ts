@@ -6,11 +6,15 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Access } from "../access/access.js";
 import type { Entrance } from "../access/entrance.js";
+import type { Failures } from "../base/failures.js";
+import type { Log } from "../base/log.js";
+import type { TimingWheel } from "../base/timing-wheel.js";
 import type { Hub } from "../hub/hub.js";
 import type { Sessions } from "../hub/sessions.js";
-import type { Log } from "../log.js";
-import type { Guests } from "./guests.js";
-import type { TimingWheel } from "./timing-wheel.js";
+import type { Locks } from "../locks/locks.js";
+import type { Sequences } from "../locks/sequences.js";
+import type { Bodies } from "../wire/bodies.js";
+import type { Clients } from "./clients.js";
 
 /** What can be said in a protocol. */
 export interface DoorCapabilities {
@@ -27,19 +31,29 @@ export interface DoorCapabilities {
   readonly unsubscribes: boolean;
   /** Clients can publish over the connection itself. */
   readonly publishes: boolean;
+  /** A client can show a new token of its user while it is connected. */
+  readonly renews: boolean;
+  /** Clients hear the channels of `auto` rules without asking. */
+  readonly auto: boolean;
 }
 
 /** What a door is given: everything that there is one of in a Fanfare. */
 export interface DoorHost {
   readonly hub: Hub;
+  readonly locks: Locks;
+  readonly sequences: Sequences;
   readonly sessions: Sessions;
   readonly access: Access;
   readonly entrance: Entrance;
   readonly log: Log;
+  /** Where every callback of a library ends its exceptions. */
+  readonly failures: Failures;
   /** One timer for the clients of all doors. */
   readonly wheel: TimingWheel;
   /** The clients of all doors: counted together, told together when access has changed, sent away together. */
-  readonly guests: Guests;
+  readonly clients: Clients;
+  /** The bodies of all requests, while they come. */
+  readonly bodies: Bodies;
 }
 
 /** An address of a Node server, outside the server's own path, where a protocol has its place, such as `/socket.io`. */
@@ -58,6 +72,3 @@ export interface Door {
   /** Lets go of what the door has beside its clients, who have been sent away by then. */
   close?(): void | Promise<void>;
 }
-
-/** Opens a door. */
-export type OpenDoor = (host: DoorHost) => Door;

@@ -1,5 +1,5 @@
 /** The members of a `presence` frame as JSON text, the same in every door that speaks frames. */
-import type { PresenceNews } from "../hub/subscriber.js";
+import type { PresenceNews } from "../hub/terms/subscriber.js";
 
 /** Put together by hand: lists are JSON text already, and channel names need no escapes. */
 export function presenceFields({ channel, count, joined, left, members, page, more }: PresenceNews): string {

@@ -3,7 +3,7 @@
  * forgotten without a trace, the birth epoch stays: so the position `{birth epoch, 0}` of a channel without a log is true.
  */
 import { type Epoch, parseEpoch } from "@fanfare/protocol";
-import type { Random } from "../clock.js";
+import type { Random } from "../base/clock.js";
 
 /** Enough to go on from. */
 export interface SavedEpochs {

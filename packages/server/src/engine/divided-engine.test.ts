@@ -11,7 +11,7 @@ import {
   valuesOf,
 } from "./contract/harness.contract.js";
 import { DividedEngine } from "./divided-engine.js";
-import { MemoryEngine } from "./memory-engine.js";
+import { MemoryEngine } from "./memory/memory-engine.js";
 
 const LASTING = parseChannelName("order:1");
 const PASSING = parseChannelName("ticker:1");
@@ -30,13 +30,13 @@ describe("a divided engine", () => {
     const { engine, durable, memory } = divided();
     const lasting = await appendAll(engine, LASTING, [1, 2]);
     const passing = await appendAll(engine, PASSING, [1, 2, 3]);
-    expect(await durable.list(null, 10)).toMatchObject([{ channel: LASTING, head: 2 }]);
-    expect(await memory.list(null, 10)).toMatchObject([{ channel: PASSING, head: 3 }]);
-    expect(await engine.heads([PASSING, LASTING, PASSING])).toEqual([passing, lasting, passing]);
-    expect(await engine.list(null, 10)).toMatchObject([{ channel: LASTING }, { channel: PASSING }]);
-    expect(await engine.list(LASTING, 10)).toMatchObject([{ channel: PASSING, head: 3 }]);
-    expect(await engine.list(null, 1)).toMatchObject([{ channel: LASTING }]);
-    expect(valuesOf((await engine.read(PASSING, null, NO_LIMIT)).messages)).toEqual([1, 2, 3]);
+    expect(await durable.logs.list(null, 10)).toMatchObject([{ channel: LASTING, head: 2 }]);
+    expect(await memory.logs.list(null, 10)).toMatchObject([{ channel: PASSING, head: 3 }]);
+    expect(await engine.logs.heads([PASSING, LASTING, PASSING])).toEqual([passing, lasting, passing]);
+    expect(await engine.logs.list(null, 10)).toMatchObject([{ channel: LASTING }, { channel: PASSING }]);
+    expect(await engine.logs.list(LASTING, 10)).toMatchObject([{ channel: PASSING, head: 3 }]);
+    expect(await engine.logs.list(null, 1)).toMatchObject([{ channel: LASTING }]);
+    expect(valuesOf((await engine.logs.read(PASSING, null, NO_LIMIT)).messages)).toEqual([1, 2, 3]);
     expect(await engine.stats()).toMatchObject({ channels: 2, messages: 5 });
   });
 
@@ -44,24 +44,24 @@ describe("a divided engine", () => {
     const { engine } = divided();
     for (const channel of [LASTING, PASSING]) {
       const heard = new Heard();
-      expect(await engine.listen(channel, heard)).toStrictEqual(await headOf(engine, channel));
-      await engine.append(channel, draft(1), KEEP_ALL);
-      engine.unlisten(channel, heard);
-      await engine.append(channel, draft(2), KEEP_ALL);
+      expect(await engine.logs.listen(channel, heard)).toStrictEqual(await headOf(engine, channel));
+      await engine.logs.append(channel, draft(1), KEEP_ALL);
+      engine.logs.unlisten(channel, heard);
+      await engine.logs.append(channel, draft(2), KEEP_ALL);
       expect(valuesOf(heard.messages)).toEqual([1]);
     }
   });
 
   test("keeps sessions and signals in the durable part", async () => {
     const { engine, durable } = divided();
-    await engine.putSession("h", "1", 1000);
-    expect(await engine.renewSession("h", 1000)).toBe(true);
-    expect(await durable.takeSession("h")).toBe("1");
-    expect(await engine.takeSession("h")).toBeNull();
+    await engine.sessions.put("h", "1", 1000);
+    expect(await engine.sessions.renew("h", 1000)).toBe(true);
+    expect(await durable.sessions.take("h")).toBe("1");
+    expect(await engine.sessions.take("h")).toBeNull();
     const heard: string[] = [];
-    const stop = engine.onSignal("t", (json) => heard.push(json));
-    await durable.signal("t", "1");
-    await engine.signal("t", "2");
+    const stop = engine.signals.on("t", (json) => heard.push(json));
+    await durable.signals.send("t", "1");
+    await engine.signals.send("t", "2");
     stop();
     expect(heard).toEqual(["1", "2"]);
   });
@@ -70,16 +70,39 @@ describe("a divided engine", () => {
     const { engine, durable } = divided();
     const before = await appendAll(durable, PASSING, [1, 2]);
     await appendAll(engine, PASSING, ["in memory"]);
-    expect(await engine.read(PASSING, before, NO_LIMIT)).toMatchObject({ head: 1, lost: "restarted" });
+    expect(await engine.logs.read(PASSING, before, NO_LIMIT)).toMatchObject({ head: 1, lost: "restarted" });
     // The rule has changed back.
-    expect(await durable.read(PASSING, before, NO_LIMIT)).toMatchObject({ head: 0, lost: "epoch_changed" });
+    expect(await durable.logs.read(PASSING, before, NO_LIMIT)).toMatchObject({
+      head: 0,
+      lost: "epoch_changed",
+    });
+  });
+
+  test("removes a channel where it is, and adds up what an owner holds in both parts", async () => {
+    const { engine } = divided();
+    const more = parseChannelName("order:2");
+    for (const channel of [LASTING, PASSING, more]) {
+      await engine.logs.append(channel, draft(1, { owner: "user alice" }), KEEP_ALL);
+    }
+    await engine.logs.append(parseChannelName("ticker:2"), draft(1, { owner: "user bob" }), KEEP_ALL);
+    expect(await engine.logs.owners("channels", 10)).toMatchObject([
+      { owner: "user alice", channels: 3 },
+      { owner: "user bob", channels: 1 },
+    ]);
+    expect((await engine.stats()).owned).toMatchObject({ channels: 4 });
+    expect([await engine.logs.remove(PASSING), await engine.logs.remove(PASSING)]).toEqual([true, false]);
+    expect(await engine.logs.remove(LASTING)).toBe(true);
+    expect(await engine.logs.owners("channels", 1)).toMatchObject([{ channels: 1 }]);
+    expect((await engine.logs.list(null, 10)).map(({ channel }) => channel)).toEqual([more, "ticker:2"]);
   });
 
   test("closes both parts", async () => {
     const { engine } = divided();
     await engine.close();
     for (const channel of [LASTING, PASSING]) {
-      await expect(engine.append(channel, draft(1), KEEP_ALL)).rejects.toMatchObject({ code: "unavailable" });
+      await expect(engine.logs.append(channel, draft(1), KEEP_ALL)).rejects.toMatchObject({
+        code: "unavailable",
+      });
     }
   });
 });

@@ -1,21 +1,15 @@
 /**
- * Divides the channels between a durable engine and the memory of this process, as their rules say. Each channel lives in one
- * of them only; everything that is no channel lives in the durable one. Neither engine knows of the other.
+ * Divides the channels between a durable engine and the memory of this process, as their rules say. Everything that is no channel
+ * lives in the durable one. Neither engine knows of the other.
  */
-import type { ChannelName, Position } from "@fanfare/protocol";
-import type {
-  AnyDraft,
-  Appended,
-  ChannelState,
-  Engine,
-  EngineStats,
-  ListedChannel,
-  Listened,
-  LogListener,
-  Page,
-  ReadLimit,
-  Retention,
-} from "./engine.js";
+import type { ChannelName } from "@fanfare/protocol";
+import { DividedLogs } from "./divided-logs.js";
+import type { Engine, EngineStats, EngineTrouble } from "./engine.js";
+import type { Logs } from "./logs.js";
+import type { Sessions } from "./sessions.js";
+import { mostOf, NO_HOLDINGS, sumOf } from "./shares.js";
+import type { Signals } from "./signals.js";
+import type { Space, SpaceOptions } from "./space.js";
 
 /** What both engines count. */
 const COUNTED = ["channels", "messages", "bytes", "stubs", "idempotencyKeys"] as const;
@@ -23,103 +17,58 @@ const COUNTED = ["channels", "messages", "bytes", "stubs", "idempotencyKeys"] as
 export class DividedEngine implements Engine {
   readonly durable: boolean;
   readonly lossy: boolean;
+  readonly logs: Logs;
+  readonly signals: Signals;
+  readonly sessions: Sessions;
   readonly #durable: Engine;
   readonly #memory: Engine;
-  readonly #isInMemory: (channel: ChannelName) => boolean;
 
   /** @param isInMemory may not change its mind while this engine lives */
   constructor(durable: Engine, memory: Engine, isInMemory: (channel: ChannelName) => boolean) {
     this.durable = durable.durable;
     this.lossy = durable.lossy;
+    this.logs = new DividedLogs(durable.logs, memory.logs, isInMemory);
+    this.signals = durable.signals;
+    this.sessions = durable.sessions;
     this.#durable = durable;
     this.#memory = memory;
-    this.#isInMemory = isInMemory;
   }
 
-  get isFull(): boolean {
-    return this.#durable.isFull ?? false;
+  get trouble(): EngineTrouble | null {
+    return this.#durable.trouble ?? null;
   }
 
-  async append(channel: ChannelName, draft: AnyDraft, retention: Retention): Promise<Appended> {
-    const appended = await this.#of(channel).append(channel, draft, retention);
-    if (appended.offset === 1 && this.#isInMemory(channel)) await this.#endDurableLog(channel);
-    return appended;
+  space(name: string, options?: SpaceOptions): Space {
+    return this.#durable.space(name, options);
   }
 
-  state(channel: ChannelName): Promise<ChannelState> {
-    return this.#of(channel).state(channel);
+  now(): Promise<number> {
+    return this.#durable.now();
   }
 
-  listen(channel: ChannelName, listener: LogListener): Promise<Listened> {
-    return this.#of(channel).listen(channel, listener);
+  heapBytes(): number {
+    return (this.#durable.heapBytes?.() ?? 0) + (this.#memory.heapBytes?.() ?? 0);
   }
 
-  unlisten(channel: ChannelName, listener: LogListener): void {
-    this.#of(channel).unlisten(channel, listener);
+  /** What the durable engine has on the disk is not loose. */
+  looseBytes(): number {
+    return this.#memory.looseBytes?.() ?? 0;
   }
 
-  read(channel: ChannelName, after: Position | null, limit: ReadLimit): Promise<Page> {
-    return this.#of(channel).read(channel, after, limit);
-  }
-
-  async heads(channels: readonly ChannelName[]): Promise<Position[]> {
-    const [durable, memory] = await Promise.all([
-      this.#durable.heads(channels.filter((channel) => !this.#isInMemory(channel))),
-      this.#memory.heads(channels.filter((channel) => this.#isInMemory(channel))),
-    ]);
-    const [nextDurable, nextMemory] = [durable.values(), memory.values()];
-    return channels.flatMap((channel) => {
-      const { value } = (this.#isInMemory(channel) ? nextMemory : nextDurable).next();
-      return value ? [value] : [];
-    });
-  }
-
-  /** A log that a channel left in the durable engine, before its rule put it into memory, is listed until it is forgotten. */
-  async list(after: ChannelName | null, limit: number): Promise<ListedChannel[]> {
-    const [durable, memory] = await Promise.all([
-      this.#durable.list(after, limit),
-      this.#memory.list(after, limit),
-    ]);
-    const all = new Map([...durable, ...memory].map((each) => [each.channel, each]));
-    return [...all.values()].sort((a, b) => (a.channel < b.channel ? -1 : 1)).slice(0, limit);
-  }
-
-  signal(topic: string, json: string): Promise<void> {
-    return this.#durable.signal(topic, json);
-  }
-  onSignal(topic: string, listener: (json: string) => void): () => void {
-    return this.#durable.onSignal(topic, listener);
-  }
-  putSession(hash: string, json: string, ttlMs: number): Promise<void> {
-    return this.#durable.putSession(hash, json, ttlMs);
-  }
-  renewSession(hash: string, ttlMs: number): Promise<boolean> {
-    return this.#durable.renewSession(hash, ttlMs);
-  }
-  takeSession(hash: string): Promise<string | null> {
-    return this.#durable.takeSession(hash);
+  keepLoose(bytes: number): void {
+    this.#memory.keepLoose?.(bytes);
   }
 
   async stats(): Promise<EngineStats> {
     const [durable = {}, memory = {}] = await Promise.all([this.#durable.stats?.(), this.#memory.stats?.()]);
     const sums = COUNTED.map((name) => [name, (durable[name] ?? 0) + (memory[name] ?? 0)]);
-    return { ...durable, ...Object.fromEntries(sums) };
+    const owned = sumOf(durable.owned ?? NO_HOLDINGS, memory.owned ?? NO_HOLDINGS);
+    const mostOwned = mostOf(durable.mostOwned ?? NO_HOLDINGS, memory.mostOwned ?? NO_HOLDINGS);
+    const refusedShares = sumOf(durable.refusedShares ?? NO_HOLDINGS, memory.refusedShares ?? NO_HOLDINGS);
+    return { ...durable, ...Object.fromEntries(sums), owned, mostOwned, refusedShares };
   }
 
   async close(): Promise<void> {
     await Promise.all([this.#durable.close(), this.#memory.close()]);
-  }
-
-  /**
-   * The first message in memory: if the channel had a durable log before its rule changed, nobody may go on there should the
-   * rule change back, since what is published in between is not in it.
-   */
-  async #endDurableLog(channel: ChannelName): Promise<void> {
-    const [stand] = await this.#durable.heads([channel]);
-    if (stand && stand.offset > 0) await this.#durable.startOver?.(channel);
-  }
-
-  #of(channel: ChannelName): Engine {
-    return this.#isInMemory(channel) ? this.#memory : this.#durable;
   }
 }

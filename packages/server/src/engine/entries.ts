@@ -1,5 +1,5 @@
-/** What the engines of one process do alike: they give drafts their place, and refuse changes of a state that is another by now. */
-import { type ChannelName, type Epoch, FanfareError, formatPosition, type Position } from "@fanfare/protocol";
+/** What the engines of one process do alike: they give drafts their place, and compare states. */
+import type { ChannelName, Epoch, Position } from "@fanfare/protocol";
 import type { AnyDraft, ChannelState, LogEntry, Message } from "./engine.js";
 
 /** A draft at its place in the log. @param time milliseconds since 1970 */
@@ -39,16 +39,8 @@ export function entryOf(
   return message;
 }
 
-/** @throws FanfareError `version_mismatch` when the state is not the one that a change builds on */
-export function assertBase(channel: ChannelName, state: ChannelState | null, base: Position | null): void {
+/** Is the state the one that a change builds on? */
+export function isBase(state: ChannelState | null, base: Position | null): boolean {
   const present = state && state.json !== null ? state : null;
-  if (present?.epoch === base?.epoch && present?.offset === base?.offset) return;
-  throw new FanfareError(
-    "version_mismatch",
-    `the state of ${channel} is ${shown(present)}, and ${shown(base)} was expected`,
-  );
-}
-
-function shown(position: Position | null): string {
-  return position ? formatPosition(position) : "none";
+  return present?.epoch === base?.epoch && present?.offset === base?.offset;
 }

@@ -35,36 +35,40 @@ describe("an expiring map", () => {
   });
 
   test("does what a sorted list would do", () => {
-    const key = fc.constantFrom("a", "b", "c", "d", "e", "f");
+    const key = fc.constantFrom(..."abcdefghijklmnop");
     const step = fc.oneof(
       fc.record({ does: fc.constant("set" as const), key, ttl: fc.nat(20) }),
       fc.record({ does: fc.constant("take" as const), key }),
       fc.record({ does: fc.constant("expire" as const), atMost: fc.nat(3) }),
     );
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 80 }), fc.integer({ min: 1, max: 4 }), (steps, maxEntries) => {
-        const map = new ExpiringMap<number>(maxEntries);
-        let list: { key: string; value: number; expiresAt: number }[] = [];
-        for (const [at, step] of steps.entries()) {
-          if (step.does === "set") {
-            list = list.filter(({ key }) => key !== step.key);
-            list.push({ key: step.key, value: at, expiresAt: at + step.ttl });
-            list.sort((a, b) => a.expiresAt - b.expiresAt || a.value - b.value);
-            if (list.length > maxEntries) list.shift();
-            map.set(step.key, at, at + step.ttl);
-          } else if (step.does === "take") {
-            const found = list.find(({ key }) => key === step.key);
-            list = list.filter((entry) => entry !== found);
-            expect(map.take(step.key, at)).toBe(found && found.expiresAt > at ? found.value : undefined);
-          } else {
-            const expired = list.filter(({ expiresAt }) => expiresAt <= at).slice(0, step.atMost);
-            list = list.filter((entry) => !expired.includes(entry));
-            map.expire(at, step.atMost);
+      fc.property(
+        fc.array(step, { maxLength: 200 }),
+        fc.integer({ min: 1, max: 12 }),
+        (steps, maxEntries) => {
+          const map = new ExpiringMap<number>(maxEntries);
+          let list: { key: string; value: number; expiresAt: number }[] = [];
+          for (const [at, step] of steps.entries()) {
+            if (step.does === "set") {
+              list = list.filter(({ key }) => key !== step.key);
+              list.push({ key: step.key, value: at, expiresAt: at + step.ttl });
+              list.sort((a, b) => a.expiresAt - b.expiresAt || a.value - b.value);
+              if (list.length > maxEntries) list.shift();
+              map.set(step.key, at, at + step.ttl);
+            } else if (step.does === "take") {
+              const found = list.find(({ key }) => key === step.key);
+              list = list.filter((entry) => entry !== found);
+              expect(map.take(step.key, at)).toBe(found && found.expiresAt > at ? found.value : undefined);
+            } else {
+              const expired = list.filter(({ expiresAt }) => expiresAt <= at).slice(0, step.atMost);
+              list = list.filter((entry) => !expired.includes(entry));
+              map.expire(at, step.atMost);
+            }
+            expect(map.size).toBe(list.length);
           }
-          expect(map.size).toBe(list.length);
-        }
-        for (const { key, value } of list) expect(map.take(key, -1)).toBe(value);
-      }),
+          for (const { key, value } of list) expect(map.take(key, -1)).toBe(value);
+        },
+      ),
     );
   });
 });

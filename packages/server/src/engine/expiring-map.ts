@@ -1,9 +1,10 @@
 /**
- * A bounded map whose entries expire. Over the bound, those go first that would expire first. A binary heap keeps the
- * order of expiry, so that times to live may differ. Has no clock: each call says what time it is.
+ * A bounded map whose entries expire. Over the bound, those go first that would expire first, and one owner has a part of it only. A
+ * binary heap keeps the order of expiry, so that times to live may differ. Has no clock: each call says what time it is.
  */
+import { type Linked, PerOwner } from "./per-owner.js";
 
-interface Entry<Value> {
+interface Entry<Value> extends Linked<Entry<Value>> {
   readonly key: string;
   readonly value: Value;
   readonly expiresAt: number;
@@ -17,25 +18,36 @@ export class ExpiringMap<Value> {
   readonly #maxEntries: number;
   readonly #entries = new Map<string, Entry<Value>>();
   readonly #heap: Entry<Value>[] = [];
+  readonly #perOwner: PerOwner<Entry<Value>>;
   #order = 0;
 
   constructor(maxEntries: number) {
     this.#maxEntries = maxEntries;
+    this.#perOwner = new PerOwner(maxEntries);
   }
 
-  /** Entries, including expired ones that nobody has come across yet. */
+  /** Entries, including expired ones that no look-up has found yet. */
   get size(): number {
     return this.#heap.length;
   }
 
-  /** Replaces what was there. */
-  set(key: string, value: Value, expiresAt: number): void {
+  /** Owners who have an entry. */
+  get owners(): number {
+    return this.#perOwner.size;
+  }
+
+  /** Replaces what was there. @param owner whose it is; left out where no owner is bounded */
+  set(key: string, value: Value, expiresAt: number, owner?: string): void {
     const replaced = this.#entries.get(key);
     if (replaced) this.#remove(replaced);
-    const entry = { key, value, expiresAt, order: this.#order++, index: this.#heap.length };
+    const index = this.#heap.length;
+    const order = this.#order++;
+    const entry: Entry<Value> = { key, value, expiresAt, order, index, list: null, older: null, newer: null };
     this.#entries.set(key, entry);
     this.#heap.push(entry);
     this.#rise(entry);
+    const tooOld = owner === undefined ? null : this.#perOwner.add(entry, owner);
+    if (tooOld) this.#remove(tooOld);
     const soonest = this.#heap[0];
     if (soonest && this.#heap.length > this.#maxEntries) this.#remove(soonest);
   }
@@ -48,6 +60,14 @@ export class ExpiringMap<Value> {
     return undefined;
   }
 
+  /** Keeps what is there until another time; it stays its owner's. */
+  renew(key: string, at: number, expiresAt: number): boolean {
+    const value = this.get(key, at);
+    if (value === undefined) return false;
+    this.set(key, value, expiresAt, this.#entries.get(key)?.list?.owner);
+    return true;
+  }
+
   /** Answers with the value and removes it. */
   take(key: string, at: number): Value | undefined {
     const entry = this.#entries.get(key);
@@ -56,7 +76,7 @@ export class ExpiringMap<Value> {
     return entry.expiresAt > at ? entry.value : undefined;
   }
 
-  /** Removes what has expired, but no more than so many entries at once. */
+  /** Removes what has expired, but no more than this many entries at once. */
   expire(at: number, atMost: number): void {
     for (let left = atMost; left > 0; left--) {
       const soonest = this.#heap[0];
@@ -68,10 +88,12 @@ export class ExpiringMap<Value> {
   clear(): void {
     this.#entries.clear();
     this.#heap.length = 0;
+    this.#perOwner.clear();
   }
 
   #remove(entry: Entry<Value>): void {
     this.#entries.delete(entry.key);
+    this.#perOwner.remove(entry);
     const last = this.#heap.pop();
     if (!last || last === entry) return;
     this.#place(last, entry.index);

@@ -1,5 +1,5 @@
 /**
- * The first so many of a great many names, in the order of their code units, without sorting them all: what is larger
+ * The first names of a great many, in the order of their code units, without sorting them all: what is larger
  * than those found already is not kept.
  */
 export class FirstNames<Name extends string> {

@@ -1,27 +1,11 @@
-/** Signals of an engine whose only node is this process: told to all that listen, and kept nowhere. */
-export class Signals {
-  readonly #topics = new Map<string, Set<{ readonly hear: (json: string) => void }>>();
-
-  /** Tells those who listen by then, when the caller is done with what it does. */
-  send(topic: string, json: string): void {
-    queueMicrotask(() => {
-      for (const { hear } of this.#topics.get(topic) ?? []) hear(json);
-    });
-  }
-
+/** Signals: what nodes tell each other, and nobody keeps. Where announcements of an engine can get lost, signals can, too. */
+export interface Signals {
+  /**
+   * Tells all nodes, this one included. @param json any JSON text
+   *
+   * @throws FanfareError `unavailable`
+   */
+  send(topic: string, json: string): Promise<void>;
   /** Hears signals on a topic, until the answer is called. */
-  on(topic: string, listener: (json: string) => void): () => void {
-    const listeners = this.#topics.get(topic) ?? new Set();
-    this.#topics.set(topic, listeners);
-    const entry = { hear: listener };
-    listeners.add(entry);
-    return () => {
-      listeners.delete(entry);
-      if (listeners.size === 0 && this.#topics.get(topic) === listeners) this.#topics.delete(topic);
-    };
-  }
-
-  clear(): void {
-    this.#topics.clear();
-  }
+  on(topic: string, listener: (json: string) => void): () => void;
 }

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { MemoryEngine } from "./memory-engine.js";
-import { assertSingleNode, SingleNodeEngineError } from "./single-node.js";
+import { MemoryEngine } from "./memory/memory-engine.js";
+import { assertSingleNode } from "./single-node.js";
 
 const ALONE = { isWorker: false };
 
@@ -32,7 +32,7 @@ describe("a single-node engine", () => {
 
   test("does not run in a cluster worker, and says why and what to do", () => {
     const refused = () => assertSingleNode({}, { isWorker: true });
-    expect(refused).toThrow(SingleNodeEngineError);
+    expect(refused).toThrow(expect.objectContaining({ code: "single_node_engine" }));
     expect(refused).toThrow(/cluster worker.*silently miss/);
     expect(refused).toThrow(
       expect.objectContaining({
@@ -47,7 +47,7 @@ describe("a single-node engine", () => {
     onTestFinished(() => {
       delete process.env.NODE_APP_INSTANCE;
     });
-    expect(() => new MemoryEngine()).toThrow(SingleNodeEngineError);
+    expect(() => new MemoryEngine()).toThrow(expect.objectContaining({ code: "single_node_engine" }));
     await new MemoryEngine({ allowIsolated: true }).close();
   });
 
@@ -70,7 +70,8 @@ async function writeWorker(): Promise<string> {
     configFile: false,
     logLevel: "silent",
     resolve: { alias: { "@fanfare/protocol": source("../../../protocol/src/index.ts") } },
-    build: { ssr: source("memory-engine.ts"), write: false, target: "node20" },
+    ssr: { noExternal: true },
+    build: { ssr: source("memory/memory-engine.ts"), write: false, target: "node20" },
   });
   const [output] = Array.isArray(built) ? built : [built];
   const chunk = output && "output" in output ? output.output[0] : undefined;

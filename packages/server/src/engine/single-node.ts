@@ -1,18 +1,14 @@
 /** Refuses an engine that lives in one process where several processes serve the same clients. */
+import { FanfareError } from "@fanfare/protocol";
 
-/** The engine keeps its logs in this process, and this process is one of several. */
-export class SingleNodeEngineError extends Error {
-  override readonly name = "SingleNodeEngineError";
-  readonly code = "single_node_engine";
-  readonly remedy =
-    "Run one process (no cluster; with pm2, one instance in fork mode), or use an engine that processes share, " +
-    "or set `allowIsolated: true` if each process is meant to have channels of its own.";
-}
+const REMEDY =
+  "Run one process (no cluster; with pm2, one instance in fork mode), or use an engine that processes share, " +
+  "or set `allowIsolated: true` if each process is meant to have channels of its own.";
 
 /**
  * @param env the process's environment, where pm2 says which instance this is
  * @param cluster the module `node:cluster`
- * @throws SingleNodeEngineError in a cluster worker, or in one of several pm2 instances
+ * @throws FanfareError `single_node_engine` in a cluster worker, or in one of several pm2 instances
  */
 export function assertSingleNode(
   env: Readonly<Record<string, string | undefined>>,
@@ -20,9 +16,11 @@ export function assertSingleNode(
 ): void {
   const where = cluster.isWorker ? "a cluster worker" : pm2Instance(env);
   if (where === null) return;
-  throw new SingleNodeEngineError(
+  throw new FanfareError(
+    "single_node_engine",
     `the memory engine runs in ${where}: each process would have logs of its own, and subscribers ` +
       "would silently miss what is published in another process",
+    { remedy: REMEDY },
   );
 }
 

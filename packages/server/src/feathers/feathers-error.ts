@@ -9,8 +9,8 @@ export interface FeathersError {
   readonly code: number;
   /** Such as `not-found`. */
   readonly className: string;
-  /** What this server has to say: its own code, and what to do. */
-  readonly data: { readonly code: string; readonly remedy: string; readonly retryAfter?: number };
+  /** This server's own code and remedy. */
+  readonly data: { readonly code: string; readonly remedy: string; readonly retryAfterSeconds?: number };
 }
 
 /** The classes that Feathers knows, by the status. */
@@ -20,6 +20,7 @@ const CLASSES: Readonly<Record<number, readonly [name: string, className: string
   403: ["Forbidden", "forbidden"],
   404: ["NotFound", "not-found"],
   405: ["MethodNotAllowed", "method-not-allowed"],
+  408: ["Timeout", "timeout"],
   409: ["Conflict", "conflict"],
   422: ["Unprocessable", "unprocessable"],
   429: ["TooManyRequests", "too-many-requests"],
@@ -35,10 +36,17 @@ const NEAREST: Readonly<Record<number, number>> = {
   415: 400,
   421: 400,
   426: 400,
+  431: 400,
   507: 503,
 };
 
-export function feathersErrorOf({ code, status, message, remedy, retryAfter }: FanfareError): FeathersError {
+export function feathersErrorOf({
+  code,
+  status,
+  message,
+  remedy,
+  retryAfterSeconds,
+}: FanfareError): FeathersError {
   const known = NEAREST[status] ?? status;
   const [name, className] = CLASSES[known] ?? ["GeneralError", "general-error"];
   return {
@@ -46,7 +54,7 @@ export function feathersErrorOf({ code, status, message, remedy, retryAfter }: F
     message,
     code: known,
     className,
-    data: { code, remedy, ...(retryAfter !== undefined && { retryAfter }) },
+    data: { code, remedy, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) },
   };
 }
 

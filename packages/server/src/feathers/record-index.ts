@@ -3,18 +3,24 @@
  * where channels live, on all nodes, and is as durable as they are. It holds the newest records only.
  */
 import { type ChannelName, ownChannel } from "@fanfare/protocol";
+import type { ChannelState } from "../engine/engine.js";
 import type { Hub } from "../hub/hub.js";
-import { InOrder } from "../hub/in-order.js";
+import { InOrder } from "../hub/terms/in-order.js";
 
-/** What a member costs beside its key: quotes, colon, comma, and a time of 13 digits. */
+/** Bytes of a member without its key: quotes, colon, comma, and a time of 13 digits. */
 const MEMBER_BYTES = 17;
 const ONE_AT_A_TIME = "index";
+
+/** An id, and when its record came. */
+type Member = readonly [id: string, time: number];
 
 export class RecordIndex {
   readonly #hub: Hub;
   readonly #channel: ChannelName;
   readonly #maxRecords: number;
   readonly #inOrder = new InOrder<typeof ONE_AT_A_TIME>();
+  /** The index as it was read last: searches ask often. */
+  #known: { readonly state: ChannelState; readonly members: readonly Member[] } | null = null;
 
   constructor(hub: Hub, service: ChannelName, maxRecords: number) {
     this.#hub = hub;
@@ -54,14 +60,19 @@ export class RecordIndex {
     );
   }
 
-  async #read(): Promise<[string, number][]> {
+  async #read(): Promise<readonly Member[]> {
     const state = await this.#hub.state(this.#channel);
-    const members: Record<string, number> = JSON.parse(state?.json ?? "{}");
-    return Object.entries(members).sort(([, one], [, other]) => one - other);
+    if (!state) return [];
+    const known = this.#known;
+    if (known?.state.epoch === state.epoch && known.state.offset === state.offset) return known.members;
+    const times: Record<string, number> = JSON.parse(state.json ?? "{}");
+    const members = Object.entries(times).sort(([, one], [, other]) => one - other);
+    this.#known = { state, members };
+    return members;
   }
 
   /** The oldest that have to go, so that there are not too many, nor too many bytes. */
-  #tooMany(known: readonly [string, number][], id: string): string[] {
+  #tooMany(known: readonly Member[], id: string): string[] {
     const room = this.#hub.limits.stateBytes - 2;
     let bytes = id.length + MEMBER_BYTES;
     for (const [other] of known) bytes += other.length + MEMBER_BYTES;

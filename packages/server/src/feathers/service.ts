@@ -1,243 +1,225 @@
 /**
  * A Feathers service on channels: a record is the state of the channel `<service>:<id>`, and what happens to it is published
- * there and on the channel `<service>`. Knows nothing of Socket.IO and of HTTP.
+ * there and on the channel `<service>`. Decides who may do what. Knows nothing of Socket.IO and of HTTP.
  */
 import {
   applyMergePatch,
   type ChannelName,
   FanfareError,
   findValueProblem,
-  isChannelName,
   isJsonObject,
   type JsonObject,
-  parseChannelName,
-  quote,
 } from "@fanfare/protocol";
-import type { Action } from "../access/actions.js";
+import type { Action } from "../access/grants/actions.js";
+import type { Publisher } from "../access/grants/principal.js";
+import type { ReadWork } from "../access/rates/call-cost.js";
 import type { Hub } from "../hub/hub.js";
-import { InOrder } from "../hub/in-order.js";
-import type { Prepared } from "../hub/publishing.js";
-import { VersionMismatchError } from "../hub/state-changes.js";
-import { type Found, FoundPage } from "./found.js";
-import { checkNoQuery, parseQuery } from "./query.js";
+import type { Permit } from "../hub/terms/permit.js";
+import type { Found } from "./found.js";
+import type { Query } from "./query.js";
+import { type Author, type Change, RecordChanges } from "./record-changes.js";
 import { RecordIndex } from "./record-index.js";
-import type { ServiceSettings } from "./service-options.js";
+import { type RecordReading, Records } from "./records.js";
+import { Search } from "./search.js";
+import type { Many, ServiceSettings } from "./service-options.js";
 
-/** Who calls, and what he may do. */
+/** The caller, and what they may do. */
 export interface ServiceCaller {
-  /** How the hub knows him. */
-  readonly publisher: { readonly user: string | undefined; readonly principal: string };
+  /** How the hub knows them. */
+  readonly publisher: Publisher;
+  /** May they still do what was allowed? To be asked after what takes its time. */
+  readonly permit: Permit;
   /** Did the query come as text, as in an address? */
   readonly texts: boolean;
   /** @throws FanfareError `forbidden`, `not_logged_in`, `rate_limited` */
   allow(action: Action, channel: ChannelName): void;
   may(action: Action, channel: ChannelName): boolean;
+  /** Counts what a call has read, once that is known: the next one may have to wait. */
+  hasRead(work: ReadWork): void;
 }
 
-/** What is told of each method that changes something. */
-const EVENTS = { create: "created", update: "updated", patch: "patched", remove: "removed" } as const;
-type Method = keyof typeof EVENTS;
+/** A call that changes records. */
+interface Changing {
+  readonly method: "update" | "patch" | "remove";
+  readonly caller: ServiceCaller;
+  readonly query: Query;
+  readonly change: Change;
+  /** The data that the caller gave, and so may know without reading. */
+  readonly given: JsonObject;
+}
 
-/** What becomes of a record; `null`: it goes. */
-type Change = (record: JsonObject) => JsonObject | null;
-
-/** So often is a change worked out anew when others, on other nodes or by the state itself, were faster. */
-const MAX_TRIES = 10;
-/** So many states are read at once. */
-const READ_AT_ONCE = 100;
-const ID_BYTES = 16;
+/** Records that one call may make. */
+const MAX_AT_ONCE = 1000;
 
 export class Service {
   readonly settings: ServiceSettings;
   readonly #hub: Hub;
-  readonly #index: RecordIndex;
-  readonly #inOrder = new InOrder<ChannelName>();
+  readonly #records: Records;
+  readonly #search: Search;
+  readonly #changes: RecordChanges;
 
-  constructor(settings: ServiceSettings, hub: Hub) {
+  constructor(settings: ServiceSettings, hub: Hub, reading: RecordReading) {
     this.settings = settings;
     this.#hub = hub;
-    this.#index = new RecordIndex(hub, settings.name, settings.records);
+    const index = new RecordIndex(hub, settings.name, settings.records);
+    this.#records = new Records(settings.name, hub, reading);
+    this.#search = new Search(settings, index, this.#records, reading, hub.slices);
+    this.#changes = new RecordChanges(settings, hub, index, this.#records);
   }
 
-  async find(query: unknown, caller: ServiceCaller): Promise<Found> {
-    const { name } = this.settings;
-    caller.allow("history", name);
+  /** @returns a page where the service has pages, else a list */
+  async find(asked: unknown, caller: ServiceCaller): Promise<Found> {
+    const query = await this.#queryOf("find", asked, caller);
+    this.#search.checkMay(caller);
     this.#checkKept("find");
-    const { limit, skip, matches } = parseQuery(query, caller.texts);
-    const ids = (await this.#index.ids()).filter((id) => caller.may("history", this.#channelOf(id)));
-    const page = new FoundPage(limit, skip);
-    for (let start = 0; start < ids.length; start += READ_AT_ONCE) {
-      const read = ids.slice(start, start + READ_AT_ONCE).map((id) => this.#read(id));
-      for (const record of await Promise.all(read)) if (record && matches(record)) page.add(record);
-    }
-    return page.found();
+    const found = await this.#search.find(query, caller);
+    caller.permit.check();
+    return found;
   }
 
-  async get(id: unknown, query: unknown, caller: ServiceCaller): Promise<JsonObject> {
-    const channel = this.#channelOf(id);
+  async get(id: unknown, asked: unknown, caller: ServiceCaller): Promise<JsonObject> {
+    const query = await this.#queryOf("get", asked, caller);
+    const channel = this.#records.channelOf(id);
     caller.allow("history", channel);
     this.#checkKept("get");
-    checkNoQuery(query, "get");
-    return (await this.#read(id)) ?? this.#notFound(channel);
+    const kept = await this.#records.read(String(id), channel);
+    caller.permit.check();
+    if (kept) caller.hasRead({ bytes: kept.length, records: query.looksOf(kept.length) });
+    if (!kept || !query.matches(kept.record)) throw this.#changes.notFound(channel);
+    return query.selected(kept.record);
   }
 
-  /** @throws FanfareError `version_mismatch` when there is a record with this id */
-  async create(data: unknown, query: unknown, caller: ServiceCaller): Promise<JsonObject> {
-    const { name, records } = this.settings;
-    caller.allow("publish", name);
-    checkNoQuery(query, "create");
+  /**
+   * Makes one record, or each of a list. Of the query only `$select` counts.
+   *
+   * @throws FanfareError `version_mismatch` when there is a record with this id
+   */
+  async create(
+    data: unknown,
+    asked: unknown,
+    caller: ServiceCaller,
+  ): Promise<JsonObject | readonly JsonObject[]> {
+    const query = await this.#queryOf("create", asked, caller);
+    const { name } = this.settings;
+    if (!Array.isArray(data)) {
+      caller.allow("publish", name);
+      return this.#create(this.#checked(data), query, caller);
+    }
+    this.#checkMany("create");
+    if (data.length > MAX_AT_ONCE) {
+      throw new FanfareError("invalid_request", `${data.length} records are to be made at once`, {
+        remedy: `Give at most ${MAX_AT_ONCE}.`,
+      });
+    }
+    // All of them are looked at before one is made.
+    const all = data.map((each: unknown) => this.#checked(each));
+    for (const { id } of all) {
+      if (id !== undefined && id !== null) this.#records.channelOf(id);
+      caller.allow("publish", name);
+    }
+    const made: JsonObject[] = [];
+    for (const each of all) {
+      made.push(await this.#hub.slices.run(() => this.#create(each, query, caller)));
+    }
+    return made;
+  }
+
+  async update(id: unknown, data: unknown, asked: unknown, caller: ServiceCaller): Promise<JsonObject> {
+    const query = await this.#queryOf("update", asked, caller);
+    if (id === null) {
+      throw new FanfareError("invalid_request", "many records cannot be replaced at once", {
+        remedy: "Give the id of one record, or patch them.",
+      });
+    }
     const given = this.#checked(data);
-    if (records === 0) return this.#tell(given, caller);
-    const id = given.id ?? Buffer.from(this.#hub.random.bytes(ID_BYTES)).toString("base64url");
-    const channel = this.#channelOf(id);
-    const record = applyMergePatch(null, { ...given, id });
-    return this.#inOrder.run(channel, async () => {
-      const messages = this.#messages("create", channel, record, caller);
-      if (await this.#read(id)) throw this.#exists(channel);
-      const dropped = await this.#index.add(String(id));
-      await this.#set(channel, record);
-      await this.#append(messages);
-      for (const old of dropped) await this.#drop(old);
-      return record;
-    });
+    const change: Change = (record) => applyMergePatch(null, { ...given, id: record.id });
+    return this.#changeOne(id, { method: "update", caller, query, change, given });
   }
 
-  update(id: unknown, data: unknown, query: unknown, caller: ServiceCaller): Promise<JsonObject> {
-    const replace =
-      (given: JsonObject): Change =>
-      (record) =>
-        applyMergePatch(null, { ...given, id: record.id });
-    return this.#change("update", id, data, query, caller, replace);
-  }
-
-  patch(id: unknown, data: unknown, query: unknown, caller: ServiceCaller): Promise<JsonObject> {
-    const merge =
-      (given: JsonObject): Change =>
-      (record) =>
-        applyMergePatch(record, { ...given, id: record.id });
-    return this.#change("patch", id, data, query, caller, merge);
-  }
-
-  remove(id: unknown, query: unknown, caller: ServiceCaller): Promise<JsonObject> {
-    return this.#change("remove", id, {}, query, caller, () => () => null);
-  }
-
-  async #change(
-    method: Method,
+  async patch(
     id: unknown,
     data: unknown,
-    query: unknown,
+    asked: unknown,
     caller: ServiceCaller,
-    changeOf: (given: JsonObject) => Change,
-  ): Promise<JsonObject> {
-    const channel = this.#channelOf(id);
+  ): Promise<JsonObject | readonly JsonObject[]> {
+    const query = await this.#queryOf("patch", asked, caller);
+    if (id === null) this.#checkMany("patch");
+    const given = this.#checked(data);
+    const change: Change = (record) => applyMergePatch(record, { ...given, id: record.id });
+    const changing: Changing = { method: "patch", caller, query, change, given };
+    return id === null ? this.#changeMany(changing) : this.#changeOne(id, changing);
+  }
+
+  async remove(
+    id: unknown,
+    asked: unknown,
+    caller: ServiceCaller,
+  ): Promise<JsonObject | readonly JsonObject[]> {
+    const query = await this.#queryOf("remove", asked, caller);
+    if (id === null) this.#checkMany("remove");
+    const changing: Changing = { method: "remove", caller, query, change: () => null, given: {} };
+    return id === null ? this.#changeMany(changing) : this.#changeOne(id, changing);
+  }
+
+  async #create(given: JsonObject, query: Query, caller: ServiceCaller): Promise<JsonObject> {
+    if (this.settings.records > 0) {
+      return query.selected(await this.#changes.create(given, authorOf(caller)));
+    }
+    await this.#changes.tell(given, authorOf(caller));
+    return query.selected(given);
+  }
+
+  async #changeOne(id: unknown, { method, caller, query, change, given }: Changing): Promise<JsonObject> {
+    const channel = this.#records.channelOf(id);
     caller.allow("patch", channel);
+    // Whether a record matches says what stands in it.
+    if (query.conditional) caller.allow("history", channel);
     this.#checkKept(method);
-    checkNoQuery(query, method);
-    const change = changeOf(this.#checked(data));
-    return this.#inOrder.run(channel, () => this.#apply(method, channel, String(id), change, caller));
+    const matches = (record: JsonObject) => {
+      if (query.conditional) caller.hasRead({ records: query.looksOf(JSON.stringify(record).length) });
+      return query.matches(record);
+    };
+    const by = authorOf(caller);
+    const record = await this.#changes.apply({ method, id: String(id), channel, change, matches, by });
+    return query.selected(answered(record, id, given, channel, caller));
   }
 
-  /** Changes a record as it is now, and tells of it. */
-  async #apply(
-    method: Method,
-    channel: ChannelName,
-    id: string,
-    change: Change,
-    caller: ServiceCaller | null,
-  ): Promise<JsonObject> {
-    for (let tries = 1; ; tries++) {
-      const present = await this.#hub.state(channel);
-      if (!present?.json) return this.#notFound(channel);
-      const before = recordOf(id, present.json);
-      const after = change(before);
-      // What is told is checked before anything is changed.
-      const messages = this.#messages(method, channel, after ?? before, caller);
+  /** Changes those that match, as far as the caller may read and change them, one after the other. */
+  async #changeMany({ method, caller, query, change, given }: Changing): Promise<readonly JsonObject[]> {
+    this.#search.checkMay(caller);
+    this.#checkKept(method);
+    const all = await this.#search.toChange(query, JSON.stringify(given).length, caller);
+    for (const { channel } of all) caller.allow("patch", channel);
+    const { matches } = query;
+    const by = authorOf(caller);
+    const changed: JsonObject[] = [];
+    for (const { id, channel } of all) {
+      // It may have been taken away since then.
+      if (!caller.may("patch", channel)) continue;
       try {
-        await this.#hub.changeState(channel, { value: after, ifVersion: present });
+        const record = await this.#hub.slices.run(() =>
+          this.#changes.apply({ method, id, channel, change, matches, by }),
+        );
+        changed.push(query.selected(answered(record, id, given, channel, caller)));
       } catch (error) {
-        if (error instanceof VersionMismatchError && tries < MAX_TRIES) continue;
-        throw error;
-      }
-      if (!after) await this.#index.remove(id);
-      await this.#append(messages);
-      return after ?? before;
-    }
-  }
-
-  /** There are too many: the oldest goes, as if somebody had removed it. */
-  #drop(id: string): Promise<unknown> {
-    const channel = this.#channelOf(id);
-    return this.#inOrder.run(channel, () =>
-      this.#apply("remove", channel, id, () => null, null).catch((error: unknown) => {
-        // Somebody has removed it meanwhile.
+        // Others have changed or removed it meanwhile.
         if (!(error instanceof FanfareError && error.code === "not_found")) throw error;
-      }),
-    );
-  }
-
-  /** A service that keeps no records: the event is all there is. */
-  async #tell(data: JsonObject, caller: ServiceCaller): Promise<JsonObject> {
-    const channel = data.id === undefined ? null : this.#channelOf(data.id);
-    await this.#append(this.#messages("create", channel, data, caller));
-    return data;
-  }
-
-  async #set(channel: ChannelName, record: JsonObject): Promise<void> {
-    try {
-      await this.#hub.changeState(channel, { value: record, ifVersion: null });
-    } catch (error) {
-      throw error instanceof VersionMismatchError ? this.#exists(channel) : error;
+      }
     }
+    return changed;
   }
 
-  /** @throws FanfareError `too_large`, `invalid_value` */
-  #messages(
-    method: Method,
-    channel: ChannelName | null,
-    data: JsonObject,
-    caller: ServiceCaller | null,
-  ): Prepared[] {
-    const { name } = this.settings;
-    const message = { event: EVENTS[method], data, ...(caller && { user: caller.publisher.user }) };
-    return this.#hub.publishing.prepareForAll(channel ? [name, channel] : [name], message);
+  /** The libraries of queries are loaded where there are services, when the first is called. */
+  async #queryOf(method: string, asked: unknown, { texts }: ServiceCaller): Promise<Query> {
+    const { parseQuery } = await import("./query.js");
+    return parseQuery(asked, { method, texts, pages: this.settings.paginate });
   }
 
-  async #append(messages: readonly Prepared[]): Promise<void> {
-    const results = await this.#hub.publishing.appendAll(messages, (error) => error);
-    for (const result of results) if ("error" in result) throw result.error;
-  }
-
-  async #read(id: unknown): Promise<JsonObject | null> {
-    const state = await this.#hub.state(this.#channelOf(id));
-    return state?.json ? recordOf(String(id), state.json) : null;
-  }
-
-  /** @throws FanfareError `invalid_request` when it cannot be a segment of a channel name */
-  #channelOf(id: unknown): ChannelName {
-    const { name } = this.settings;
-    if (id === null) {
-      throw new FanfareError("method_not_allowed", `many records of ${name} cannot be changed at once`, {
-        remedy: "Give the id of one record.",
-      });
-    }
-    const isId = (typeof id === "string" && !id.includes(":")) || Number.isSafeInteger(id);
-    const channel = `${name}:${String(id)}`;
-    if (isId && isChannelName(channel)) return parseChannelName(channel);
-    throw new FanfareError("invalid_request", `id is ${quote(String(JSON.stringify(id)))}`, {
-      remedy: "Give an id of the characters A-Z a-z 0-9 _ - . = @ , ; ~, or a whole number.",
-    });
-  }
-
-  /** What a record is to be made of. @throws FanfareError `invalid_value`, `too_large`, `method_not_allowed` */
+  /** The checked data of a new record. @throws FanfareError `invalid_value`, `too_large` */
   #checked(data: unknown): JsonObject {
-    if (Array.isArray(data)) {
-      throw new FanfareError("method_not_allowed", `${data.length} records cannot be made at once`, {
-        remedy: "Create them one by one.",
-      });
-    }
     if (!isJsonObject(data)) {
-      throw new FanfareError("invalid_value", `the data is ${data === null ? "null" : `a ${typeof data}`}`, {
+      const kind = Array.isArray(data) ? "a list" : data === null ? "null" : `a ${typeof data}`;
+      throw new FanfareError("invalid_value", `the data is ${kind}`, {
         remedy: 'Give an object, such as {"text": "hello"}.',
       });
     }
@@ -254,22 +236,27 @@ export class Service {
     });
   }
 
-  #exists(channel: ChannelName): FanfareError {
-    return new FanfareError("version_mismatch", `there is a record ${channel} already`, {
-      remedy: "Update or patch it, or create one with another id.",
-    });
-  }
-
-  #notFound(channel: ChannelName): never {
-    const { name, records } = this.settings;
-    throw new FanfareError("not_found", `there is no record ${channel}`, {
-      remedy: `Compare the id. ${name} keeps its newest ${records} records.`,
+  #checkMany(method: Many): void {
+    const { name, multi } = this.settings;
+    if (multi.includes(method)) return;
+    // The words of Feathers.
+    throw new FanfareError("method_not_allowed", `Can not ${method} multiple entries`, {
+      remedy: `Give one record or the id of one, or set multi of the service ${name} to true or ["${method}"].`,
     });
   }
 }
 
-/** The record that a state is. Its id is there even where somebody has set the state by other means. */
-function recordOf(id: string, json: string): JsonObject {
-  const state: JsonObject = JSON.parse(json);
-  return Object.hasOwn(state, "id") ? state : { id, ...state };
+function authorOf({ publisher, permit }: ServiceCaller): Author {
+  return { user: publisher.user, owner: publisher.owner, permit };
+}
+
+/** The answer about a changed record. A caller that may not read it gets the data that it gave. */
+function answered(
+  record: JsonObject,
+  id: unknown,
+  given: JsonObject,
+  channel: ChannelName,
+  caller: ServiceCaller,
+): JsonObject {
+  return caller.may("history", channel) ? record : applyMergePatch(null, { ...given, id });
 }

@@ -1,10 +1,11 @@
 /** All services, by their names, and the calls that a client of Feathers makes over a socket. */
 import { type ChannelName, FanfareError, quote } from "@fanfare/protocol";
 import type { Hub } from "../hub/hub.js";
+import { RecordReading } from "./records.js";
 import { Service, type ServiceCaller } from "./service.js";
 import type { ServiceSettings } from "./service-options.js";
 
-export const METHODS = ["find", "get", "create", "update", "patch", "remove"] as const;
+const METHODS = ["find", "get", "create", "update", "patch", "remove"] as const;
 export type ServiceMethod = (typeof METHODS)[number];
 
 export function isServiceMethod(name: string): name is ServiceMethod {
@@ -15,7 +16,8 @@ export class Services {
   readonly #services: ReadonlyMap<string, Service>;
 
   constructor(settings: readonly ServiceSettings[], hub: Hub) {
-    this.#services = new Map(settings.map((each) => [each.name, new Service(each, hub)]));
+    const reading = new RecordReading();
+    this.#services = new Map(settings.map((each) => [each.name, new Service(each, hub, reading)]));
   }
 
   get all(): Iterable<Service> {
@@ -35,15 +37,12 @@ export class Services {
     if (service) return service;
     const shown = quote(typeof name === "string" ? name : String(JSON.stringify(name)));
     throw new FanfareError("not_found", `there is no service ${shown}`, {
-      remedy:
-        name === "authentication"
-          ? "Give the token when connecting: io(url, { auth: { token } })."
-          : "Name the service in the option services, or compare its name.",
+      remedy: "Name the service in the option services, or compare its name.",
     });
   }
 
   /**
-   * What a client calls: `find(query)`, `get(id, query)`, `create(data, query)`, `update(id, data, query)`, `patch(id, data,
+   * Runs the method that a client calls: `find(query)`, `get(id, query)`, `create(data, query)`, `update(id, data, query)`, `patch(id, data,
    * query)` or `remove(id, query)`.
    *
    * @throws FanfareError

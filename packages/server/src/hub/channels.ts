@@ -1,17 +1,20 @@
 /** The channels that this node listens to: each from its first subscription on, until it has had none for a while. */
 import { type ChannelName, FanfareError } from "@fanfare/protocol";
-import { WindowBudget } from "./budgets.js";
-import { Channel, type ChannelHost } from "./channel.js";
-import type { Limits } from "./limits.js";
-import type { Rules } from "./rules.js";
+import type { Listened } from "../engine/engine.js";
+import { WindowBudget } from "./delivery/budgets.js";
+import { Channel, type ChannelHost } from "./delivery/channel.js";
+import type { Lifecycle } from "./lifecycle.js";
+import type { Limits } from "./terms/limits.js";
+import type { Rules } from "./terms/rules.js";
 
-/** A channel without subscriptions is listened to for so long, so that a reload of a page costs nothing. */
+/** A channel without subscriptions is listened to for this long, so that a reload of a page costs nothing. */
 const LINGER_MS = 30_000;
 
 /** What channels, and the list of them, need of the hub. */
 export interface ChannelsHost extends ChannelHost {
   readonly rules: Rules;
   readonly limits: Limits;
+  readonly lifecycle: Lifecycle;
 }
 
 export class Channels {
@@ -34,6 +37,16 @@ export class Channels {
   /** Bytes that all windows take, and copies of states, roughly. */
   get windowBytes(): number {
     return this.#windows.bytes;
+  }
+
+  /** Bytes of windows alone, which can be let go of. */
+  get looseBytes(): number {
+    return this.#windows.looseBytes;
+  }
+
+  /** Lets go of windows until they have this many bytes, and keeps them there. */
+  keepLoose(bytes: number): void {
+    this.#windows.keepLoose(bytes);
   }
 
   values(): Iterable<Channel> {
@@ -60,12 +73,8 @@ export class Channels {
     }
     const channel = new Channel(name, rules.of(name), this.#host);
     this.#known.set(name, channel);
-    engine.listen(name, channel).then(
-      (position) => {
-        if (this.#known.get(name) !== channel) return;
-        channel.listening(position);
-        this.#windows.used(channel);
-      },
+    engine.logs.listen(name, channel).then(
+      (position) => this.#listening(channel, position),
       (error: unknown) => this.#listenFailed(channel, error),
     );
     return channel;
@@ -74,12 +83,19 @@ export class Channels {
   /** The last subscription left. */
   deserted(channel: Channel): void {
     if (this.#known.get(channel.name) === channel) this.#lingering.set(channel, this.#host.clock.monotonic());
+    this.#host.lifecycle.deserted(channel);
   }
 
-  /** What the channel flushed in this turn has reached whoever keeps up. */
-  settled(channel: Channel): void {
-    channel.settle(this.#host.clock.now());
-    if (this.#known.get(channel.name) === channel) this.#windows.used(channel);
+  /**
+   * What these channels flushed until now has been written to every subscription that keeps up. All of them settle first: making room
+   * for one may flush another, and what is flushed now has not been written yet.
+   */
+  settled(channels: ReadonlySet<Channel>): void {
+    const now = this.#host.clock.now();
+    for (const channel of channels) channel.settle(now);
+    for (const channel of channels) {
+      if (this.#known.get(channel.name) === channel) this.#windows.used(channel);
+    }
   }
 
   /** Those that are listened to follow the rules as they are now, from their next message on. */
@@ -87,7 +103,7 @@ export class Channels {
     for (const channel of this.#known.values()) channel.rule = this.#host.rules.of(channel.name);
   }
 
-  /** Lets go of what nobody needs any more; `now` is monotonic. */
+  /** Lets go of what is not needed any more; `now` is monotonic. */
   tick(now: number): void {
     for (const [channel, since] of this.#lingering) {
       if (now - since < LINGER_MS) break;
@@ -114,8 +130,20 @@ export class Channels {
     this.#lingering.delete(channel);
     this.#known.delete(channel.name);
     this.#windows.forget(channel);
-    this.#host.engine.unlisten(channel.name, channel);
+    this.#host.engine.logs.unlisten(channel.name, channel);
     channel.end();
+  }
+
+  #listening(channel: Channel, position: Listened): void {
+    if (this.#known.get(channel.name) !== channel) return;
+    try {
+      channel.listening(position);
+      this.#windows.used(channel);
+    } catch (error) {
+      // Who has joined already cannot say what it was written.
+      this.#host.connections.flushFailed(channel, error);
+      this.#listenFailed(channel, error);
+    }
   }
 
   #listenFailed(channel: Channel, cause: unknown): void {

@@ -1,61 +1,39 @@
-/** Sends clients away, on whatever node they are: the others are asked by signal, and the one that has it answers. */
-import type { Timer } from "../clock.js";
+/** Sends clients away, on whatever node they are: all nodes are asked, and the one that has the connection ends it. */
+import { FanfareError, quote } from "@fanfare/protocol";
 import type { Hub } from "./hub.js";
+import type { Nodes } from "./nodes.js";
 
-const ASK_TOPIC = "connection.disconnect";
-const DONE_TOPIC = "connection.disconnected";
-/** Without an answer for so long, no node has the connection. */
-const ANSWER_WITHIN_MS = 500;
+const TOPIC = "disconnect";
 
 export class Disconnects {
   readonly #hub: Hub;
-  /** Questions that wait for an answer, by the connection's name. */
-  readonly #asked = new Map<string, Set<(found: boolean) => void>>();
-  readonly #stopListening: readonly (() => void)[];
+  readonly #nodes: Nodes;
 
-  constructor(hub: Hub) {
+  constructor(hub: Hub, nodes: Nodes) {
     this.#hub = hub;
-    const { engine } = hub;
-    this.#stopListening = [
-      engine.onSignal(ASK_TOPIC, (json) => {
-        // An answer that gets lost is a 404 for a connection that is gone: no harm.
-        if (this.#here(idIn(json))) engine.signal(DONE_TOPIC, json).catch(() => {});
-      }),
-      engine.onSignal(DONE_TOPIC, (json) => {
-        for (const answer of this.#asked.get(idIn(json)) ?? []) answer(true);
-      }),
-    ];
+    this.#nodes = nodes;
+    nodes.answer(TOPIC, (id) => typeof id === "string" && this.#here(id));
   }
 
   /**
    * Ends a connection and its session. False when no node knows it.
    *
-   * @throws FanfareError `unavailable`
+   * @throws FanfareError `unavailable`, also when a node did not answer and may have it
    */
   async disconnect(id: string): Promise<boolean> {
     if (this.#here(id)) return true;
-    const asked = this.#asked.get(id) ?? new Set();
-    this.#asked.set(id, asked);
-    let timer: Timer | undefined;
-    let settle: (found: boolean) => void = () => {};
-    try {
-      const found = new Promise<boolean>((resolve) => {
-        settle = resolve;
-      });
-      asked.add(settle);
-      timer = this.#hub.clock.after(ANSWER_WITHIN_MS, () => settle(false));
-      await this.#hub.engine.signal(ASK_TOPIC, JSON.stringify(id));
-      return await found;
-    } finally {
-      timer?.cancel();
-      asked.delete(settle);
-      if (asked.size === 0) this.#asked.delete(id);
-    }
-  }
-
-  close(): void {
-    for (const stop of this.#stopListening) stop();
-    for (const asked of this.#asked.values()) for (const answer of asked) answer(false);
+    const { answers, silent } = await this.#nodes.ask(TOPIC, id, (answer) => answer === true);
+    if (answers.some(({ answer }) => answer === true)) return true;
+    const [first] = silent;
+    if (!first) return false;
+    throw new FanfareError(
+      "unavailable",
+      `the node ${first.address} did not answer, and may have ${quote(id)}`,
+      {
+        remedy: "Try again. A node that has ended is forgotten after 15 seconds.",
+        retryAfterSeconds: 15,
+      },
+    );
   }
 
   #here(id: string): boolean {
@@ -63,9 +41,4 @@ export class Disconnects {
     connection?.subscriber.end("disconnected");
     return connection !== undefined;
   }
-}
-
-function idIn(json: string): string {
-  const id: unknown = JSON.parse(json);
-  return typeof id === "string" ? id : "";
 }

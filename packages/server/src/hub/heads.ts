@@ -2,25 +2,34 @@
  * Compares the newest positions that this node knows with the engine's, now and then: so a last message that was lost on the way
  * is noticed even if nothing follows it, and a node that has gone deaf knows it.
  */
-import type { Clock } from "../clock.js";
+import type { Clock } from "../base/clock.js";
+import type { Failures } from "../base/failures.js";
 import type { Engine } from "../engine/engine.js";
-import type { Channel } from "./channel.js";
+import type { Channel } from "./delivery/channel.js";
 
 const COMPARE_EVERY_MS = 5000;
 const HEADS_AT_ONCE = 1000;
-/** Without a comparison that succeeded for so long, the node is deaf. */
+/** Without a comparison that succeeded for this long, the node is deaf. */
 const DEAF_AFTER_MS = 20_000;
+
+export interface HeadsHost {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly failures: Failures;
+}
 
 export class HeadsComparison {
   readonly #engine: Engine;
   readonly #clock: Clock;
+  readonly #failures: Failures;
   readonly #channels: () => Iterable<Channel>;
   #lastCompared: number;
   #comparing = false;
 
-  constructor(engine: Engine, clock: Clock, channels: () => Iterable<Channel>) {
+  constructor({ engine, clock, failures }: HeadsHost, channels: () => Iterable<Channel>) {
     this.#engine = engine;
     this.#clock = clock;
+    this.#failures = failures;
     this.#channels = channels;
     this.#lastCompared = clock.monotonic();
   }
@@ -42,15 +51,16 @@ export class HeadsComparison {
       const channels = [...this.#channels()].filter(({ tail }) => tail !== null);
       for (let start = 0; start < channels.length; start += HEADS_AT_ONCE) {
         const some = channels.slice(start, start + HEADS_AT_ONCE);
-        const heads = await this.#engine.heads(some.map(({ name }) => name));
+        const heads = await this.#engine.logs.heads(some.map(({ name }) => name));
         for (const [index, { tail }] of some.entries()) {
           const head = heads[index];
           if (head) tail?.heard(head);
         }
       }
       this.#lastCompared = this.#clock.monotonic();
-    } catch {
+    } catch (error) {
       // The next tick tries again; until one succeeds `deaf` says so.
+      this.#failures.goesOn("comparing positions with the engine", error);
     } finally {
       this.#comparing = false;
     }

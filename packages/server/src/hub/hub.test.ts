@@ -1,10 +1,10 @@
 import { FanfareError, type Position, parseChannelName, parseEpoch } from "@fanfare/protocol";
 import { expect, test } from "vitest";
-import { HostileEngine } from "../engine/hostile-engine.js";
-import { MemoryEngine } from "../engine/memory-engine.js";
+import { HostileEngine } from "../engine/hostile/hostile-engine.js";
+import { MemoryEngine } from "../engine/memory/memory-engine.js";
 import { aHub, until } from "../testing/a-hub.js";
 import { FakeClock, turns } from "../testing/fake-clock.js";
-import { LateAnswers } from "../testing/late-answers.js";
+import { lateAnswers } from "../testing/late-answers.js";
 import { ScriptedEngine } from "../testing/scripted-engine.js";
 
 const NEWS = parseChannelName("news");
@@ -77,7 +77,7 @@ test("a channel that nobody listens to is left 30 seconds later, and a reload co
   const again = open();
   subscribe(again, "news");
   await clock.forward(60_000, 1000);
-  expect(engine.listens).toBe(1);
+  expect(engine.logs.listens).toBe(1);
   again.connection.unsubscribe(NEWS, 2);
   await clock.forward(31_000, 1000);
   expect(hub.stats().channels).toBe(0);
@@ -104,7 +104,7 @@ test("a last message that was lost on the way is noticed, though nothing follows
   const subscriber = open();
   subscribe(subscriber, "news");
   await turns(3);
-  await memory.append(NEWS, { event: "message", json: "1" }, { messages: 10, ageMs: 60_000 });
+  await memory.logs.append(NEWS, { event: "message", json: "1" }, { messages: 10, ageMs: 60_000 });
   await turns(3);
   expect(subscriber.story).toEqual(["subscribed 0"]);
   await clock.forward(6000, 500);
@@ -118,7 +118,7 @@ test("never says recovered when a node that missed something cannot know", async
   await turns(3);
   const since = await position("news");
   for (const json of ["1", "2", "3", "4"]) {
-    await memory.append(NEWS, { event: "message", json }, { messages: 2, ageMs: 60_000 });
+    await memory.logs.append(NEWS, { event: "message", json }, { messages: 2, ageMs: 60_000 });
   }
   const subscriber = open();
   subscribe(subscriber, "news", since);
@@ -129,7 +129,7 @@ test("never says recovered when a node that missed something cannot know", async
 test("never says recovered of a log that is gone, while the node asks what came after it", async () => {
   const clock = new FakeClock();
   const memory = new MemoryEngine({ clock, allowIsolated: true });
-  const { open, subscribe, position } = aHub({ clock, engine: new LateAnswers(memory, () => 3) });
+  const { open, subscribe, position } = aHub({ clock, engine: lateAnswers(memory, () => 3) });
   subscribe(open(), "news");
   const since = await position("news");
   await turns(6);
@@ -166,7 +166,7 @@ test("a channel that cannot be listened to refuses its subscribers, and the next
   const engine = new ScriptedEngine(false);
   const { hub, open, subscribe } = aHub({ engine });
   const subscriber = open();
-  engine.failures = 1;
+  engine.logs.failures = 1;
   subscribe(subscriber, "news", undefined, 1);
   await turns(3);
   expect(subscriber.story).toEqual(["error 1 unavailable"]);
@@ -326,10 +326,40 @@ test("a hub that is closed refuses subscribes", async () => {
 
 test("publishing checks the message, and answers where it stands", async () => {
   const { hub } = aHub({ limits: { messageBytes: 10 } });
-  const first = await hub.publish(NEWS, { data: 1, key: "k" });
+  const first = await hub.publish(NEWS, { data: 1, id: "k" });
   expect(first).toMatchObject({ offset: 1, repeated: false });
-  expect(await hub.publish(NEWS, { data: 1, key: "k" })).toEqual({ ...first, repeated: true });
-  await expect(hub.publish(NEWS, { data: 2, key: "k" })).rejects.toMatchObject({ code: "key_reused" });
+  expect(await hub.publish(NEWS, { data: 1, id: "k" })).toEqual({ ...first, repeated: true });
+  expect(hub.counters).toMatchObject({ published: 1, publishedBytes: 1 });
+  await expect(hub.publish(NEWS, { data: 2, id: "k" })).rejects.toMatchObject({ code: "id_reused" });
   await expect(hub.publish(NEWS, { data: "too much text" })).rejects.toMatchObject({ code: "too_large" });
-  expect((await hub.history(NEWS, null, 10)).messages.map(({ json }) => json)).toEqual(["1"]);
+  const { messages, looked } = await hub.history(NEWS, null, 10);
+  expect(messages.map(({ json }) => json)).toEqual(["1"]);
+  expect(looked).toEqual({ records: 1, bytes: 1 });
 });
+
+test.each(["message", "reset", "deaf"] as const)(
+  "a channel that fails at '%s' of the engine is no concern of the publisher, and its listeners are sent away to come back",
+  async (what) => {
+    const { hub, open, subscribe, publish, engine } = aHub();
+    const failures: string[] = [];
+    for (const channel of ["a", "b"]) {
+      const subscriber = open();
+      subscriber.failedInside = (error) => void failures.push(`${channel}: ${error}`);
+      subscribe(subscriber, channel);
+    }
+    await turns(2);
+    await publish("a", 1);
+    const channel = hub.channels.get(parseChannelName("a"));
+    const { tail } = channel;
+    if (!tail) throw new Error("nobody listens");
+    tail[what] = () => {
+      throw new Error("broken");
+    };
+    if (what === "message") await publish("a", 2);
+    // No engine of this test can miss what others announce.
+    else if (what === "deaf") channel.deaf(0);
+    else expect(await engine.logs.remove(parseChannelName("a"))).toBe(true);
+    expect(failures).toEqual(["a: Error: broken"]);
+    expect(hub.failures.counts.hub).toBe(1);
+  },
+);

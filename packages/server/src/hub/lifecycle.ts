@@ -1,15 +1,15 @@
 /**
- * What happens to connections and channels of this node, for the application's own code. Where nobody listens, nothing is kept. A
- * listener that fails harms nobody.
+ * Events of connections and channels of this node, for the application's own code. Without listeners it keeps nothing. A
+ * listener that fails harms no others.
  */
-import type { ChannelName } from "@fanfare/protocol";
-import type { Clock } from "../clock.js";
-import { checkKnown } from "../known-names.js";
-import type { Channel } from "./channel.js";
-import type { Connection } from "./connection.js";
+import { type ChannelName, shown } from "@fanfare/protocol";
+import type { Clock } from "../base/clock.js";
+import { checkKnown } from "../base/known-names.js";
+import type { Channel } from "./delivery/channel.js";
+import type { Connection } from "./delivery/connection.js";
 
-/** A channel without subscriptions is vacated after so long, so that loading a page anew is no event. */
-export const VACATED_AFTER_MS = 10_000;
+/** A channel without subscriptions is vacated after this long, so that loading a page anew is no event. */
+const VACATED_AFTER_MS = 10_000;
 
 /** A client has come in, or is gone. */
 export interface ConnectionEvent {
@@ -35,7 +35,7 @@ export interface ChannelEvent {
   readonly node: string;
   /** Milliseconds since 1970. */
   readonly time: number;
-  /** Grows with each event of this node: whoever passes events on can drop what is not above the last of the channel and node. */
+  /** Grows with each event of this node: a listener that passes events on can drop those not above the last of the channel and node. */
   readonly version: number;
 }
 
@@ -86,9 +86,9 @@ export class Lifecycle {
   on<Name extends keyof LifecycleEvents>(name: Name, listener: LifecycleListener<Name>): () => void {
     checkKnown("on", name, Object.keys(this.#listeners));
     if (typeof listener !== "function") {
-      throw new TypeError(`on: the listener of ${name} is ${String(listener)}. Give a function.`);
+      throw new TypeError(`on: the listener of ${name} is ${shown(listener)}. Give a function.`);
     }
-    // Whoever listens from now on hears what changes from now on.
+    // A client that listens from now on hears what changes from now on.
     if (name === "occupied" || name === "vacated") this.#occupied ??= this.#populated();
     // Of its own, so that one function can listen twice.
     const entry: LifecycleListener<Name> = (event) => listener(event);
@@ -98,10 +98,24 @@ export class Lifecycle {
 
   // ---- connections
 
-  /** @param times how often the session has been connected, this time included */
-  connected(connection: Connection, times: number): void {
+  /**
+   * A client has come in, by whatever door.
+   *
+   * @param owner who it is
+   * @param times how often the session has been connected, this time included
+   */
+  connected(connection: Connection, owner: string, times = 1): void {
+    connection.owner = owner;
     if (times > 1) this.#resumed.set(connection, times);
     this.#tell("connected", () => this.#ofConnection(connection, 2 * times - 1));
+  }
+
+  /** A connection goes on as somebody else: the one is gone, and the other has come. */
+  becomes(connection: Connection, owner: string): void {
+    if (connection.owner === owner) return;
+    const times = this.#resumed.get(connection) ?? 1;
+    this.#tell("disconnected", () => this.#ofConnection(connection, 2 * times));
+    this.connected(connection, owner, times + 1);
   }
 
   left(connection: Connection): void {
@@ -116,7 +130,7 @@ export class Lifecycle {
 
   /** The channel has its first subscription. */
   populated({ name }: Channel): void {
-    // Those of locks and sequences are nobody's business but ours.
+    // Those of locks and sequences are internal.
     if (name.startsWith("$")) return;
     this.#vacating.delete(name);
     if (!this.#occupied || this.#occupied.has(name)) return;

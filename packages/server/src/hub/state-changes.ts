@@ -6,49 +6,46 @@ import {
   applyMergePatch,
   type ChannelName,
   FanfareError,
+  type HeldState,
   type JsonObject,
   type Position,
 } from "@fanfare/protocol";
-import type { Clock, Random } from "../clock.js";
+import type { Clock, Random } from "../base/clock.js";
 import type {
   Appended,
   ChannelState,
   Engine,
   IdempotencyKey,
+  PresentState,
   Retention,
   StateDraft,
 } from "../engine/engine.js";
-import type { PayloadChecks } from "./admission.js";
-import type { Counters } from "./counters.js";
-import { type CheckedChange, checkState, type StateInput } from "./draft.js";
-import { InOrder } from "./in-order.js";
+import { StateConflictError } from "../engine/state-conflict.js";
+import type { Counters } from "./terms/counters.js";
+import { type CheckedChange, checkState, type StateInput } from "./terms/draft.js";
+import { InOrder } from "./terms/in-order.js";
+import type { MemoryGuard } from "./terms/memory-guard.js";
+import type { PayloadChecks } from "./terms/payload-checks.js";
+import type { Permit } from "./terms/permit.js";
 
-/** So often is a change worked out anew when other nodes have been faster. */
-const MAX_TRIES = 30;
+/** When other nodes are faster, a change is worked out anew at most this often from a state that was asked for. */
+const MAX_ROUNDS = 30;
 const RETRY_MIN_MS = 2;
 const RETRY_MAX_MS = 100;
-
-/** The state is not the one that was expected. */
-export class VersionMismatchError extends FanfareError {
-  /** The state as it is; `null` when there is none. */
-  readonly present: ChannelState | null;
-
-  constructor(message: string, present: ChannelState | null) {
-    super("version_mismatch", message);
-    this.present = present;
-  }
-}
 
 export interface StateChangesHost {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly random: Random;
   readonly counters: Counters;
+  readonly memory: MemoryGuard;
 }
 
 /** A change, and the state after it as JSON text; `null` when there is none. */
 export interface Next extends CheckedChange {
   readonly state: string | null;
+  /** Who owns the channel and the state, should this make them. */
+  readonly owner?: string;
 }
 
 export class StateChanges {
@@ -80,75 +77,110 @@ export class StateChanges {
    * Appends what is worked out from the state as it is, after the changes that were asked for before. Where others are faster, it is
    * worked out anew.
    *
-   * @param next what comes of the present state; `null` leaves it as it is. May be called several times: the last one counts
+   * @param next what comes of the present state, at this time of the engine; `null` leaves it as it is. May be called several times: the
+   * last one counts
    * @returns `null` where nothing was to be changed
    */
   async update(
     channel: ChannelName,
-    next: (present: ChannelState | null) => Next | null,
+    next: (present: ChannelState | null, time: number) => Next | null,
     retention: Retention,
     idempotency?: IdempotencyKey,
   ): Promise<Appended | null> {
     return await this.#inOrder.run(channel, () =>
-      this.#retrying(channel, async () => {
-        const present = existing(await this.#host.engine.state(channel));
-        const change = next(present);
+      this.#retrying(channel, async (state) => {
+        const present = existing(state);
+        const change = next(present, state.time);
         if (!change) return null;
         const draft = { ...change, base: positionOf(present), ...(idempotency && { idempotency }) };
-        return await this.#commit(channel, draft, retention);
+        return await this.#commit(channel, draft, retention, present);
       }),
     );
+  }
+
+  /**
+   * Throws away the log and the state of a channel, after the changes of its state that were asked for before. Its subscriptions go
+   * on in a new epoch, after a gap. False when there was nothing.
+   */
+  async remove(channel: ChannelName, permit?: Permit): Promise<boolean> {
+    return await this.#inOrder.run(channel, async () => {
+      permit?.check();
+      return await this.#host.engine.logs.remove(channel);
+    });
   }
 
   #append(
     channel: ChannelName,
     change: CheckedChange,
-    { ifVersion, key, principal = "server" }: StateInput,
+    { ifVersion, id, principal = "server", owner, permit }: StateInput,
     retention: Retention,
     maxBytes: number,
   ): Promise<Appended> {
-    const { engine } = this.#host;
-    const idempotency = key === undefined ? {} : { idempotency: { key, principal } };
-    return this.#retrying(channel, async () => {
-      const present = existing(await engine.state(channel));
+    const { logs } = this.#host.engine;
+    const asked = {
+      ...(id !== undefined && { idempotency: { key: id, principal } }),
+      ...(owner !== undefined && { owner }),
+    };
+    return this.#retrying(channel, async (given) => {
+      const present = existing(given);
       if (ifVersion === "any" && !present) {
-        throw new VersionMismatchError(`${channel} has no state`, null);
+        throw versionMismatch(channel, `${channel} has no state`, null);
       }
-      // The engine decides whether it is the version that was expected: it knows whether the key repeats an earlier change.
+      // The engine decides whether it is the version that was expected: it knows whether the id repeats an earlier change.
       const base = ifVersion === undefined || ifVersion === "any" ? positionOf(present) : ifVersion;
+      // Each try takes it apart anew, also one that is refused then.
+      permit?.hasWritten?.(Math.max(present?.json?.length ?? 0, change.json.length));
       const state = after(base && present, change, channel, maxBytes);
       if (this.#checks && state !== null) await this.#checks.state(channel, JSON.parse(state));
+      permit?.check();
       try {
-        return await this.#commit(channel, { ...change, state, base, ...idempotency }, retention);
+        return await this.#commit(channel, { ...change, state, base, ...asked }, retention, present);
       } catch (error) {
         if (!isMismatch(error) || ifVersion === undefined || ifVersion === "any") throw error;
-        throw new VersionMismatchError(error.message, existing(await engine.state(channel)));
+        const { present: state } =
+          error instanceof StateConflictError ? error : { present: await logs.state(channel) };
+        throw versionMismatch(channel, error.message, existing(state));
       }
     });
   }
 
-  async #commit(channel: ChannelName, draft: StateDraft, retention: Retention): Promise<Appended> {
-    const appended = await this.#host.engine.append(channel, draft, retention);
+  async #commit(
+    channel: ChannelName,
+    draft: StateDraft,
+    retention: Retention,
+    present: ChannelState | null,
+  ): Promise<Appended> {
+    // What leaves a state no larger is always possible: locks are let go of, and states removed.
+    if ((draft.state?.length ?? 0) > (present?.json?.length ?? 0)) this.#host.memory.assertRoomToPublish();
+    const appended = await this.#host.engine.logs.append(channel, draft, retention);
     if (!appended.repeated) this.#host.counters.changed(Buffer.byteLength(draft.state ?? ""));
     return appended;
   }
 
-  /** Tries again while others are faster. What is expected of the state by whoever asks is not tried again. */
-  async #retrying<Answer>(channel: ChannelName, attempt: () => Promise<Answer>): Promise<Answer> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await attempt();
-      } catch (error) {
-        if (!isMismatch(error) || error instanceof VersionMismatchError) throw error;
-        if (tries === MAX_TRIES) throw tooBusy(channel);
-        await this.#pause(tries);
+  /** Tries again while others are faster. What is expected of the state by the caller is not tried again. */
+  async #retrying<Answer>(
+    channel: ChannelName,
+    attempt: (state: PresentState) => Promise<Answer>,
+  ): Promise<Answer> {
+    for (let round = 1; ; round++) {
+      let state: PresentState | null = await this.#host.engine.logs.state(channel);
+      for (let isGiven = false; state !== null; isGiven = true) {
+        try {
+          return await attempt(state);
+        } catch (error) {
+          if (!isMismatch(error) || error.state !== undefined) throw error;
+          // What came with the refusal is the newest, so it is tried at once. Those who lose twice have to get out of step.
+          state = !isGiven && error instanceof StateConflictError ? error.present : null;
+        }
       }
+      if (round === MAX_ROUNDS) throw tooBusy(channel);
+      await this.#pause(round);
     }
   }
 
-  #pause(tries: number): Promise<void> {
+  #pause(round: number): Promise<void> {
     const { clock, random } = this.#host;
-    const ms = Math.min(RETRY_MIN_MS * 2 ** tries, RETRY_MAX_MS) * random.fraction();
+    const ms = Math.min(RETRY_MIN_MS * 2 ** round, RETRY_MAX_MS) * random.fraction();
     return new Promise((done) => clock.after(ms, done));
   }
 }
@@ -158,7 +190,7 @@ export function existing(state: ChannelState): ChannelState | null {
   return state.json === null ? null : state;
 }
 
-function isMismatch(error: unknown): error is FanfareError {
+export function isMismatch(error: unknown): error is FanfareError {
   return error instanceof FanfareError && error.code === "version_mismatch";
 }
 
@@ -183,6 +215,16 @@ function after(
 function tooBusy(channel: ChannelName): FanfareError {
   return new FanfareError("unavailable", `others change the state of ${channel} all the time`, {
     remedy: "Try again, or let fewer servers change the state of this channel.",
-    retryAfter: 1,
+    retryAfterSeconds: 1,
   });
+}
+
+/** The state is not the one that the caller expected. */
+function versionMismatch(channel: ChannelName, message: string, present: ChannelState | null): FanfareError {
+  const state = present?.json ? heldState(channel, present, present.json) : null;
+  return new FanfareError("version_mismatch", message, { channel, state });
+}
+
+function heldState(channel: ChannelName, { epoch, offset }: ChannelState, json: string): HeldState {
+  return { channel, epoch, offset, state: JSON.parse(json) };
 }

@@ -4,9 +4,10 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { applyMergePatch, type ChannelName, type JsonObject, type Position } from "@fanfare/protocol";
+import type { HostileRests } from "../engine/hostile/hostile-rests.js";
+import type { Batch } from "../hub/delivery/subscription.js";
 import type { Hub } from "../hub/hub.js";
-import type { Rules } from "../hub/rules.js";
-import type { Batch } from "../hub/subscription.js";
+import type { Rules } from "../hub/terms/rules.js";
 import {
   FakeSubscriber,
   type Frame,
@@ -59,6 +60,8 @@ export interface World {
   readonly rules: Rules;
   /** Announcements cannot get lost. */
   readonly lossless: boolean;
+  /** What is held of logs that went on in another epoch. */
+  readonly rests?: HostileRests | undefined;
 }
 
 const STARTED_OVER = ["restarted", "epoch_changed", "forgotten"];
@@ -74,6 +77,8 @@ export class CheckedClient {
   readonly #states = new Map<string, HeldState>();
   readonly #requests = new Map<number, Request>();
   #subscriber: FakeSubscriber | null = null;
+  /** Each of its connections so far, and the hub that it was to. */
+  readonly connections: { readonly hub: Hub; readonly subscriber: FakeSubscriber }[] = [];
   /** It has read everything at once since it connected. */
   #steady = true;
   #checked = 0;
@@ -105,7 +110,8 @@ export class CheckedClient {
     this.#steady = reading === "at once";
     this.#subscriber = new FakeSubscriber({ reading, highWaterMark: this.#highWaterMark });
     this.#checked = 0;
-    this.#subscriber.belongsTo(hub.open(this.#subscriber));
+    this.#subscriber.belongsTo(hub.connections.open(this.#subscriber, null));
+    this.connections.push({ hub, subscriber: this.#subscriber });
   }
 
   leave(): void {
@@ -241,8 +247,19 @@ export class CheckedClient {
     const { epoch, offset, head, recovered, reason } = frame;
     if (this.following.has(channel)) this.#fail("subscribed to what it was subscribed to");
     const newest = this.#world.truth.newest(channel, epoch);
+    const rest = since && epoch !== since.epoch ? this.#world.rests?.newest(channel, since.epoch) : null;
+    if (since && rest && this.#skipOwn(channel, since.epoch, since.offset + 1) <= rest) {
+      this.#fail(`began in ${epoch}, and ${since.epoch} is held up to ${rest}`);
+    }
     // The node may not have heard of a new log yet, but then it must not claim anything about a position.
-    if (since && this.#world.truth.ageOf(channel, epoch) < this.#world.truth.ageOf(channel, truth.epoch)) {
+    const ageOf = (each: string) => this.#world.truth.ageOf(channel, each);
+    const isGone = ageOf(epoch) < ageOf(truth.epoch);
+    // Of a log that went on, once or more often, the rest is given from there on, but never as all there is.
+    const isAfter =
+      since &&
+      ageOf(since.epoch) >= 0 &&
+      (epoch === since.epoch ? offset >= since.offset : ageOf(epoch) > ageOf(since.epoch));
+    if (since && isGone && (recovered || !isAfter)) {
       this.#fail(`began in ${epoch}, which was gone`);
     }
     if (offset > head || head > newest)
@@ -257,7 +274,8 @@ export class CheckedClient {
       if (epoch !== since.epoch || offset <= since.offset) this.#fail("evicted what comes before");
     } else {
       if (!reason || !STARTED_OVER.includes(reason)) this.#fail(`reason ${reason}`);
-      if (epoch === since.epoch && since.offset <= truth.offset && epoch === truth.epoch) {
+      const isNewest = this.#world.truth.isNewest(channel, epoch);
+      if (epoch === since.epoch && since.offset <= truth.offset && epoch === truth.epoch && isNewest) {
         this.#fail("the position was good");
       }
     }
@@ -345,7 +363,16 @@ export class CheckedClient {
     if (to > truth.newest(channel, epoch)) this.#fail(`a gap beyond ${truth.newest(channel, epoch)}`);
     if (epoch !== position.epoch) {
       if (from !== 1 || to < 0 || !STARTED_OVER.includes(reason)) this.#fail("a new log begins otherwise");
-      if (truth.ageOf(channel, epoch) <= truth.ageOf(channel, position.epoch)) this.#fail("an older log");
+      const later = truth.ageOf(channel, epoch) - truth.ageOf(channel, position.epoch);
+      if (later <= 0) this.#fail("an older log");
+      const rest = this.#world.rests?.newest(channel, position.epoch) ?? null;
+      if (
+        later === 1 &&
+        rest !== null &&
+        this.#skipOwn(channel, position.epoch, position.offset + 1) <= rest
+      ) {
+        this.#fail(`it went on to ${epoch}, and ${position.epoch} is held up to ${rest}`);
+      }
       following.position = { epoch, offset: to };
       following.promised = null;
       return;
@@ -366,6 +393,10 @@ export class CheckedClient {
 
   #checkConflated(channel: ChannelName, epoch: string, from: number, to: number): void {
     const { truth, rules } = this.#world;
+    const isChange = (at: number) => truth.appended(channel, epoch, at)?.change !== undefined;
+    const ofChanges = Array.from({ length: to - from + 1 }, (_, index) => from + index).every(isChange);
+    // Changes in an epoch from which the log went on are overtaken by the state of the next.
+    if (ofChanges && !truth.isNewest(channel, epoch)) return;
     if (rules.of(channel).events !== "latest") this.#fail("the rule does not conflate");
     const newest = truth.newest(channel, epoch);
     for (let offset = from; offset <= to; offset++) {

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../clock.js";
+import type { Clock, Timer } from "../base/clock.js";
 
 interface Waiting {
   due: number;
@@ -36,6 +36,11 @@ export class FakeClock implements Clock {
 
   endOfTurn(call: () => void): void {
     setImmediate(call);
+  }
+
+  /** How many timers wait. */
+  get timers(): number {
+    return this.#waiting.size;
   }
 
   /** Sets the time of day back, or forward; no time passes. */

@@ -1,8 +1,8 @@
 /** A client's connection for tests: frames are lines of JSON, and it reads when, and as much as, the test says. */
 import type { FanfareError, GapReason, JsonObject } from "@fanfare/protocol";
 import type { Message } from "../engine/engine.js";
-import type { Connection } from "../hub/connection.js";
-import type { Member } from "../hub/presence/member.js";
+import type { Connection } from "../hub/delivery/connection.js";
+import type { Member } from "../hub/terms/member.js";
 import type {
   Encoding,
   EndReason,
@@ -12,7 +12,7 @@ import type {
   StateNews,
   Subscribed,
   Subscriber,
-} from "../hub/subscriber.js";
+} from "../hub/terms/subscriber.js";
 
 /** A frame as the client reads it; which members are there depends on `type`. */
 export type Frame =
@@ -42,7 +42,7 @@ export interface StateFrame {
   value?: JsonObject | null;
 }
 
-export interface PresenceFrame {
+interface PresenceFrame {
   type: "presence";
   channel: string;
   count: number;
@@ -151,6 +151,8 @@ export class FakeSubscriber implements Subscriber, Sink {
   #corks = 0;
   #left = false;
   #readDue = false;
+  /** What was lost when it left. */
+  #lost: Uint8Array[] = [];
 
   constructor({ encoding, reading = "at once", highWaterMark = 16 * 1024 }: FakeSubscriberOptions = {}) {
     this.encoding = encoding ?? new LineEncoding();
@@ -191,6 +193,9 @@ export class FakeSubscriber implements Subscriber, Sink {
     if (!this.paused) this.faults.push("resumed while not paused");
     this.paused = false;
   }
+  failedInside(error: unknown): void {
+    this.faults.push(String(error));
+  }
   end(reason: EndReason): void {
     this.ended = reason;
     this.#left = true;
@@ -227,9 +232,15 @@ export class FakeSubscriber implements Subscriber, Sink {
     this.#connection?.drained();
   }
 
+  /** All that was written, read or not. */
+  get written(): Frame[] {
+    return [...this.frames, ...[...this.#lost, ...this.#queue].flatMap((chunk) => this.#parse(chunk))];
+  }
+
   /** The client goes away; what it has not read is lost. */
   leave(): void {
     this.#left = true;
+    this.#lost.push(...this.#queue);
     this.#queue = [];
     this.#waitingBytes = 0;
     this.#connection?.leave();
@@ -251,10 +262,14 @@ export class FakeSubscriber implements Subscriber, Sink {
       if (!chunk) return;
       left -= chunk.length;
       this.#waitingBytes -= chunk.length;
-      const lines = new TextDecoder().decode(chunk).split("\n");
-      if (lines.pop() !== "") this.faults.push("a write that does not end with a whole frame");
-      for (const each of lines) this.frames.push(JSON.parse(each) as Frame);
+      this.frames.push(...this.#parse(chunk));
     }
+  }
+
+  #parse(chunk: Uint8Array): Frame[] {
+    const lines = new TextDecoder().decode(chunk).split("\n");
+    if (lines.pop() !== "") this.faults.push("a write that does not end with a whole frame");
+    return lines.map((each) => JSON.parse(each) as Frame);
   }
 
   #readSoon(): void {

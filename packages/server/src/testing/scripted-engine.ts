@@ -9,14 +9,21 @@ import {
 import type {
   ChannelState,
   Engine,
+  Holdings,
   ListedChannel,
   Listened,
   LogEntry,
+  Logs,
   LossReason,
   Message,
+  OwnerHoldings,
   Page,
+  PresentState,
   ReadLimit,
 } from "../engine/engine.js";
+import { MemorySpace } from "../engine/memory/memory-space.js";
+import { NO_HOLDINGS } from "../engine/shares.js";
+import type { Space } from "../engine/space.js";
 
 export const NEWS = parseChannelName("news");
 export const EPOCH = parseEpoch("00000000000000a1");
@@ -28,8 +35,29 @@ export function aMessage(offset: number, parts: Partial<Message> = {}): Message 
 }
 
 export class ScriptedEngine implements Engine {
+  readonly logs = new ScriptedLogs();
   readonly durable = false;
   readonly lossy: boolean;
+  readonly signals = { send: async () => {}, on: () => () => {} };
+  readonly sessions = { put: async () => {}, renew: async () => false, take: async () => null };
+  readonly #spaces = new Map<string, MemorySpace>();
+
+  constructor(lossy = true) {
+    this.lossy = lossy;
+  }
+
+  space(name: string): Space {
+    const space = this.#spaces.get(name) ?? new MemorySpace(() => {});
+    this.#spaces.set(name, space);
+    return space;
+  }
+  async now(): Promise<number> {
+    return 0;
+  }
+  async close(): Promise<void> {}
+}
+
+class ScriptedLogs implements Logs {
   epoch = EPOCH;
   head = 0;
   /** What is held: a run of offsets that ends at the head, or nothing. */
@@ -44,10 +72,6 @@ export class ScriptedEngine implements Engine {
   listens = 0;
   #holding = false;
   #held: (() => void)[] = [];
-
-  constructor(lossy = true) {
-    this.lossy = lossy;
-  }
 
   /** The log ends at `head`, and holds the newest so many. */
   holds(head: number, count: number, epoch = this.epoch): void {
@@ -72,8 +96,9 @@ export class ScriptedEngine implements Engine {
     const { epoch, head: offset, present: state } = this;
     return await this.#answer({ epoch, offset, ...(state && { state }) });
   }
-  async state(): Promise<ChannelState> {
-    return await this.#answer(this.present ?? { epoch: this.epoch, offset: 0, json: null });
+  async state(): Promise<PresentState> {
+    const state = this.present ?? { epoch: this.epoch, offset: 0, json: null };
+    return await this.#answer({ ...state, time: 0 });
   }
   unlisten(): void {}
   async read(_channel: ChannelName, after: Position | null, limit: ReadLimit): Promise<Page> {
@@ -91,21 +116,18 @@ export class ScriptedEngine implements Engine {
   async list(): Promise<ListedChannel[]> {
     return await this.#answer([{ channel: NEWS, epoch: this.epoch, head: this.head }]);
   }
+  async owners(): Promise<OwnerHoldings[]> {
+    return await this.#answer([]);
+  }
+  async holdings(): Promise<Holdings> {
+    return await this.#answer(NO_HOLDINGS);
+  }
+  async remove(): Promise<boolean> {
+    return await this.#answer(false);
+  }
   append(): Promise<never> {
     return Promise.reject(new TypeError("nothing is appended here"));
   }
-  async signal(): Promise<void> {}
-  onSignal(): () => void {
-    return () => {};
-  }
-  async putSession(): Promise<void> {}
-  async renewSession(): Promise<boolean> {
-    return false;
-  }
-  async takeSession(): Promise<null> {
-    return null;
-  }
-  async close(): Promise<void> {}
 
   async #answer<Answer>(answer: Answer): Promise<Answer> {
     if (this.failures > 0) {

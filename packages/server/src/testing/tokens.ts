@@ -1,9 +1,9 @@
 /** Tokens for tests, and who checks them, by a clock that stands still. */
 import type { KeyObject } from "node:crypto";
 import { type JWTPayload, SignJWT } from "jose";
-import type { Grant } from "../access/grants.js";
-import { type TokenOptions, tokenSettings } from "../access/token-options.js";
-import { TokenVerifier } from "../access/tokens.js";
+import type { Grant } from "../access/grants/grants.js";
+import { type TokenOptions, tokenSettings } from "../access/tokens/token-options.js";
+import { TokenVerifier } from "../access/tokens/tokens.js";
 import { FakeClock } from "./fake-clock.js";
 
 export const SECRET = "a-secret-of-the-application-0123456789";

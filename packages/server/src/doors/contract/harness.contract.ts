@@ -1,9 +1,9 @@
 /** What a door's tests are written with: a client of any protocol, and the server that it comes to. */
 import type { GapReason, Position } from "@fanfare/protocol";
-import type { Fanfare } from "../../fanfare.js";
-import type { FanfareOptions } from "../../options.js";
+import type { Fanfare } from "../../library/fanfare.js";
+import type { FanfareOptions } from "../../library/options.js";
 
-export interface DeliveredMessage {
+interface DeliveredMessage {
   readonly kind: "message";
   readonly channel: string;
   /** Where the protocol tells it. */
@@ -21,17 +21,20 @@ export interface DeliveredGap {
 
 export type Delivered = DeliveredMessage | DeliveredGap;
 
-export interface Subscribed {
+interface Subscribed {
   /** Where the protocol tells it. */
   readonly position?: Position;
   readonly recovered?: boolean;
   readonly reason?: GapReason;
+  /** The state of the channel, and how many are present, where the answer tells them. */
+  readonly state?: unknown;
+  readonly present?: number;
 }
 
 /** How a server took leave of a client. */
 export interface Ended {
   /** Seconds after which it may come back, where the server said so. */
-  readonly retryAfter?: number;
+  readonly retryAfterSeconds?: number;
 }
 
 /** One client, in the words of the contract. Whatever waits has a deadline of its own. */
@@ -46,8 +49,18 @@ export interface DoorClient {
   unsubscribe(channel: string): Promise<void>;
   /** Resolves when the message is in the log. Only with `publishes`. */
   publish(channel: string, data: unknown): Promise<void>;
+  /**
+   * Shows a new token, and resolves when the client goes on with it. Only with `renews`.
+   *
+   * @throws when it is refused, or the connection ends
+   */
+  renew(token: string): Promise<void>;
+  /** The next channel whose subscription the server has ended. */
+  revoked(): Promise<string>;
   /** The next message or gap. */
   next(): Promise<Delivered>;
+  /** How many are present on some channel, as it is told next, except in the answer to `subscribe`. */
+  present(): Promise<number>;
   /** How many messages and gaps are there to be taken. */
   readonly waiting: number;
   stopReading(): void;

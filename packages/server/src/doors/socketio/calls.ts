@@ -1,8 +1,8 @@
 /** What clients may call, and the forms of it: channels by the server's own words, services by those of Feathers. */
 import { FanfareError, type Position, parsePosition, quote } from "@fanfare/protocol";
 import { z } from "zod";
+import { check } from "../../base/check.js";
 import { isServiceMethod, type ServiceMethod } from "../../feathers/services.js";
-import { check } from "../../http/check.js";
 
 const since = z
   .union([z.string(), z.strictObject({ epoch: z.string(), offset: z.number() })])
@@ -14,7 +14,7 @@ const subscribe = z.strictObject({
   state: z.boolean().optional(),
 });
 
-const changing = { channel: z.string(), key: z.string().optional() };
+const changing = { channel: z.string(), id: z.string().optional() };
 
 const SCHEMAS = {
   subscribe: z.union([z.string().transform((channel) => ({ channel })), subscribe]),
@@ -29,17 +29,18 @@ const SCHEMAS = {
 
 type Name = keyof typeof SCHEMAS;
 /** What comes with an event, checked. */
-export type Input<N extends Name> = z.output<(typeof SCHEMAS)[N]>;
+type Input<N extends Name> = z.output<(typeof SCHEMAS)[N]>;
 
 /** What a client asks for, checked. */
-export type Call =
-  | { [N in Name]: { readonly kind: N; readonly input: Input<N> } }[Name]
-  | {
-      readonly kind: "service";
-      readonly method: ServiceMethod;
-      readonly service: string;
-      readonly args: readonly unknown[];
-    };
+export type Call = { [N in Name]: { readonly kind: N; readonly input: Input<N> } }[Name] | ServiceCall;
+
+/** A call of a client of Feathers. */
+export interface ServiceCall {
+  readonly kind: "service";
+  readonly method: ServiceMethod;
+  readonly service: string;
+  readonly args: readonly unknown[];
+}
 
 /** A channel that is named when connecting. */
 export interface Wanted {
@@ -73,9 +74,11 @@ export function parseCall(event: string, args: readonly unknown[]): Call {
   }
 }
 
-const authSchema = z.strictObject({
+/** Clients and libraries add members of their own, such as `pid` and `offset` of Socket.IO's recovery. */
+const authSchema = z.object({
   token: z.string().optional(),
   csrf: z.string().optional(),
+  publisher: z.string().optional(),
   channels: z.array(SCHEMAS.subscribe).max(1000).optional(),
 });
 
@@ -83,6 +86,8 @@ const authSchema = z.strictObject({
 export interface Auth {
   readonly token?: string | undefined;
   readonly csrf?: string | undefined;
+  /** The secret by which an anonymous client is known on all doors. */
+  readonly publisher?: string | undefined;
   /** What it wants to hear, instead of what it would hear by itself. */
   readonly channels?: readonly Wanted[] | undefined;
 }

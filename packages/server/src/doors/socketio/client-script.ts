@@ -19,6 +19,8 @@ export function serveScript(path: string, request: IncomingMessage, response: Se
     },
   );
   request.url = below;
+  // Ranges that cannot be make it throw, and a part of a script has no use.
+  delete request.headers.range;
   serve(request, response, () => void response.writeHead(404).end());
   return true;
 }

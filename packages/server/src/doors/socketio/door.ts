@@ -1,19 +1,21 @@
 /** The Socket.IO door: lets clients of Socket.IO and Feathers in at a place of its own; see docs/socketio.md. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { FanfareError } from "@fanfare/protocol";
-import { allHosts } from "../../access/addresses.js";
+import { FanfareError, quote } from "@fanfare/protocol";
+import { allHosts, type Caller } from "../../access/grants/addresses.js";
 import type { Services } from "../../feathers/services.js";
-import { PROBLEM_TYPE, problemOf } from "../../problem.js";
-import { refuseUpgrade } from "../../refuse-upgrade.js";
+import { allowPage } from "../../wire/cors.js";
+import { refuseRequest } from "../../wire/refuse-request.js";
+import { refuseUpgrade } from "../../wire/refuse-upgrade.js";
 import type { Door, DoorCapabilities, DoorHost, Place } from "../door.js";
 import { serveScript } from "./client-script.js";
 import { SOCKETIO, type SocketIoContext } from "./context.js";
+import type { EngineEvents } from "./door-engine.js";
 import { SocketIoEncoding } from "./encoding.js";
 import type { SocketIoSettings } from "./options.js";
 import type { SocketIoServer } from "./server.js";
 
-/** A packet may be so many times larger than its data may be: Socket.IO has no other answer to a larger one than to close. */
+/** A packet may be this many times larger than its data may be: Socket.IO has no other answer to a larger one than to close. */
 const PACKETS_TO_DATA = 2;
 
 export const SOCKETIO_CAN: DoorCapabilities = {
@@ -22,6 +24,8 @@ export const SOCKETIO_CAN: DoorCapabilities = {
   offsets: true,
   unsubscribes: true,
   publishes: true,
+  renews: true,
+  auto: true,
 };
 
 export class SocketIoDoor implements Door {
@@ -42,13 +46,25 @@ export class SocketIoDoor implements Door {
       encoding: new SocketIoEncoding(services),
       maxPayload: PACKETS_TO_DATA * Math.max(messageBytes, stateBytes),
     };
-    this.#server = open(context);
+    this.#server = open(context, (request, response, error) => {
+      const refused = this.#refused(error, response ? "request" : "upgrade");
+      if (response) refuseRequest(response, refused);
+      else refuseUpgrade(request.socket, refused);
+    });
     this.#server.catch((error: unknown) => host.log.error({ err: error }, "Socket.IO could not be loaded"));
     this.places = [
       {
         path,
-        request: (request, response) => void this.#request(request, response),
-        upgrade: (request, socket, head) => void this.#upgrade(request, socket, head),
+        request: (request, response) => {
+          this.#request(request, response).catch((error: unknown) =>
+            host.failures.caught({ caller: SOCKETIO, error }, () => response.destroy()),
+          );
+        },
+        upgrade: (request, socket, head) => {
+          this.#upgrade(request, socket, head).catch((error: unknown) =>
+            host.failures.caught({ caller: SOCKETIO, error }, () => socket.destroy()),
+          );
+        },
       },
     ];
   }
@@ -62,53 +78,49 @@ export class SocketIoDoor implements Door {
 
   async #request(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const opens = this.#admit(request);
-      const { origin } = request.headers;
-      if (origin !== undefined) allowPage(response, origin);
-      if (request.method === "OPTIONS") response.writeHead(204).end();
-      else if (!serveScript(this.#path, request, response)) {
-        (await this.#server).request(request, response, opens);
+      const caller = this.#admit(request);
+      if (allowPage(request, response)) return;
+      if (serveScript(this.#path, request, response)) return;
+      if (request.method !== "GET" && request.method !== "POST") {
+        response.setHeader("Allow", "GET, POST");
+        throw new FanfareError("method_not_allowed", `Socket.IO is not asked by ${request.method}`);
       }
+      (await this.#server).request(request, response, caller);
     } catch (error) {
-      const refused = this.#refused(error, "request");
-      response.writeHead(refused.status, { "Content-Type": PROBLEM_TYPE });
-      response.end(JSON.stringify(problemOf(refused)));
+      refuseRequest(response, this.#refused(error, "request"));
     }
   }
 
   async #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    // It may break off while the library is loaded, when nobody else listens to it yet.
+    // It may break off while the library is loaded, when it has no other listener yet.
     socket.on("error", ignore);
     try {
-      const opens = this.#admit(request);
-      (await this.#server).upgrade(request, socket, head, opens);
+      const caller = this.#admit(request);
+      (await this.#server).upgrade(request, socket, head, caller);
     } catch (error) {
       refuseUpgrade(socket, this.#refused(error, "upgrade"));
     }
   }
 
   /**
-   * Every request passes the entrance; one that opens a connection needs room, too.
+   * Every request passes the entrance; one that opens a connection needs room, too: Engine.IO says which do.
    *
-   * @returns whether it opens one
    * @throws FanfareError
    */
-  #admit(request: IncomingMessage): boolean {
+  #admit(request: IncomingMessage): Caller {
     const { url = "", headers, socket } = request;
-    const { entrance, guests } = this.#host;
-    const opens = /[?&]EIO=/.test(url) && !/[?&]sid=/.test(url);
-    if (opens) guests.admit(request);
-    else entrance.admit(socket.remoteAddress, headers, allHosts(request));
-    return opens;
+    const caller = this.#host.entrance.admit(socket.remoteAddress, headers, allHosts(request));
+    if (URL.canParse(url, "http://localhost")) return caller;
+    throw new FanfareError("invalid_request", `the address ${quote(url, 100)} is malformed`);
   }
 
   #refused(error: unknown, what: string): FanfareError {
-    const { log } = this.#host;
+    const { log, failures } = this.#host;
     if (error instanceof FanfareError) {
       log.warn({ code: error.code, remedy: error.remedy }, `${what} refused: ${error.message}`);
       return error;
     }
-    log.error({ err: error }, `a ${what} for Socket.IO failed`);
+    failures.caught({ caller: "socketio", error });
     return new FanfareError("internal", "the server failed");
   }
 }
@@ -116,14 +128,7 @@ export class SocketIoDoor implements Door {
 function ignore(): void {}
 
 /** The library is loaded where this door is opened, and nowhere else. */
-async function open(context: SocketIoContext): Promise<SocketIoServer> {
+async function open(context: SocketIoContext, refuse: EngineEvents["refuse"]): Promise<SocketIoServer> {
   const { SocketIoServer: Loaded } = await import("./server.js");
-  return new Loaded(context);
-}
-
-/** Lets the page read the answer; whether it may call at all has been decided. */
-function allowPage(response: ServerResponse, origin: string): void {
-  response.setHeader("Access-Control-Allow-Origin", origin);
-  response.setHeader("Access-Control-Allow-Headers", "Authorization, Content-Type");
-  response.setHeader("Vary", "Origin");
+  return new Loaded(context, refuse);
 }

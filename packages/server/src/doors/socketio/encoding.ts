@@ -6,9 +6,10 @@ import { type ChannelName, type FanfareError, formatPosition, type Position } fr
 import type { Message } from "../../engine/engine.js";
 import { feathersErrorOf } from "../../feathers/feathers-error.js";
 import type { Services } from "../../feathers/services.js";
-import type { Encoding, PresenceNews } from "../../hub/subscriber.js";
+import type { Encoding, PresenceNews } from "../../hub/terms/subscriber.js";
 import { presenceFields } from "../presence-fields.js";
-import { textFrame } from "../websocket/frame.js";
+import { textFrame } from "../rfc6455/frame.js";
+import type { ClientEncoding } from "../session/transport.js";
 
 /** The `id` of a request whose sender wants no answer. */
 export const NO_ANSWER = -1;
@@ -40,7 +41,8 @@ export function positionJson(channel: ChannelName, { epoch, offset }: Position):
   return JSON.stringify({ channel, epoch, offset, position: formatPosition({ epoch, offset }) });
 }
 
-export class SocketIoEncoding implements Encoding {
+export class SocketIoEncoding implements ClientEncoding {
+  readonly grants = eventFrame("grants", "{}");
   readonly #services: Services;
 
   constructor(services: Services) {
@@ -87,6 +89,10 @@ export class SocketIoEncoding implements Encoding {
 
   done(request: number): Uint8Array {
     return ackFrame(request, "{}");
+  }
+
+  unsubscribed(channel: ChannelName, error: FanfareError): Uint8Array {
+    return eventFrame("unsubscribed", `{"channel":"${channel}","error":${errorJson(error)}}`);
   }
 }
 

@@ -1,10 +1,12 @@
 /**
- * What is written to one client, the only file that does: ready-made frames go through Engine.IO as they are, so many bytes at most
+ * What is written to one client, the only file that does: ready-made frames go through Engine.IO as they are, this many
+ * bytes at most
  * as it may have waiting. Several frames are one packet to it, whose text is made only for clients that poll.
  */
 import type { Socket as EngineSocket } from "engine.io";
-import type { Sink } from "../../hub/subscriber.js";
-import { HIGH_WATER_MARK } from "../high-water-mark.js";
+import type { Failing } from "../../base/failures.js";
+import { HIGH_WATER_MARK } from "../../base/high-water-mark.js";
+import type { Sink } from "../../hub/terms/subscriber.js";
 import { polledText } from "./encoding.js";
 import { takesAll } from "./raw-socket.js";
 
@@ -33,9 +35,14 @@ function optionsFor(bytes: Uint8Array): PacketOptions {
   return lastOptions;
 }
 
+export interface OutgoingEvents extends Failing {
+  /** Everything has been sent after `write` said that it is full. */
+  drained(): void;
+}
+
 export class Outgoing implements Sink {
   readonly #conn: EngineSocket;
-  readonly #onDrained: () => void;
+  readonly #events: OutgoingEvents;
   /** The sizes of what Engine.IO has not sent yet, in order. */
   readonly #sizes: number[] = [];
   #waiting = 0;
@@ -45,10 +52,9 @@ export class Outgoing implements Sink {
   #gathered: Uint8Array[] | null = null;
   #gatheredBytes = 0;
 
-  /** @param onDrained is called when everything has been sent after `write` said that it is full */
-  constructor(conn: EngineSocket, onDrained: () => void) {
+  constructor(conn: EngineSocket, events: OutgoingEvents) {
     this.#conn = conn;
-    this.#onDrained = onDrained;
+    this.#events = events;
   }
 
   /** Bytes that were taken and have not been sent. */
@@ -56,7 +62,7 @@ export class Outgoing implements Sink {
     return this.#waiting + this.#gatheredBytes;
   }
 
-  /** Writes whole frames. False when it is full: `onDrained` follows. */
+  /** Writes whole frames. False when it is full: `drained` follows. */
   write(bytes: Uint8Array): boolean {
     if (this.#corked > 0) {
       this.#gathered ??= [];
@@ -101,6 +107,10 @@ export class Outgoing implements Sink {
     this.#waiting -= this.#sizes.shift() ?? 0;
     if (!this.#full || this.#waiting > 0) return;
     this.#full = false;
-    this.#onDrained();
+    try {
+      this.#events.drained();
+    } catch (error) {
+      this.#events.failedInside(error);
+    }
   };
 }

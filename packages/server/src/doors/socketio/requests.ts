@@ -1,18 +1,20 @@
-/** What a connected client asks for: each call goes to the hub or to a service, and each answer back. */
-import { type ChannelName, FanfareError, parseAudibleName, parseChannelName } from "@fanfare/protocol";
-import type { Action } from "../../access/actions.js";
-import type { Meter } from "../../access/meter.js";
-import { publisherOf } from "../../access/principal.js";
-import type { Visit } from "../../access/visit.js";
-import { shownError } from "../../feathers/feathers-error.js";
-import type { ServiceCaller } from "../../feathers/service.js";
-import { isServiceMethod } from "../../feathers/services.js";
-import type { Connection } from "../../hub/connection.js";
-import { attendanceOf } from "../attendance.js";
-import { type Call, type Input, parseCall, type Wanted } from "./calls.js";
-import type { SocketIoContext } from "./context.js";
+/** The requests of a connected client: makes each event a call of its session or of a service, and each answer a packet. */
+import { type ChannelName, FanfareError, parseAudibleName } from "@fanfare/protocol";
+import { checkUser } from "../../access/grants/principal.js";
+import {
+  AUTHENTICATION,
+  type Authenticated,
+  authenticated,
+  notForAuthentication,
+  tokenIn,
+} from "../../feathers/authentication.js";
+import { isServiceMethod, type Services } from "../../feathers/services.js";
+import { patch, publish } from "../session/calls.js";
+import type { ClientSession } from "../session/client-session.js";
+import { type Call, parseCall, type ServiceCall, type Wanted } from "./calls.js";
 import { ackFrame, errorJson, eventFrame, NO_ANSWER, positionJson } from "./encoding.js";
 import type { Envelope } from "./parser.js";
+import { serviceCaller } from "./service-caller.js";
 
 /** An event as it came. */
 export interface Asked {
@@ -29,70 +31,64 @@ interface Reply {
   readonly ofService: boolean;
 }
 
-/** What requests need of the peer that sends them. */
+/** An event without an emitter, so that it needs no answer. */
+const BY_ITSELF: Reply = { event: "subscribe", id: NO_ANSWER, ofService: false };
+
+/** The reader of events, as its requests see it. */
 export interface Requester {
-  /** Goes on with a new token. */
-  renew(token: string): Promise<object>;
-  /** Sends the client away, not to come back by itself. */
-  dismiss(error: FanfareError): void;
-  /** An error of ours, not of the client. */
-  failedInside(error: unknown): void;
-  /** So many characters of calls more, or less, have not been answered by the engine. */
+  /** Reads nothing until it is known who the client is: what follows is done as that one. */
+  whileAsking<Answer>(answer: () => Promise<Answer>): Promise<Answer>;
+  /** This many characters of calls more, or less, have not been answered by the engine. */
   publishing(length: number): void;
 }
 
 export class Requests {
-  readonly #connection: Connection;
-  readonly #visit: Visit;
-  readonly #meter: Meter | null;
-  readonly #door: SocketIoContext;
+  readonly #session: ClientSession;
+  readonly #services: Services;
   readonly #requester: Requester;
-  readonly #caller: ServiceCaller;
   /** The services that the client hears without having asked. */
   readonly #auto = new Set<ChannelName>();
+  /** What the client has named when it came, instead of all services. */
+  #named: ReadonlySet<string> | null = null;
+  /** What it would hear without having asked, and has left. */
+  readonly #left = new Set<ChannelName>();
 
-  /** @param meter counts what is asked; none for whoever is not limited */
-  constructor(
-    connection: Connection,
-    visit: Visit,
-    meter: Meter | null,
-    door: SocketIoContext,
-    requester: Requester,
-  ) {
-    this.#connection = connection;
-    this.#visit = visit;
-    this.#meter = meter;
-    this.#door = door;
+  constructor(session: ClientSession, services: Services, requester: Requester) {
+    this.#session = session;
+    this.#services = services;
     this.#requester = requester;
-    const requests = this;
-    this.#caller = {
-      texts: false,
-      get publisher() {
-        return requests.#publisher;
-      },
-      allow: (action, channel) => this.#allow(action, channel),
-      may: (action, channel) => visit.may(action, channel),
-    };
   }
 
   /** What the client hears when it has come in: what it named, else what goes by itself. */
   begin(wanted: readonly Wanted[] | undefined): void {
-    const { hub, services } = this.#door;
-    const named = new Set(wanted?.map(({ channel }) => channel));
-    for (const channel of hub.rules.auto) {
-      if (!named.has(channel) && this.#visit.may("subscribe", channel))
-        this.#subscribe({ channel }, NO_ANSWER);
+    if (wanted) this.#named = new Set(wanted.map(({ channel }) => channel));
+    this.#hearByItself();
+    for (const each of wanted ?? []) this.#try(BY_ITSELF, () => this.#subscribe(each, NO_ANSWER));
+  }
+
+  /** Subscribes what the client hears without having asked, as far as it may: again when it goes on as another user. */
+  #hearByItself(): void {
+    const session = this.#session;
+    const { connection, identity } = session;
+    if (connection.ended) return;
+    for (const channel of session.autoChannels()) {
+      if (this.#named?.has(channel) || this.#left.has(channel)) continue;
+      this.#try(BY_ITSELF, () => this.#subscribe({ channel }, NO_ANSWER));
     }
-    if (wanted) {
-      const reply: Reply = { event: "subscribe", id: NO_ANSWER, ofService: false };
-      for (const each of wanted) this.#try(reply, () => this.#subscribe(each, NO_ANSWER));
-      return;
-    }
+    if (this.#named) return;
+    const services = this.#services;
+    const { subscriptions } = connection;
+    const heard = new Set(
+      [...subscriptions.values()].map(({ channel }) => services.of(channel.name)?.settings.name),
+    );
     for (const { settings } of services.all) {
       const { name, join } = settings;
-      if (join !== "all" || !this.#visit.may("subscribe", name)) continue;
-      this.#subscribe({ channel: name }, NO_ANSWER);
-      this.#auto.add(name);
+      const isFree = !heard.has(name) && !subscriptions.has(name) && !this.#left.has(name);
+      if (join !== "all" || !isFree || !identity.may("subscribe", name)) continue;
+      this.#try(BY_ITSELF, () => {
+        this.#subscribe({ channel: name }, NO_ANSWER);
+        this.#auto.add(name);
+      });
     }
   }
 
@@ -103,7 +99,7 @@ export class Requests {
       ofService: isServiceMethod(event) && typeof args[0] === "string",
     };
     this.#try(reply, () => {
-      const tooMuch = this.#meter?.frame();
+      const tooMuch = this.#session.countFrame();
       if (tooMuch) throw tooMuch;
       this.#do(parseCall(event, args), reply, envelope.length);
     });
@@ -118,67 +114,89 @@ export class Requests {
         this.#unsubscribe(call.input.channel, reply.id);
         return;
       case "token":
-        void this.#await(reply, 0, async () => [
-          JSON.stringify(await this.#requester.renew(call.input.token)),
-        ]);
+        void this.#renew(reply, call.input.token);
         return;
       case "publish":
-        void this.#await(reply, length, () => this.#publish(call.input));
+        void this.#await(reply, length, async () => {
+          const at = await publish(this.#session, call.input.channel, call.input);
+          return [positionJson(at.channel, at)];
+        });
         return;
       case "patch":
-        void this.#await(reply, length, () => this.#patch(call.input));
+        void this.#await(reply, length, async () => {
+          const at = await patch(this.#session, call.input.channel, call.input);
+          return [positionJson(at.channel, at)];
+        });
         return;
       case "service":
-        void this.#await(reply, length, async () => {
-          const result = await this.#door.services.call(call.method, call.service, call.args, this.#caller);
-          return ["null", JSON.stringify(result)];
-        });
+        void this.#await(reply, length, async () => ["null", JSON.stringify(await this.#called(call))]);
     }
   }
 
-  async #publish({ channel: text, data, event, key }: Input<"publish">): Promise<readonly string[]> {
-    const channel = this.#channelFor("publish", text);
-    const appended = await this.#door.hub.publish(channel, { data, event, key, ...this.#publisher });
-    return [positionJson(channel, appended)];
+  /** Goes on with a new token. */
+  async #renew(reply: Reply, token: string): Promise<void> {
+    const session = this.#session;
+    try {
+      await this.#requester.whileAsking(() =>
+        session.renew(token, (expiry) =>
+          session.connection.answer(ackFrame(reply.id, JSON.stringify(expiry))),
+        ),
+      );
+    } catch (error) {
+      this.#refuse(reply, error);
+    }
   }
 
-  async #patch({ channel: text, patch, ifVersion, key }: Input<"patch">): Promise<readonly string[]> {
-    const channel = this.#channelFor("patch", text);
-    const { principal } = this.#publisher;
-    const appended = await this.#door.hub.changeState(channel, { patch, ifVersion, key, principal });
-    return [positionJson(channel, appended)];
+  async #called({ method, service, args }: ServiceCall): Promise<unknown> {
+    if (service !== AUTHENTICATION) {
+      return this.#services.call(method, service, args, serviceCaller(this.#session));
+    }
+    if (method === "create") return this.#logIn(tokenIn(args[0]));
+    return method === "remove" ? this.#logOut() : notForAuthentication(method);
   }
 
-  /** Whoever names records hears those, and no longer all that goes on in the service. */
+  #logIn(token: string): Promise<Authenticated> {
+    return this.#requester.whileAsking(async () => {
+      const user = await this.#session.logIn(token);
+      this.#hearByItself();
+      return authenticated(token, user);
+    });
+  }
+
+  /** @returns how the client was logged in @throws FanfareError `not_logged_in` */
+  #logOut(): Omit<Authenticated, "accessToken"> {
+    const session = this.#session;
+    const { accessToken: _, ...before } = authenticated("", checkUser(session.identity.principal));
+    session.logOut();
+    this.#hearByItself();
+    return before;
+  }
+
+  /** A client that names records hears those, and no longer all that goes on in the service. */
   #subscribe({ channel: text, since, state }: Wanted, answerTo: number): void {
-    const tooMuch = this.#meter?.subscription();
-    if (tooMuch) throw tooMuch;
+    const session = this.#session;
+    session.countSubscription();
     const channel = parseAudibleName(text);
-    this.#visit.allow("subscribe", channel);
+    session.identity.allow("subscribe", channel);
     this.#separate(channel);
-    const withheld = since !== undefined && !this.#visit.may("history", channel);
-    const attendance = attendanceOf(this.#door.hub, this.#connection, this.#visit, channel);
-    const request = {
-      request: answerTo,
-      since: withheld ? undefined : since,
-      state,
-      ...(attendance && { attendance }),
-    };
-    this.#connection.subscribe(channel, withheld ? { ...request, withheld } : request);
+    this.#left.delete(channel);
+    session.subscribeCounted(channel, { request: answerTo, since, state });
   }
 
   #unsubscribe(text: string, answerTo: number): void {
     const channel = parseAudibleName(text);
-    this.#auto.delete(channel);
-    this.#connection.unsubscribe(channel, answerTo);
+    const isGiven = this.#auto.delete(channel) || this.#session.isAuto(channel);
+    this.#session.connection.unsubscribe(channel, answerTo);
+    if (isGiven) this.#left.add(channel);
   }
 
-  /** What happens to a record is told in two channels; nobody may hear it twice. @throws FanfareError `already_subscribed` */
+  /** What happens to a record is told in two channels; no client may hear it twice. @throws FanfareError `already_subscribed` */
   #separate(channel: ChannelName): void {
-    const service = this.#door.services.of(channel)?.settings.name;
+    const service = this.#services.of(channel)?.settings.name;
     if (service === undefined) return;
-    const { subscriptions } = this.#connection;
-    if (this.#auto.delete(service)) this.#connection.unsubscribe(service, NO_ANSWER);
+    const { connection } = this.#session;
+    const { subscriptions } = connection;
+    if (this.#auto.delete(service)) connection.unsubscribe(service, NO_ANSWER);
     const names = [...subscriptions.values()].map(({ channel: { name } }) => name);
     const other = names.find((name) =>
       channel === service ? name.startsWith(`${service}:`) : name === service,
@@ -193,28 +211,11 @@ export class Requests {
     );
   }
 
-  get #publisher() {
-    return publisherOf(this.#visit.principal, `connection ${this.#connection.publisher}`);
-  }
-
-  #channelFor(action: Action, text: string): ChannelName {
-    const channel = parseChannelName(text);
-    this.#allow(action, channel);
-    return channel;
-  }
-
-  #allow(action: Action, channel: ChannelName): void {
-    this.#visit.allow(action, channel);
-    if (action !== "publish" && action !== "patch") return;
-    const tooMuch = this.#meter?.publish();
-    if (tooMuch) throw tooMuch;
-  }
-
   /** @param work answers with what the callback is called with, as JSON texts */
   async #await(reply: Reply, length: number, work: () => Promise<readonly string[]>): Promise<void> {
     this.#requester.publishing(length);
     try {
-      this.#connection.answer(ackFrame(reply.id, ...(await work())));
+      this.#session.connection.answer(ackFrame(reply.id, ...(await work())));
     } catch (error) {
       this.#refuse(reply, error);
     } finally {
@@ -230,19 +231,14 @@ export class Requests {
     }
   }
 
-  /** Tells the client; whoever tries too much for too long is sent away. */
+  /** Tells the client, unless it was closed for it. */
   #refuse({ event, id, ofService }: Reply, cause: unknown): void {
-    if (!(cause instanceof FanfareError)) this.#requester.failedInside(cause);
-    const error = shownError(cause);
-    const tried = error.code === "forbidden" && this.#visit.refused(this.#door.hub.clock);
-    const tooFast = error.code === "rate_limited" && this.#meter?.tolerated === false;
-    if (tried || tooFast) {
-      this.#requester.dismiss(error);
-      return;
-    }
+    const error = this.#session.refused(cause);
+    if (!error) return;
+    const { connection } = this.#session;
     const json = errorJson(error);
-    if (ofService && id !== NO_ANSWER) this.#connection.answer(ackFrame(id, json));
-    else if (id !== NO_ANSWER) this.#connection.answer(ackFrame(id, `{"error":${json}}`));
-    else this.#connection.answer(eventFrame("refused", `{"event":${JSON.stringify(event)},"error":${json}}`));
+    if (ofService && id !== NO_ANSWER) connection.answer(ackFrame(id, json));
+    else if (id !== NO_ANSWER) connection.answer(ackFrame(id, `{"error":${json}}`));
+    else connection.answer(eventFrame("refused", `{"event":${JSON.stringify(event)},"error":${json}}`));
   }
 }

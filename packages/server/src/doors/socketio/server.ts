@@ -5,60 +5,70 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { FanfareError } from "@fanfare/protocol";
-import { Server as Engine } from "engine.io";
+import type { Socket as EngineSocket } from "engine.io";
 import { type ExtendedError, Server, type Socket } from "socket.io";
-import type { AccessRequest } from "../../access/credentials.js";
-import { bearerOf } from "../../access/credentials.js";
+import type { Caller } from "../../access/grants/addresses.js";
+import { type AccessRequest, bearerOf } from "../../access/grants/credentials.js";
 import { feathersErrorOf, shownError } from "../../feathers/feathers-error.js";
-import { type Auth, parseAuth } from "./calls.js";
+import { askForBody } from "../../wire/bodies.js";
+import { refuseRequest } from "../../wire/refuse-request.js";
+import { type Admitted, authenticate } from "../session/admission.js";
+import { parseAuth, type Wanted } from "./calls.js";
+import { ClientEvents } from "./client-events.js";
 import type { SocketIoContext } from "./context.js";
-import { parser } from "./parser.js";
-import { type Admitted, SocketIoPeer } from "./peer.js";
+import { DoorEngine, type EngineEvents } from "./door-engine.js";
+import { EngineConnection } from "./engine-connection.js";
+import { type PacketReader, parserFor } from "./parser.js";
 
-/** Who has not said who it is by then is closed. */
-const CONNECT_WITHIN_MS = 10_000;
+/** A client that may come in, and what it wants to hear. */
+interface Arrival {
+  readonly admitted: Admitted;
+  readonly wanted: readonly Wanted[] | undefined;
+}
 
-export class SocketIoServer {
+export class SocketIoServer implements EngineEvents {
   readonly #door: SocketIoContext;
-  readonly #engine: Engine;
-  readonly #io: Server;
-  /** Connections that have a client, or are finding out whether they may have one. */
-  readonly #taken = new WeakSet<object>();
+  readonly #refuse: EngineEvents["refuse"];
+  readonly #engine: DoorEngine;
+  /** Who sends a request that may open a connection. */
+  readonly #callers = new WeakMap<IncomingMessage, Caller>();
+  readonly #connections = new WeakMap<EngineSocket, EngineConnection>();
+  readonly #arrivals = new WeakMap<Socket, Arrival>();
+  /** The one that Socket.IO is told of next. */
+  #opening: PacketReader | null = null;
 
-  constructor(door: SocketIoContext) {
+  /** @param refuse answers a request that must not open a connection */
+  constructor(door: SocketIoContext, refuse: EngineEvents["refuse"]) {
     this.#door = door;
-    this.#engine = new Engine({
-      maxHttpBufferSize: door.maxPayload,
-      perMessageDeflate: false,
-      httpCompression: false,
-    });
-    this.#io = new Server({ parser, connectTimeout: CONNECT_WITHIN_MS, serveClient: false });
-    this.#io.bind(this.#engine);
-    const admitted = new WeakMap<Socket, Admitted>();
-    this.#io.use((socket, next) => {
-      this.#admit(socket).then(
-        (found) => {
-          admitted.set(socket, found);
-          next();
-        },
-        (error: unknown) => next(this.#refusal(socket, error)),
-      );
-    });
-    this.#io.on("connection", (socket) => {
-      const found = admitted.get(socket);
-      if (found) this.#open(socket, found);
-    });
+    this.#refuse = refuse;
+    const options = { maxHttpBufferSize: door.maxPayload, perMessageDeflate: false, httpCompression: false };
+    this.#engine = new DoorEngine(options, this);
+    const { failures } = door;
+    const opened = (conn: EngineSocket) => {
+      const connection = new EngineConnection(conn, door, this.#need(this.#callers.get(conn.request)));
+      this.#opening = connection;
+      this.#connections.set(conn, connection);
+    };
+    // Before Socket.IO listens, which makes a reader of packets at once.
+    this.#engine.on("connection", failures.guarded("socketio", opened));
+    const parser = parserFor(() => this.#need(this.#opening));
+    const io = new Server({ parser, serveClient: false });
+    io.bind(this.#engine);
+    io.use((socket, next) => this.#enter(socket, next));
+    io.on("connection", (socket) => this.#open(socket));
   }
 
-  /** @param opens it opens a connection @throws FanfareError `too_many_connections` */
-  request(request: IncomingMessage, response: ServerResponse, opens: boolean): void {
-    if (opens) this.#checkPlace();
+  /** @throws FanfareError */
+  request(request: IncomingMessage, response: ServerResponse, caller: Caller): void {
+    this.#callers.set(request, caller);
+    askForBody(request);
     this.#engine.handleRequest(request, response);
+    if (request.method === "POST") this.#watchBody(request, response, caller);
   }
 
-  /** @param opens it opens a connection @throws FanfareError `too_many_connections` */
-  upgrade(request: IncomingMessage, socket: NetSocket, head: Buffer, opens: boolean): void {
-    if (opens) this.#checkPlace();
+  /** @throws FanfareError */
+  upgrade(request: IncomingMessage, socket: NetSocket, head: Buffer, caller: Caller): void {
+    this.#callers.set(request, caller);
     this.#engine.handleUpgrade(request, socket, head);
   }
 
@@ -66,54 +76,120 @@ export class SocketIoServer {
     this.#engine.close();
   }
 
-  /** Those who have not said who they are count, too. */
-  #checkPlace(): void {
-    this.#door.guests.checkPlace(this.#engine.clientsCount);
+  /** Engine.IO bounds each body, and neither all of them nor their time. */
+  #watchBody(request: IncomingMessage, response: ServerResponse, { line }: Caller): void {
+    this.#door.bodies.watch(request, line, (error) => {
+      // What it would still read, it would answer a second time.
+      request.removeAllListeners("data");
+      request.removeAllListeners("end");
+      if (response.headersSent) request.socket.destroySoon();
+      else refuseRequest(response.setHeader("Connection", "close"), error);
+    });
   }
 
-  #open(socket: Socket, admitted: Admitted): void {
+  // ---- what Engine.IO asks and tells
+
+  opens(request: IncomingMessage): FanfareError | null {
     try {
-      this.#door.guests.add(new SocketIoPeer(socket, this.#door, admitted));
+      this.#door.clients.checkRoom(this.#need(this.#callers.get(request)));
+      return null;
     } catch (error) {
-      this.#refusal(socket, error);
-      socket.conn.close();
+      if (!(error instanceof FanfareError)) this.failedInside(error);
+      return shownError(error);
     }
   }
 
+  refuse(request: IncomingMessage, response: ServerResponse | null, error: FanfareError): void {
+    this.#refuse(request, response, error);
+  }
+
+  tooLarge(conn: EngineSocket): void {
+    this.#connections.get(conn)?.tooLarge();
+  }
+
+  failedInside(error: unknown): void {
+    this.#door.failures.caught({ caller: "socketio", error });
+  }
+
+  // ---- what Socket.IO asks and tells
+
+  #enter(socket: Socket, next: (error?: ExtendedError) => void): void {
+    const connection = this.#connections.get(socket.conn);
+    const entered = async () => {
+      const known = this.#need(connection);
+      try {
+        known.ask();
+      } catch (error) {
+        next(this.#refusal(socket, error));
+        return;
+      }
+      try {
+        this.#arrivals.set(socket, await this.#admit(socket, known));
+        next();
+      } catch (error) {
+        known.asked(null);
+        next(this.#refusal(socket, error));
+      }
+    };
+    entered().catch((error: unknown) => (connection ?? this).failedInside(error));
+  }
+
+  #open(socket: Socket): void {
+    const connection = this.#connections.get(socket.conn);
+    const arrival = this.#arrivals.get(socket);
+    if (!connection || !arrival) {
+      socket.disconnect(true);
+      return;
+    }
+    try {
+      new ClientEvents(socket, connection, this.#door, arrival.admitted, arrival.wanted);
+    } catch (error) {
+      connection.asked(null);
+      if (!(error instanceof FanfareError)) {
+        connection.failedInside(error);
+        return;
+      }
+      this.#refusal(socket, error);
+      // It was told already that it is connected. What may pass is for its next try.
+      if (error.retryAfterSeconds === undefined) {
+        socket.emit("goodbye", { error: feathersErrorOf(error) });
+        socket.disconnect(true);
+      }
+      connection.shut();
+    }
+  }
+
+  #need<Part>(part: Part | null | undefined): Part {
+    if (part === null || part === undefined) throw new TypeError("Socket.IO tells of what was not opened");
+    return part;
+  }
+
   /** @throws FanfareError */
-  async #admit({ conn, handshake, request }: Socket): Promise<Admitted> {
-    if (this.#taken.has(conn))
-      throw new FanfareError("invalid_request", "the connection has a client already");
-    this.#taken.add(conn);
-    const { access, entrance } = this.#door;
-    const { rates } = entrance;
-    const { token, csrf, channels }: Auth = parseAuth(handshake.auth);
-    const caller = entrance.admit(conn.remoteAddress, request.headers);
-    const host = entrance.hostOf(conn.remoteAddress, request.headers) ?? "";
-    const credentials = {
-      token: token ?? bearerOf(request.headers.authorization),
+  async #admit({ conn, handshake, request }: Socket, { session }: EngineConnection): Promise<Arrival> {
+    const { access, entrance, hub } = this.#door;
+    const {
+      token = bearerOf(request.headers.authorization),
       csrf,
+      publisher,
+      channels,
+    } = parseAuth(handshake.auth);
+    const host = entrance.hostOf(conn.remoteAddress, request.headers) ?? "";
+    const admitted = await authenticate(this.#door, session.caller, {
+      token,
+      csrf,
+      publisher,
       ...(access.asking.possible && { request: () => ({ ...accessRequest(request), host }) }),
-    };
-    const principal = await access.authenticate({ ...credentials, from: rates.addressOf(caller.line) });
-    const party = rates.partyOf(caller, principal);
-    const tooMany = party && rates.take("connects", { address: null, user: party.user });
-    if (tooMany) throw tooMany;
-    return {
-      principal,
-      party,
-      credentials: access.asking.possible ? credentials : {},
-      wanted: channels,
-      address: caller.address,
-    };
+    });
+    hub.listening.assertRoomToConnect(admitted.party?.owner ?? null);
+    return { admitted, wanted: channels };
   }
 
   #refusal({ conn }: Socket, cause: unknown): ExtendedError {
     const error = shownError(cause);
-    const { log } = this.#door;
-    if (error === cause) {
-      log.warn({ code: error.code, remote: conn.remoteAddress }, `log-in refused: ${error.message}`);
-    } else log.error({ err: cause, remote: conn.remoteAddress }, "a client could not be let in");
+    const { log, failures } = this.#door;
+    const remote = conn.remoteAddress;
+    if (error === cause) log.warn({ code: error.code, remote }, `log-in refused: ${error.message}`);
+    else failures.caught({ caller: "socketio", error: cause, remote });
     return Object.assign(new Error(error.message), { data: feathersErrorOf(error) });
   }
 }

@@ -5,7 +5,7 @@
 import { hash } from "node:crypto";
 import { type ChannelName, FanfareError, isEpoch, type Position, quote } from "@fanfare/protocol";
 
-/** Of so many channels the cursor has at most 2,048 characters, whatever their offsets and epochs. */
+/** Of this many channels the cursor has at most 2,048 characters, whatever their offsets and epochs. */
 export const MAX_CURSOR_CHANNELS = 60;
 export const MAX_CURSOR_LENGTH = 2048;
 

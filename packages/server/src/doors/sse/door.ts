@@ -1,13 +1,11 @@
-/** The door for Server-Sent Events: opens streams of events, for any HTTP client. What comes in by HTTP is read in `http/sse.ts`. */
-import { type ChannelName, FanfareError, type Position, parseAudibleName } from "@fanfare/protocol";
-import type { Caller } from "../../access/addresses.js";
-import type { Credentials } from "../../access/credentials.js";
-import { Meter } from "../../access/meter.js";
-import type { Principal } from "../../access/principal.js";
-import { Visit } from "../../access/visit.js";
-import { attendanceOf } from "../attendance.js";
+/** The door for Server-Sent Events: opens streams of events, for any HTTP client. What comes in by HTTP is read in `http/routes/sse.ts`. */
+import { type ChannelName, FanfareError, type Position } from "@fanfare/protocol";
+import type { Caller } from "../../access/grants/addresses.js";
+import type { Credentials } from "../../access/grants/credentials.js";
+import type { Principal } from "../../access/grants/principal.js";
 import type { Door, DoorCapabilities, DoorHost } from "../door.js";
-import type { Outlet } from "./outlet.js";
+import { admit } from "../session/admission.js";
+import type { OutboundBuffer } from "./outbound-buffer.js";
 import { SseStream } from "./stream.js";
 
 export const SSE_CAN: DoorCapabilities = {
@@ -16,6 +14,8 @@ export const SSE_CAN: DoorCapabilities = {
   offsets: true,
   unsubscribes: false,
   publishes: false,
+  renews: false,
+  auto: false,
 };
 
 /** A channel that a stream is to carry. */
@@ -53,25 +53,21 @@ export class SseDoor implements Door {
 
   /** May another client come in? To be asked before it is found out who it is. @throws FanfareError */
   admit(caller: Caller): void {
-    this.#host.guests.checkRoom(caller);
+    this.#host.clients.checkRoom(caller);
   }
 
   /**
    * Opens a stream that tells its cursor. All of its channels have to be allowed.
    *
-   * @param outlet makes the place where it goes, when nothing is refused any more
-   * @throws FanfareError `forbidden`, `not_logged_in`, `rate_limited`, `too_many_connections`
+   * @param outbound makes the place where it goes, when nothing is refused any more
+   * @throws FanfareError `forbidden`, `not_logged_in`, `rate_limited`, `share_used_up`, `too_many_connections`
    */
-  open(client: StreamClient, items: readonly StreamItem[], outlet: () => Outlet): void {
+  open(client: StreamClient, items: readonly StreamItem[], outbound: () => OutboundBuffer): void {
     this.check(client, items);
-    const { visit, meter } = this.#visitOf(client);
-    for (const _ of items) {
-      const tooMuch = meter?.subscription();
-      if (tooMuch) throw tooMuch;
+    const { session } = this.#begin(client, outbound(), items);
+    for (const { channel, since, state } of items) {
+      session.subscribeCounted(channel, { request: undefined, since, state });
     }
-    const stream = new SseStream(this.#host, client.caller, visit, outlet(), items);
-    stream.begin();
-    for (const { channel, since, state } of items) this.#subscribe(stream, visit, channel, since, state);
   }
 
   /** May the client hear all of this? @throws FanfareError `forbidden`, `not_logged_in` */
@@ -84,51 +80,28 @@ export class SseDoor implements Door {
   /**
    * Opens a stream for a client that keeps its positions: no cursor is told, and each channel that is refused is an event.
    *
-   * @throws FanfareError `rate_limited`, `too_many_connections`
+   * @throws FanfareError `rate_limited`, `share_used_up`, `too_many_connections`
    */
-  openFor(client: StreamClient, items: readonly WantedItem[], outlet: () => Outlet): void {
-    const { visit, meter } = this.#visitOf(client);
-    const stream = new SseStream(this.#host, client.caller, visit, outlet(), null);
-    stream.begin();
-    for (const { channel: text, since, state = false } of items) {
+  openFor(client: StreamClient, items: readonly WantedItem[], outbound: () => OutboundBuffer): void {
+    const stream = this.#begin(client, outbound(), null);
+    for (const { channel, since, state = false } of items) {
       try {
-        const tooMuch = meter?.subscription();
-        if (tooMuch) throw tooMuch;
-        const channel = parseAudibleName(text);
-        visit.allow("subscribe", channel);
-        this.#subscribe(stream, visit, channel, since, state);
+        stream.session.subscribe(channel, { request: undefined, since, state });
       } catch (error) {
         if (!(error instanceof FanfareError)) throw error;
-        stream.refuse(text, error);
+        stream.refuse(channel, error);
       }
     }
   }
 
-  #visitOf({ caller, principal, credentials }: StreamClient): { visit: Visit; meter: Meter | null } {
-    const { access, entrance } = this.#host;
-    const party = entrance.rates.partyOf(caller, principal);
-    const tooMany = party && entrance.rates.take("connects", { address: null, user: party.user });
-    if (tooMany) throw tooMany;
-    // Neither is kept where nobody will be asked again.
-    const visit = new Visit(access, principal, access.asking.possible ? credentials : {});
-    return { visit, meter: principal.kind === "key" ? null : new Meter(entrance.rates, party) };
-  }
-
-  #subscribe(
-    { connection }: SseStream,
-    visit: Visit,
-    channel: ChannelName,
-    since: Position | undefined,
-    state: boolean,
-  ): void {
-    const withheld = since !== undefined && !visit.may("history", channel);
-    const attendance = attendanceOf(this.#host.hub, connection, visit, channel);
-    connection.subscribe(channel, {
-      request: undefined,
-      since: withheld ? undefined : since,
-      state,
-      ...(withheld && { withheld }),
-      ...(attendance && { attendance }),
-    });
+  /** @throws FanfareError */
+  #begin(
+    { caller, principal, credentials }: StreamClient,
+    outbound: OutboundBuffer,
+    items: readonly StreamItem[] | null,
+  ): SseStream {
+    const stream = new SseStream(this.#host, caller, outbound, items);
+    stream.begin(admit(this.#host, caller, principal, credentials));
+    return stream;
   }
 }

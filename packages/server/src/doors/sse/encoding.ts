@@ -1,7 +1,7 @@
 /** What the SSE door says, as blocks of an event stream (HTML Standard, section 9.2): see PROTOCOL.md, section 11. */
-import type { ChannelName, ErrorCode, FanfareError } from "@fanfare/protocol";
-import type { Encoding } from "../../hub/subscriber.js";
+import type { FanfareError } from "@fanfare/protocol";
 import { presenceFields } from "../presence-fields.js";
+import type { ClientEncoding } from "../session/transport.js";
 
 /** What is the server's own begins with this, and nothing else does. */
 const OWN = "fanfare.";
@@ -16,7 +16,7 @@ export function ownEvent(name: string, fields: object): Uint8Array {
   return block(`event: ${OWN}${name}\ndata: ${JSON.stringify(fields)}\n\n`);
 }
 
-/** The same, with the milliseconds after which an `EventSource` is to come back when the stream ends. */
+/** The same as `ownEvent`, with the milliseconds after which an `EventSource` is to come back when the stream ends. */
 export function ownEventWithRetry(retryMs: number, name: string, fields: object): Uint8Array {
   return block(`retry: ${retryMs}\nevent: ${OWN}${name}\ndata: ${JSON.stringify(fields)}\n\n`);
 }
@@ -26,17 +26,13 @@ export function cursorBlock(cursor: string): Uint8Array {
   return Buffer.from(`event: ${OWN}cursor\nid: ${cursor}\ndata: -\n\n`, "latin1");
 }
 
-export function unsubscribed(channel: ChannelName, code: ErrorCode): Uint8Array {
-  return ownEvent("unsubscribed", { channel, code });
-}
-
 /** Where an event cannot have its own name, it is a `message`; its data say the name in any case. */
 function nameLine(event: string): string {
   if (TAKEN.has(event) || event.startsWith(OWN) || /[\r\n]/.test(event)) return "";
   return `event: ${event}\n`;
 }
 
-export const sseEncoding: Encoding = {
+export const sseEncoding: ClientEncoding = {
   /** Put together by hand: the data is JSON text already, which has no line breaks, and channel names need no escapes. */
   message({ channel, offset, time, event, json, user, id }) {
     const eventText = event === "message" ? '"message"' : JSON.stringify(event);
@@ -61,16 +57,21 @@ export const sseEncoding: Encoding = {
   refused: (_, channel, error) => refusal(channel, error),
   // Nothing asks for several at once.
   done: () => new Uint8Array(0),
+  grants: ownEvent("grants", {}),
+  unsubscribed: (channel, { code }) => ownEvent("unsubscribed", { channel, code }),
 };
 
 /** A channel that is not to be heard. */
-export function refusal(channel: string, { code, message, remedy, retryAfter }: FanfareError): Uint8Array {
+export function refusal(
+  channel: string,
+  { code, message, remedy, retryAfterSeconds }: FanfareError,
+): Uint8Array {
   return ownEvent("error", {
     channel,
     code,
     message,
     remedy,
-    ...(retryAfter !== undefined && { retryAfter }),
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
   });
 }
 

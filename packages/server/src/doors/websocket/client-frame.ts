@@ -1,6 +1,7 @@
 /** Reads what a client sent: the one place where its text becomes a typed frame. */
 import { type ClientFrame, isEpoch, quote } from "@fanfare/protocol";
 import { z } from "zod";
+import { PUBLISHER } from "../../access/grants/principal.js";
 
 /** Channels in one batch. */
 const MAX_BATCH = 1000;
@@ -8,7 +9,7 @@ const MAX_BATCH = 1000;
 const offset = z.int().nonnegative();
 const epoch = z.string().refine(isEpoch, "16 characters of 0-9 a-f are wanted");
 const position = z.object({ epoch, offset });
-const id = z.int().nonnegative();
+const request = z.int().nonnegative();
 const item = z.object({
   channel: z.string(),
   since: position.optional(),
@@ -21,50 +22,56 @@ const schemas = {
     token: z.string().optional(),
     csrf: z.string().optional(),
     session: z.string().max(200).optional(),
+    publisher: z.string().regex(PUBLISHER, "16 to 64 printable ASCII characters are wanted").optional(),
     since: z
       .array(z.object({ channel: z.string(), epoch, offset }))
       .max(MAX_BATCH)
       .optional(),
   }),
-  subscribe: item.extend({ type: z.literal("subscribe"), id }),
+  subscribe: item.extend({ type: z.literal("subscribe"), request }),
   subscribeBatch: z.object({
     type: z.literal("subscribe"),
-    id,
+    request,
     channels: z.array(item).min(1).max(MAX_BATCH),
   }),
-  unsubscribe: z.object({ type: z.literal("unsubscribe"), id, channel: z.string() }),
+  unsubscribe: z.object({ type: z.literal("unsubscribe"), request, channel: z.string() }),
+  unsubscribeBatch: z.object({
+    type: z.literal("unsubscribe"),
+    request,
+    channels: z.array(z.string()).min(1).max(MAX_BATCH),
+  }),
   publish: z.object({
     type: z.literal("publish"),
-    id,
+    request,
     channel: z.string(),
     event: z.string().optional(),
     data: z.unknown(),
-    key: z.string().optional(),
+    id: z.string().optional(),
   }),
   token: z.object({ type: z.literal("token"), token: z.string() }),
   patch: z.object({
     type: z.literal("patch"),
-    id,
+    request,
     channel: z.string(),
     patch: z.unknown(),
     ifVersion: position.nullable().optional(),
-    key: z.string().optional(),
+    id: z.string().optional(),
   }),
   lock: z.object({
     type: z.literal("lock"),
-    id,
+    request,
     name: z.string(),
-    leaseMs: z.number().optional(),
+    leaseSeconds: z.number().optional(),
     info: z.unknown().optional(),
     token: z.number().optional(),
   }),
-  unlock: z.object({ type: z.literal("unlock"), id, name: z.string(), token: z.number() }),
+  unlock: z.object({ type: z.literal("unlock"), request, name: z.string(), token: z.number() }),
   next: z.object({
     type: z.literal("next"),
-    id,
+    request,
     name: z.string(),
     count: z.number().optional(),
-    key: z.string().optional(),
+    id: z.string().optional(),
   }),
   ping: z.object({ type: z.literal("ping") }),
 } as const;
@@ -99,8 +106,9 @@ function schemaOf(type: unknown, value: object) {
   switch (type) {
     case "subscribe":
       return "channels" in value ? schemas.subscribeBatch : schemas.subscribe;
-    case "connect":
     case "unsubscribe":
+      return "channels" in value ? schemas.unsubscribeBatch : schemas.unsubscribe;
+    case "connect":
     case "publish":
     case "token":
     case "patch":

@@ -1,7 +1,7 @@
-/** What the parts of the WebSocket door share. */
+/** The parts of the WebSocket door share this. */
 import type { DoorHost } from "../door.js";
 
-/** What a peer needs of its door. */
+/** The door, as its transports see it. */
 export interface DoorContext extends DoorHost {
   /** Bytes that a frame of a client may have. */
   readonly maxPayload: number;

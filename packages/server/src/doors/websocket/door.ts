@@ -2,13 +2,14 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { FanfareError } from "@fanfare/protocol";
-import type { Caller } from "../../access/addresses.js";
-import type { AccessRequest } from "../../access/credentials.js";
-import { refuseUpgrade } from "../../refuse-upgrade.js";
+import type { Caller } from "../../access/grants/addresses.js";
+import type { AccessRequest } from "../../access/grants/credentials.js";
+import { refuseUpgrade } from "../../wire/refuse-upgrade.js";
 import type { Door, DoorCapabilities, DoorHost } from "../door.js";
 import type { DoorContext } from "./context.js";
 import { HANDSHAKE_HINTS, shakeHands } from "./handshake.js";
-import { WebSocketPeer } from "./peer.js";
+import { MIN_FRAME_BYTES } from "./requests.js";
+import { WebSocketTransport } from "./transport.js";
 
 /** Room for the parts of a frame around `data`. */
 const FRAME_OVERHEAD = 4096;
@@ -19,6 +20,8 @@ export const WEBSOCKET_CAN: DoorCapabilities = {
   offsets: true,
   unsubscribes: true,
   publishes: true,
+  renews: true,
+  auto: true,
 };
 
 export class WebSocketDoor implements Door {
@@ -30,16 +33,19 @@ export class WebSocketDoor implements Door {
   constructor(host: DoorHost) {
     this.#host = host;
     const { messageBytes, stateBytes } = host.hub.limits;
-    this.#context = { ...host, maxPayload: Math.max(messageBytes, stateBytes) + FRAME_OVERHEAD };
+    this.#context = {
+      ...host,
+      maxPayload: Math.max(messageBytes, stateBytes, MIN_FRAME_BYTES) + FRAME_OVERHEAD,
+    };
   }
 
   /** Answers an HTTP upgrade: with a WebSocket, or with an HTTP error that says what to do. */
   upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
-    const { guests, log } = this.#host;
+    const { clients, log } = this.#host;
     let answer: string;
     let caller: Caller;
     try {
-      caller = guests.admit(request);
+      caller = clients.admit(request);
       answer = shakeHands(request.method, request.headers);
     } catch (error) {
       if (!(error instanceof FanfareError)) throw error;
@@ -54,7 +60,8 @@ export class WebSocketDoor implements Door {
       return;
     }
     socket.write(answer, "latin1");
-    guests.add(new WebSocketPeer(socket, head, this.#context, caller, this.#requestOf(request)));
+    const transport = new WebSocketTransport(socket, head, this.#context, caller, this.#requestOf(request));
+    clients.add(transport.session);
   }
 
   /** What is kept of the request, where somebody looks at it when the client says who it is. */

@@ -1,24 +1,25 @@
-/** What the WebSocket door says, as bytes: the server frames of PROTOCOL.md. */
+/** The server frames of PROTOCOL.md, as bytes. */
 import type {
   ConnectedFrame,
   ErrorFrame,
   FanfareError,
   GapFrame,
   GoodbyeFrame,
+  GrantsFrame,
   OkFrame,
   PongFrame,
   RenewedFrame,
   UnsubscribedFrame,
 } from "@fanfare/protocol";
 import type { Message } from "../../engine/engine.js";
-import { LockRefusedError } from "../../hub/lock-record.js";
-import type { Encoding } from "../../hub/subscriber.js";
 import { presenceFields } from "../presence-fields.js";
-import { textFrame } from "./frame.js";
+import { textFrame } from "../rfc6455/frame.js";
+import type { ClientEncoding } from "../session/transport.js";
 
 type AnswerFrame =
   | ConnectedFrame
   | RenewedFrame
+  | GrantsFrame
   | UnsubscribedFrame
   | GapFrame
   | OkFrame
@@ -32,23 +33,24 @@ export function encodeFrame(frame: AnswerFrame): Uint8Array {
 }
 
 /** The `error` frame of an error. */
-export function errorFrame(error: FanfareError, id: number | undefined, channel?: string): ErrorFrame {
-  const { code, message, remedy, retryAfter } = error;
+export function errorFrame(error: FanfareError, request: number | undefined, channel?: string): ErrorFrame {
+  const { publicCode: code, message, remedy, retryAfterSeconds, lock, time } = error;
   return {
     type: "error",
-    ...(id !== undefined && { id }),
+    ...(request !== undefined && { request }),
     ...(channel !== undefined && { channel }),
     code,
     message,
     remedy,
-    ...(retryAfter !== undefined && { retryAfter }),
-    ...(error instanceof LockRefusedError && { ...(error.lock && { lock: error.lock }), time: error.time }),
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    ...(lock && { lock }),
+    ...(time !== undefined && { time }),
   };
 }
 
 export const PONG_FRAME = encodeFrame({ type: "pong" });
 
-export const webSocketEncoding: Encoding = {
+export const webSocketEncoding: ClientEncoding = {
   /** Put together by hand: the data is JSON text already, and channel names need no escapes. */
   message({ channel, offset, time, event, json, user, id }: Message): Uint8Array {
     const eventText = event === "message" ? '"message"' : JSON.stringify(event);
@@ -65,12 +67,13 @@ export const webSocketEncoding: Encoding = {
     ),
   presence: (news) => textFrame(`{"type":"presence",${presenceFields(news)}}`),
   subscribed({ request, state, presence, ...answer }) {
-    const id = request !== undefined && { id: request };
-    const text = JSON.stringify({ type: "subscribed", ...id, ...answer }).slice(0, -1);
+    const text = JSON.stringify({ type: "subscribed", request, ...answer }).slice(0, -1);
     const stateText = state === undefined ? "" : `,"state":${state}`;
     const presenceText = presence === undefined ? "" : `,"presence":${presence}`;
     return textFrame(`${text}${stateText}${presenceText}}`);
   },
   refused: (request, channel, error) => encodeFrame(errorFrame(error, request, channel)),
-  done: (request) => encodeFrame({ type: "ok", id: request }),
+  done: (request) => encodeFrame({ type: "ok", request }),
+  grants: encodeFrame({ type: "grants" }),
+  unsubscribed: (channel, { publicCode: code }) => encodeFrame({ type: "unsubscribed", channel, code }),
 };

@@ -2,16 +2,17 @@
  * What has to happen in time with one client: that it says `connect`, that it gives signs of life, and that it is gone once it
  * closes. Driven by the wheel, whose milliseconds all times here are; see PROTOCOL.md, section 7.
  */
-import type { Random } from "../../clock.js";
-import type { TimingWheel, Watched } from "../timing-wheel.js";
+import type { Random } from "../../base/clock.js";
+import type { Failing } from "../../base/failures.js";
+import type { TimingWheel, Watched } from "../../base/timing-wheel.js";
 import { Liveness } from "./liveness.js";
 
 export const CONNECT_WITHIN_MS = 10_000;
 /** How long a full socket is given to take the close frame. */
-const CLOSE_WITHIN_MS = 2000;
+export const CLOSE_WITHIN_MS = 2000;
 
 /** Whose lifetime it is. */
-export interface Mortal {
+export interface Mortal extends Failing {
   /** Bytes that the socket has not taken yet. */
   readonly waitingBytes: number;
   /** Would anything that the client sends be noticed? */
@@ -23,7 +24,7 @@ export interface Mortal {
   /** Now and then, while it lives. */
   stillAlive(): void;
   connectMissing(): void;
-  /** Gave no sign of life for so long. */
+  /** Gave no sign of life for this long. */
   dead(silentMs: number): void;
   /** It should have been gone by now. */
   notGoneInTime(): void;
@@ -33,7 +34,7 @@ export interface Mortal {
 export class Lifetime extends Liveness implements Watched {
   readonly #mortal: Mortal;
   readonly #connectBy: number;
-  /** When it has to be gone; `null` while nobody has begun to close. */
+  /** When it has to be gone; `null` while it is not closing. */
   #closeBy: number | null = null;
   #over = false;
 
@@ -48,7 +49,7 @@ export class Lifetime extends Liveness implements Watched {
     return this.#closeBy !== null || this.#over;
   }
 
-  /** The connection is closing, whoever began: it has to be over in time. */
+  /** The connection is closing, from either side: it has to be over in time. */
   closing(): void {
     if (this.isClosing) return;
     this.#closeBy = this.wheel.exactly() + CLOSE_WITHIN_MS;
@@ -58,6 +59,10 @@ export class Lifetime extends Liveness implements Watched {
   /** It is gone. */
   end(): void {
     this.#over = true;
+  }
+
+  failedInside(error: unknown): void {
+    this.#mortal.failedInside(error);
   }
 
   check(now: number): number | null {

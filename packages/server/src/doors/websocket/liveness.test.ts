@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { TimingWheel } from "../../base/timing-wheel.js";
 import { FakeClock } from "../../testing/fake-clock.js";
-import { TimingWheel } from "../timing-wheel.js";
 import { Liveness } from "./liveness.js";
 
 function aliveness(fraction = 0.5) {

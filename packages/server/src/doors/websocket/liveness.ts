@@ -2,8 +2,8 @@
  * Signs of life of one connection, and when their absence means that it is dead; see PROTOCOL.md, section 7. Knows times and
  * byte counts, no socket. Times are those of the wheel, in milliseconds.
  */
-import type { Random } from "../../clock.js";
-import type { TimingWheel } from "../timing-wheel.js";
+import type { Random } from "../../base/clock.js";
+import type { TimingWheel } from "../../base/timing-wheel.js";
 
 const PING_EVERY_MS = 25_000;
 const DEAD_AFTER_MS = 40_000;
@@ -12,7 +12,7 @@ const STUCK_AFTER_MS = 300_000;
 
 /** What is to be done. */
 export interface Verdict {
-  /** It is dead; for so long there was no sign of life. */
+  /** It is dead; for this long there was no sign of life. */
   readonly deadForMs: number | null;
   /** It is to be asked for a sign of life. Not while it is stuck: it would only have more to take. */
   readonly ping: boolean;

@@ -21,10 +21,11 @@ export function appendContract(open: Open): void {
       const born = await headOf(engine, BUSY);
       expect(born.offset).toBe(0);
       for (const offset of [1, 2, 3]) {
-        expect(await engine.append(BUSY, draft(offset), KEEP_ALL)).toStrictEqual({
+        expect(await engine.logs.append(BUSY, draft(offset), KEEP_ALL)).toStrictEqual({
           epoch: born.epoch,
           offset,
           repeated: false,
+          time: expect.any(Number),
         });
       }
     });
@@ -38,12 +39,12 @@ export function appendContract(open: Open): void {
     test("never gives one offset twice, however many append at once, on whatever node", async () => {
       const { engine, peer } = await open();
       const answers = await Promise.all(
-        numbersTo(200).map((n) => (n % 2 ? engine : peer).append(BUSY, draft(n), KEEP_ALL)),
+        numbersTo(200).map((n) => (n % 2 ? engine : peer).logs.append(BUSY, draft(n), KEEP_ALL)),
       );
       expect(answers.map(({ offset }) => offset).sort((a, b) => a - b)).toEqual(numbersTo(200));
       expect(new Set(answers.map(({ epoch }) => epoch)).size).toBe(1);
 
-      const { messages } = await peer.read(BUSY, null, NO_LIMIT);
+      const { messages } = await peer.logs.read(BUSY, null, NO_LIMIT);
       expect(offsetsOf(messages)).toEqual(numbersTo(200));
       for (const [index, answer] of answers.entries()) {
         expect(messages[answer.offset - 1]?.json).toBe(String(index + 1));
@@ -52,9 +53,11 @@ export function appendContract(open: Open): void {
 
     test("keeps the order of calls that do not wait for each other", async () => {
       const { engine } = await open();
-      await Promise.all(numbersTo(200).map((n) => engine.append(n % 3 ? BUSY : OTHER, draft(n), KEEP_ALL)));
+      await Promise.all(
+        numbersTo(200).map((n) => engine.logs.append(n % 3 ? BUSY : OTHER, draft(n), KEEP_ALL)),
+      );
       for (const channel of [BUSY, OTHER]) {
-        const { messages } = await engine.read(channel, null, NO_LIMIT);
+        const { messages } = await engine.logs.read(channel, null, NO_LIMIT);
         expect(valuesOf(messages)).toEqual(numbersTo(200).filter((n) => (n % 3 ? BUSY : OTHER) === channel));
       }
     });
@@ -64,9 +67,9 @@ export function appendContract(open: Open): void {
       const json = '{"__proto__":{"é":"\\u0000😀"},"n":1.50,"list":[null,true]}';
       const idempotency = { key: "k 1", principal: "p" };
       const whole = { event: "Ändern", json, user: "ann", except: "c1", idempotency };
-      const { epoch } = await engine.append(BUSY, whole, KEEP_ALL);
-      await engine.append(BUSY, { event: "message", json: "null" }, KEEP_ALL);
-      const { messages } = await engine.read(BUSY, null, NO_LIMIT);
+      const { epoch } = await engine.logs.append(BUSY, whole, KEEP_ALL);
+      await engine.logs.append(BUSY, { event: "message", json: "null" }, KEEP_ALL);
+      const { messages } = await engine.logs.read(BUSY, null, NO_LIMIT);
       const time = expect.any(Number);
       expect(messages).toStrictEqual([
         {
@@ -86,27 +89,27 @@ export function appendContract(open: Open): void {
 
     test("stamps messages with the time of day", async ({ skip }) => {
       const { engine, clock, passTime = skip("the engine's time is not ours") } = await open();
-      await engine.append(BUSY, draft(1), KEEP_ALL);
+      await engine.logs.append(BUSY, draft(1), KEEP_ALL);
       const before = clock.now();
       await passTime(5000);
       const after = clock.now();
-      await engine.append(BUSY, draft(2), KEEP_ALL);
-      const { messages } = await engine.read(BUSY, null, NO_LIMIT);
+      await engine.logs.append(BUSY, draft(2), KEEP_ALL);
+      const { messages } = await engine.logs.read(BUSY, null, NO_LIMIT);
       expect(messages.map(({ time }) => time)).toEqual([before, after]);
     });
 
     test("never lets time decrease within a channel, even when the clock is set back", async ({ skip }) => {
       const { engine, clock, passTime = skip("the engine's time is not ours") } = await open();
       const early = clock.now();
-      await engine.append(BUSY, draft(1), KEEP_ALL);
+      await engine.logs.append(BUSY, draft(1), KEEP_ALL);
       clock.turnBack(60_000);
-      await engine.append(BUSY, draft(2), KEEP_ALL);
+      await engine.logs.append(BUSY, draft(2), KEEP_ALL);
       await passTime(10_000);
-      await engine.append(BUSY, draft(3), KEEP_ALL);
-      await engine.append(OTHER, draft(1), KEEP_ALL);
-      const busy = await engine.read(BUSY, null, NO_LIMIT);
+      await engine.logs.append(BUSY, draft(3), KEEP_ALL);
+      await engine.logs.append(OTHER, draft(1), KEEP_ALL);
+      const busy = await engine.logs.read(BUSY, null, NO_LIMIT);
       expect(busy.messages.map(({ time }) => time)).toEqual([early, early, early]);
-      const other = await engine.read(OTHER, null, NO_LIMIT);
+      const other = await engine.logs.read(OTHER, null, NO_LIMIT);
       expect(other.messages.map(({ time }) => time)).toEqual([early - 50_000]);
     });
 
@@ -115,8 +118,8 @@ export function appendContract(open: Open): void {
     }) => {
       const { engine, ignores = [] } = await open({ maxChannels: 1 });
       skip(ignores.includes("maxChannels"), "the engine does not count channels");
-      await engine.append(BUSY, draft(1), KEEP_ALL);
-      const refused = engine.append(OTHER, draft(1), KEEP_ALL);
+      await engine.logs.append(BUSY, draft(1), KEEP_ALL);
+      const refused = engine.logs.append(OTHER, draft(1), KEEP_ALL);
       await expect(refused).rejects.toMatchObject({ code: "too_many_channels", status: 503 });
       await expect(refused).rejects.toThrow(/other:2.*\b1\b/);
       expect((await headOf(engine, OTHER)).offset).toBe(0);
@@ -130,9 +133,9 @@ export function appendContract(open: Open): void {
     test("answers a repeated message with its first position, and appends nothing", async () => {
       const { engine, peer } = await open();
       await appendAll(engine, BUSY, ["before"]);
-      const first = await engine.append(BUSY, draft("paid", { idempotency }), KEEP_ALL);
+      const first = await engine.logs.append(BUSY, draft("paid", { idempotency }), KEEP_ALL);
       await appendAll(engine, BUSY, ["after"]);
-      const second = await peer.append(BUSY, draft("paid", { idempotency }), KEEP_ALL);
+      const second = await peer.logs.append(BUSY, draft("paid", { idempotency }), KEEP_ALL);
       expect(first).toMatchObject({ offset: 2, repeated: false });
       expect(second).toStrictEqual({ ...first, repeated: true });
       expect((await headOf(engine, BUSY)).offset).toBe(3);
@@ -142,7 +145,7 @@ export function appendContract(open: Open): void {
       const { engine, peer } = await open();
       const answers = await Promise.all(
         numbersTo(20).map((n) =>
-          (n % 2 ? engine : peer).append(BUSY, draft("paid", { idempotency }), KEEP_ALL),
+          (n % 2 ? engine : peer).logs.append(BUSY, draft("paid", { idempotency }), KEEP_ALL),
         ),
       );
       expect(answers.filter(({ repeated }) => !repeated)).toHaveLength(1);
@@ -152,25 +155,25 @@ export function appendContract(open: Open): void {
 
     test("is refused for another message, by name, and nothing is appended", async () => {
       const { engine } = await open();
-      await engine.append(BUSY, draft("paid", { idempotency }), KEEP_ALL);
-      const otherData = engine.append(BUSY, draft("sent", { idempotency }), KEEP_ALL);
-      await expect(otherData).rejects.toMatchObject({ code: "key_reused", status: 422 });
+      await engine.logs.append(BUSY, draft("paid", { idempotency }), KEEP_ALL);
+      const otherData = engine.logs.append(BUSY, draft("sent", { idempotency }), KEEP_ALL);
+      await expect(otherData).rejects.toMatchObject({ code: "id_reused", status: 422 });
       await expect(otherData).rejects.toThrow('"order-1"');
-      const otherEvent = engine.append(BUSY, draft("paid", { idempotency, event: "x" }), KEEP_ALL);
-      await expect(otherEvent).rejects.toMatchObject({ code: "key_reused" });
+      const otherEvent = engine.logs.append(BUSY, draft("paid", { idempotency, event: "x" }), KEEP_ALL);
+      await expect(otherEvent).rejects.toMatchObject({ code: "id_reused" });
       expect((await headOf(engine, BUSY)).offset).toBe(1);
     });
 
     test("tells event and data apart, however they are cut", async () => {
       const { engine } = await open();
-      await engine.append(BUSY, { event: "a1", json: "2", idempotency }, KEEP_ALL);
-      const cutElsewhere = engine.append(BUSY, { event: "a", json: "12", idempotency }, KEEP_ALL);
-      await expect(cutElsewhere).rejects.toMatchObject({ code: "key_reused" });
+      await engine.logs.append(BUSY, { event: "a1", json: "2", idempotency }, KEEP_ALL);
+      const cutElsewhere = engine.logs.append(BUSY, { event: "a", json: "12", idempotency }, KEEP_ALL);
+      await expect(cutElsewhere).rejects.toMatchObject({ code: "id_reused" });
     });
 
     test("means nothing to another principal or in another channel", async () => {
       const { engine } = await open();
-      await engine.append(BUSY, draft("paid", { idempotency }), KEEP_ALL);
+      await engine.logs.append(BUSY, draft("paid", { idempotency }), KEEP_ALL);
       const strangers = [
         { key: "order-1", principal: "shop2" },
         { key: "order-", principal: "1shop" },
@@ -178,29 +181,29 @@ export function appendContract(open: Open): void {
         { key: "porder-1", principal: "sho" },
       ];
       for (const [index, stranger] of strangers.entries()) {
-        const answer = await engine.append(BUSY, draft(index, { idempotency: stranger }), KEEP_ALL);
+        const answer = await engine.logs.append(BUSY, draft(index, { idempotency: stranger }), KEEP_ALL);
         expect(answer).toMatchObject({ offset: index + 2, repeated: false });
       }
-      const elsewhere = await engine.append(OTHER, draft("sent", { idempotency }), KEEP_ALL);
+      const elsewhere = await engine.logs.append(OTHER, draft("sent", { idempotency }), KEEP_ALL);
       expect(elsewhere).toMatchObject({ offset: 1, repeated: false });
     });
 
     test("is remembered even when the message is not", async () => {
       const { engine } = await open();
       const keepNone = { messages: 0, ageMs: 1000 };
-      const first = await engine.append(BUSY, draft("paid", { idempotency }), keepNone);
-      const second = await engine.append(BUSY, draft("paid", { idempotency }), keepNone);
+      const first = await engine.logs.append(BUSY, draft("paid", { idempotency }), keepNone);
+      const second = await engine.logs.append(BUSY, draft("paid", { idempotency }), keepNone);
       expect(second).toStrictEqual({ ...first, repeated: true });
     });
 
     test("is forgotten after five minutes", async ({ skip }) => {
       const { engine, passTime = skip("the engine's time is not ours") } = await open();
-      await engine.append(BUSY, draft("paid", { idempotency }), KEEP_ALL);
+      await engine.logs.append(BUSY, draft("paid", { idempotency }), KEEP_ALL);
       await passTime(5 * 60_000 - 2000);
-      const before = await engine.append(BUSY, draft("paid", { idempotency }), KEEP_ALL);
+      const before = await engine.logs.append(BUSY, draft("paid", { idempotency }), KEEP_ALL);
       expect(before).toMatchObject({ offset: 1, repeated: true });
       await passTime(4000);
-      const after = await engine.append(BUSY, draft("sent", { idempotency }), KEEP_ALL);
+      const after = await engine.logs.append(BUSY, draft("sent", { idempotency }), KEEP_ALL);
       expect(after).toMatchObject({ offset: 2, repeated: false });
     });
   });

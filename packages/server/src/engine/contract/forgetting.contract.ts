@@ -26,10 +26,10 @@ export function forgettingContract(open: Open): void {
       const old = await appendAll(engine, BUSY, [1, 2, 3]);
       await passTime(HOUR_MS + 2000);
       expect(await headOf(engine, BUSY)).toStrictEqual(old);
-      const page = await engine.read(BUSY, { ...old, offset: 1 }, NO_LIMIT);
+      const page = await engine.logs.read(BUSY, { ...old, offset: 1 }, NO_LIMIT);
       expect(page).toStrictEqual({ epoch: old.epoch, first: 4, head: 3, messages: [] });
       expect(await appendAll(engine, BUSY, [4])).toStrictEqual({ epoch: old.epoch, offset: 4 });
-      const later = await engine.read(BUSY, old, NO_LIMIT);
+      const later = await engine.logs.read(BUSY, old, NO_LIMIT);
       expect(later).toMatchObject({ epoch: old.epoch, first: 4, head: 4 });
       expect(valuesOf(later.messages)).toEqual([4]);
     });
@@ -41,20 +41,20 @@ export function forgettingContract(open: Open): void {
       await passTime(HOUR_MS + 2000);
       clock.turnBack(2 * HOUR_MS);
       await appendAll(engine, BUSY, [2]);
-      const { messages } = await engine.read(BUSY, null, NO_LIMIT);
+      const { messages } = await engine.logs.read(BUSY, null, NO_LIMIT);
       expect(messages[0]?.time).toBe(time);
     });
 
     test("spares a channel that is used, and one that is listened to", async ({ skip }) => {
       const { engine, passTime = skip(NOT_OURS) } = await open();
       await appendAll(engine, BUSY, [1]);
-      await engine.listen(OTHER, new Heard());
+      await engine.logs.listen(OTHER, new Heard());
       await appendAll(engine, OTHER, [1]);
       await passTime(HOUR_MS - 10_000);
       await appendAll(engine, BUSY, [2]);
       await passTime(HOUR_MS - 10_000);
-      expect(await engine.read(BUSY, null, NO_LIMIT)).toMatchObject({ first: 1, head: 2 });
-      expect(await engine.read(OTHER, null, NO_LIMIT)).toMatchObject({ first: 1, head: 1 });
+      expect(await engine.logs.read(BUSY, null, NO_LIMIT)).toMatchObject({ first: 1, head: 2 });
+      expect(await engine.logs.read(OTHER, null, NO_LIMIT)).toMatchObject({ first: 1, head: 1 });
     });
 
     test("changes the birth epoch when it leaves no stub, and not before", async ({ skip }) => {
@@ -64,21 +64,21 @@ export function forgettingContract(open: Open): void {
       const busy = await appendAll(engine, BUSY, [1, 2]);
       await passTime(HOUR_MS + 2000);
       expect(await headOf(engine, QUIET)).toStrictEqual(born);
-      expect((await engine.read(QUIET, born, NO_LIMIT)).lost).toBeUndefined();
+      expect((await engine.logs.read(QUIET, born, NO_LIMIT)).lost).toBeUndefined();
 
       await appendAll(engine, OTHER, [1]);
       await passTime(HOUR_MS + 2000);
       const reborn = await headOf(engine, QUIET);
       expect(reborn.offset).toBe(0);
       expect(reborn.epoch).not.toBe(born.epoch);
-      expect(await engine.read(QUIET, born, NO_LIMIT)).toMatchObject({ head: 0, lost: "forgotten" });
+      expect(await engine.logs.read(QUIET, born, NO_LIMIT)).toMatchObject({ head: 0, lost: "forgotten" });
       expect(await headOf(engine, BUSY)).toStrictEqual(reborn);
-      expect(await engine.read(BUSY, busy, NO_LIMIT)).toMatchObject({ head: 0, lost: "forgotten" });
+      expect(await engine.logs.read(BUSY, busy, NO_LIMIT)).toMatchObject({ head: 0, lost: "forgotten" });
 
       const other = await headOf(engine, OTHER);
       expect(other).toStrictEqual({ epoch: born.epoch, offset: 1 });
       expect(await appendAll(engine, OTHER, [2])).toStrictEqual({ epoch: born.epoch, offset: 2 });
-      const page = await engine.read(OTHER, other, NO_LIMIT);
+      const page = await engine.logs.read(OTHER, other, NO_LIMIT);
       expect(page.lost).toBeUndefined();
       expect(valuesOf(page.messages)).toEqual([2]);
     });
@@ -89,7 +89,7 @@ export function forgettingContract(open: Open): void {
       const born = await headOf(engine, QUIET);
       await appendAll(engine, BUSY, [1]);
       await passTime(HOUR_MS + 2000);
-      await engine.listen(BUSY, new Heard());
+      await engine.logs.listen(BUSY, new Heard());
       await appendAll(engine, OTHER, [1]);
       await passTime(HOUR_MS + 2000);
       expect(await headOf(engine, QUIET)).toStrictEqual(born);
@@ -101,15 +101,15 @@ export function forgettingContract(open: Open): void {
       const { engine, passTime = skip(NOT_OURS), ignores = [] } = await open({ maxStubs: 0 });
       skip(ignores.includes("maxStubs"), "the engine does not count stubs");
       const heard = new Heard();
-      const born = await engine.listen(QUIET, heard);
+      const born = await engine.logs.listen(QUIET, heard);
       await appendAll(engine, BUSY, [1]);
       await passTime(HOUR_MS + 2000);
       expect((await headOf(engine, BUSY)).epoch).not.toBe(born.epoch);
       expect(await headOf(engine, QUIET)).toStrictEqual(born);
-      expect(await engine.listen(QUIET, new Heard())).toStrictEqual(born);
+      expect(await engine.logs.listen(QUIET, new Heard())).toStrictEqual(born);
       expect(await appendAll(engine, QUIET, [1])).toStrictEqual({ epoch: born.epoch, offset: 1 });
       await heard.untilOffset(1);
-      const page = await engine.read(QUIET, born, NO_LIMIT);
+      const page = await engine.logs.read(QUIET, born, NO_LIMIT);
       expect(page.lost).toBeUndefined();
       expect(valuesOf(page.messages)).toEqual([1]);
     });
@@ -121,13 +121,13 @@ export function forgettingContract(open: Open): void {
       const { engine, startOver = skip("logs cannot be started over"), passTime = skip(NOT_OURS) } = opened;
       const old = await appendAll(engine, BUSY, [1, 2]);
       const heard = new Heard();
-      await engine.listen(BUSY, heard);
+      await engine.logs.listen(BUSY, heard);
       await startOver(BUSY);
-      engine.unlisten(BUSY, heard);
+      engine.logs.unlisten(BUSY, heard);
       const lost = { first: 1, head: 0, messages: [], lost: "epoch_changed" };
-      expect(await engine.read(BUSY, old, NO_LIMIT)).toMatchObject(lost);
+      expect(await engine.logs.read(BUSY, old, NO_LIMIT)).toMatchObject(lost);
       await passTime(HOUR_MS + 2000);
-      expect(await engine.read(BUSY, old, NO_LIMIT)).toMatchObject(lost);
+      expect(await engine.logs.read(BUSY, old, NO_LIMIT)).toMatchObject(lost);
     });
 
     test("never makes a position recoverable that is not, whatever happens", async ({ skip }) => {

@@ -12,6 +12,7 @@ import type {
   ReadLimit,
   Retention,
 } from "../engine.js";
+import { DEFAULT_SHARE, type Share } from "../shares.js";
 
 /** A fake clock whose time of day somebody can set back, as on a real machine. */
 export class WallClock extends FakeClock {
@@ -27,14 +28,17 @@ export class WallClock extends FakeClock {
 }
 
 /** The bounds that a test asks the engine to keep. */
-export interface EngineLimits {
+interface EngineLimits {
   readonly maxChannels: number;
   readonly maxStubs: number;
+  readonly maxIdempotencyKeys: number;
+  readonly maxSessions: number;
   readonly idempotencyTtlMs: number;
   readonly forgetAfterMs: number;
+  readonly share: Share;
 }
 
-export interface HarnessContext {
+interface HarnessContext {
   /** To be given to the engine, unless the engine cannot take its time from it. */
   readonly clock: WallClock;
   /** To be given to the engine where it has such a bound. */
@@ -42,7 +46,7 @@ export interface HarnessContext {
 }
 
 /** One engine, empty at the beginning, and what can be done to it. What is left out, the engine lacks: tests are skipped. */
-export interface Harness {
+interface Harness {
   readonly engine: Engine;
   /** Another node's engine over the same logs and sessions. Left out where there can be no other node. */
   readonly peer?: Engine;
@@ -52,6 +56,8 @@ export interface Harness {
    */
   readonly passTime?: (ms: number) => Promise<void> | void;
   readonly startOver?: (channel: ChannelName) => Promise<unknown>;
+  /** Lets the log of a channel go on in another epoch, as after a fail-over. Some of the newest entries may get lost. */
+  readonly goOn?: (channel: ChannelName) => Promise<unknown>;
   /** The limits of the context that this engine does not keep. */
   readonly ignores?: readonly (keyof EngineLimits)[];
   /** Cleans up after the engines were closed. */
@@ -74,8 +80,11 @@ export type Open = (limits?: Partial<EngineLimits>) => Promise<Opened>;
 const CONTRACT_LIMITS: EngineLimits = {
   maxChannels: 1_000_000,
   maxStubs: 100_000,
+  maxIdempotencyKeys: 100_000,
+  maxSessions: 100_000,
   idempotencyTtlMs: 5 * 60_000,
   forgetAfterMs: 60 * 60_000,
+  share: DEFAULT_SHARE,
 };
 
 export function opener(make: MakeHarness): Open {
@@ -115,11 +124,12 @@ export async function setState(
   channel: ChannelName,
   value: object | null,
   retention = KEEP_ALL,
+  owner?: string,
 ): Promise<Appended> {
   const json = JSON.stringify(value);
-  const base = baseOf(await engine.state(channel));
-  const state = value && json;
-  return await engine.append(channel, { change: "value", json, state, base }, retention);
+  const base = baseOf(await engine.logs.state(channel));
+  const draft = { change: "value", json, state: value && json, base, ...(owner && { owner }) } as const;
+  return await engine.logs.append(channel, draft, retention);
 }
 
 /** What a change of this state builds on. */
@@ -136,7 +146,7 @@ export async function appendAll(
 ): Promise<Position> {
   let position: Position | undefined;
   for (const value of values) {
-    const { epoch, offset } = await engine.append(channel, draft(value), retention);
+    const { epoch, offset } = await engine.logs.append(channel, draft(value), retention);
     position = { epoch, offset };
   }
   if (!position) throw new Error("nothing to append");
@@ -144,7 +154,7 @@ export async function appendAll(
 }
 
 export async function headOf(engine: Engine, channel: ChannelName): Promise<Position> {
-  const [head] = await engine.heads([channel]);
+  const [head] = await engine.logs.heads([channel]);
   if (!head) throw new Error(`no head for ${channel}`);
   return head;
 }

@@ -9,15 +9,15 @@ export function listContract(open: Open): void {
   describe("list", () => {
     test("is empty where there is no channel", async () => {
       const { engine } = await open();
-      expect(await engine.list(null, 10)).toEqual([]);
-      expect(await engine.list(BUSY, 10)).toEqual([]);
+      expect(await engine.logs.list(null, 10)).toEqual([]);
+      expect(await engine.logs.list(BUSY, 10)).toEqual([]);
     });
 
     test("says where each channel stands, on whatever node it is asked", async () => {
       const { engine, peer } = await open();
       const other = await appendAll(engine, OTHER, [1]);
       const busy = await appendAll(engine, BUSY, [1, 2, 3], { ...KEEP_ALL, messages: 2 });
-      const [first, second, ...rest] = await peer.list(null, 10);
+      const [first, second, ...rest] = await peer.logs.list(null, 10);
       expect(first).toMatchObject({ channel: BUSY, epoch: busy.epoch, head: 3 });
       expect([undefined, 2]).toContain(first?.first);
       expect(second).toMatchObject({ channel: OTHER, epoch: other.epoch, head: 1 });
@@ -27,10 +27,10 @@ export function listContract(open: Open): void {
     test("has the channels that are only listened to here, for as long as they are", async () => {
       const { engine } = await open();
       const heard = new Heard();
-      const { epoch } = await engine.listen(QUIET, heard);
-      expect(await engine.list(null, 10)).toMatchObject([{ channel: QUIET, epoch, head: 0 }]);
-      engine.unlisten(QUIET, heard);
-      expect(await engine.list(null, 10)).toEqual([]);
+      const { epoch } = await engine.logs.listen(QUIET, heard);
+      expect(await engine.logs.list(null, 10)).toMatchObject([{ channel: QUIET, epoch, head: 0 }]);
+      engine.logs.unlisten(QUIET, heard);
+      expect(await engine.logs.list(null, 10)).toEqual([]);
     });
 
     test("goes by code units, and page by page meets every channel once", async () => {
@@ -42,7 +42,7 @@ export function listContract(open: Open): void {
         const found: string[] = [];
         for (;;) {
           const after = found.length === 0 ? null : parseChannelName(found.at(-1) ?? "");
-          const page = await engine.list(after, limit);
+          const page = await engine.logs.list(after, limit);
           expect(page.length).toBeLessThanOrEqual(limit);
           found.push(...page.map(({ channel }) => channel));
           if (page.length < limit) break;
@@ -55,15 +55,15 @@ export function listContract(open: Open): void {
       const { engine } = await open();
       await appendAll(engine, parseChannelName("a"), [1]);
       await appendAll(engine, parseChannelName("c"), [1]);
-      expect(await engine.list(parseChannelName("b"), 10)).toMatchObject([{ channel: "c" }]);
-      expect(await engine.list(parseChannelName("c"), 10)).toEqual([]);
+      expect(await engine.logs.list(parseChannelName("b"), 10)).toMatchObject([{ channel: "c" }]);
+      expect(await engine.logs.list(parseChannelName("c"), 10)).toEqual([]);
     });
 
     test("has no channel that is forgotten", async ({ skip }) => {
       const { engine, passTime = skip("the engine's time is not ours") } = await open();
       await appendAll(engine, BUSY, [1]);
       await passTime(HOUR_MS + 2000);
-      expect(await engine.list(null, 10)).toEqual([]);
+      expect(await engine.logs.list(null, 10)).toEqual([]);
     });
   });
 }

@@ -5,6 +5,7 @@ import {
   BUSY,
   draft,
   FOREIGN,
+  Heard,
   headOf,
   KEEP_ALL,
   NO_LIMIT,
@@ -21,7 +22,7 @@ export function readContract(open: Open): void {
     test("gives everything from the beginning when no position is given", async () => {
       const { engine, peer } = await open();
       const { epoch } = await appendAll(engine, BUSY, ["a", "b", "c"]);
-      const page = await peer.read(BUSY, null, NO_LIMIT);
+      const page = await peer.logs.read(BUSY, null, NO_LIMIT);
       expect(page).toMatchObject({ epoch, first: 1, head: 3 });
       expect(page.lost).toBeUndefined();
       expect(offsetsOf(page.messages)).toEqual([1, 2, 3]);
@@ -35,7 +36,7 @@ export function readContract(open: Open): void {
       const { engine } = await open();
       const { epoch } = await appendAll(engine, BUSY, numbersTo(5));
       for (const offset of [0, 1, 4, 5]) {
-        const page = await engine.read(BUSY, { epoch, offset }, NO_LIMIT);
+        const page = await engine.logs.read(BUSY, { epoch, offset }, NO_LIMIT);
         expect(page).toMatchObject({ epoch, first: 1, head: 5 });
         expect(page.lost).toBeUndefined();
         expect(offsetsOf(page.messages)).toEqual(numbersTo(5).slice(offset));
@@ -45,17 +46,17 @@ export function readContract(open: Open): void {
     test("gives nothing after a position beyond the head", async () => {
       const { engine } = await open();
       const { epoch } = await appendAll(engine, BUSY, [1, 2]);
-      const page = await engine.read(BUSY, { epoch, offset: 7 }, NO_LIMIT);
+      const page = await engine.logs.read(BUSY, { epoch, offset: 7 }, NO_LIMIT);
       expect(page).toStrictEqual({ epoch, first: 1, head: 2, messages: [] });
     });
 
     test("begins with the oldest held after a position of another engine's life, and says why", async () => {
       const { engine } = await open();
       const { epoch } = await appendAll(engine, BUSY, [1, 2]);
-      const page = await engine.read(BUSY, { epoch: FOREIGN, offset: 1 }, NO_LIMIT);
+      const page = await engine.logs.read(BUSY, { epoch: FOREIGN, offset: 1 }, NO_LIMIT);
       expect(page).toMatchObject({ epoch, first: 1, head: 2, lost: "restarted" });
       expect(offsetsOf(page.messages)).toEqual([1, 2]);
-      const empty = await engine.read(QUIET, { epoch: FOREIGN, offset: 1 }, NO_LIMIT);
+      const empty = await engine.logs.read(QUIET, { epoch: FOREIGN, offset: 1 }, NO_LIMIT);
       expect(empty).toMatchObject({ first: 1, head: 0, messages: [], lost: "restarted" });
     });
 
@@ -65,7 +66,7 @@ export function readContract(open: Open): void {
       const offsets: number[] = [];
       for (;;) {
         const after = { epoch, offset: offsets.at(-1) ?? 0 };
-        const page = await engine.read(BUSY, after, { messages: 3, bytes: 1_000_000 });
+        const page = await engine.logs.read(BUSY, after, { messages: 3, bytes: 1_000_000 });
         expect(page).toMatchObject({ first: 1, head: 10 });
         expect(page.messages.length).toBeLessThanOrEqual(3);
         offsets.push(...offsetsOf(page.messages));
@@ -79,7 +80,7 @@ export function readContract(open: Open): void {
       const text = "x".repeat(98);
       const { epoch } = await appendAll(engine, BUSY, [text, text, text, "y".repeat(998), text]);
       const read = async (offset: number, bytes: number) =>
-        offsetsOf((await engine.read(BUSY, { epoch, offset }, { messages: 100, bytes })).messages);
+        offsetsOf((await engine.logs.read(BUSY, { epoch, offset }, { messages: 100, bytes })).messages);
       expect(await read(0, 250)).toEqual([1, 2]);
       expect(await read(2, 250)).toEqual([3]);
       expect(await read(3, 250)).toEqual([4]);
@@ -88,10 +89,10 @@ export function readContract(open: Open): void {
 
     test("says of a channel never heard of that it stands at its birth, and makes nothing of it", async () => {
       const { engine, ignores = [] } = await open({ maxChannels: 1 });
-      const page = await engine.read(QUIET, null, NO_LIMIT);
+      const page = await engine.logs.read(QUIET, null, NO_LIMIT);
       expect(page).toStrictEqual({ epoch: page.epoch, first: 1, head: 0, messages: [] });
       const born = { epoch: page.epoch, offset: 0 };
-      expect(await engine.read(QUIET, born, NO_LIMIT)).toStrictEqual(page);
+      expect(await engine.logs.read(QUIET, born, NO_LIMIT)).toStrictEqual(page);
       expect(await headOf(engine, QUIET)).toStrictEqual(born);
       if (!ignores.includes("maxChannels")) expect((await appendAll(engine, BUSY, [1])).offset).toBe(1);
     });
@@ -99,7 +100,7 @@ export function readContract(open: Open): void {
     test("gives messages that do not change when more is appended", async () => {
       const { engine } = await open();
       const { epoch } = await appendAll(engine, BUSY, [1, 2]);
-      const page = await engine.read(BUSY, { epoch, offset: 0 }, NO_LIMIT);
+      const page = await engine.logs.read(BUSY, { epoch, offset: 0 }, NO_LIMIT);
       await appendAll(engine, BUSY, numbersTo(5), { messages: 1, ageMs: 1000 });
       expect(page.head).toBe(2);
       expect(valuesOf(page.messages)).toEqual([1, 2]);
@@ -111,19 +112,19 @@ export function readContract(open: Open): void {
       const { engine } = await open();
       const { epoch } = await appendAll(engine, BUSY, numbersTo(50), { messages: 3, ageMs: 60_000 });
       for (const after of [null, { epoch, offset: 0 }, { epoch, offset: 30 }]) {
-        const page = await engine.read(BUSY, after, NO_LIMIT);
+        const page = await engine.logs.read(BUSY, after, NO_LIMIT);
         expect(page).toMatchObject({ epoch, first: 48, head: 50 });
         expect(page.lost).toBeUndefined();
         expect(valuesOf(page.messages)).toEqual([48, 49, 50]);
       }
-      const tail = await engine.read(BUSY, { epoch, offset: 49 }, NO_LIMIT);
+      const tail = await engine.logs.read(BUSY, { epoch, offset: 49 }, NO_LIMIT);
       expect(offsetsOf(tail.messages)).toEqual([50]);
     });
 
     test("is nothing when retention keeps none, and offsets count on", async () => {
       const { engine } = await open();
       const { epoch } = await appendAll(engine, BUSY, [1, 2], { messages: 0, ageMs: 60_000 });
-      const page = await engine.read(BUSY, null, NO_LIMIT);
+      const page = await engine.logs.read(BUSY, null, NO_LIMIT);
       expect(page).toStrictEqual({ epoch, first: 3, head: 2, messages: [] });
     });
 
@@ -131,9 +132,9 @@ export function readContract(open: Open): void {
       const { engine } = await open();
       await appendAll(engine, BUSY, numbersTo(5), { messages: 5, ageMs: 60_000 });
       await appendAll(engine, BUSY, [6], { messages: 2, ageMs: 60_000 });
-      expect((await engine.read(BUSY, null, NO_LIMIT)).first).toBe(5);
+      expect((await engine.logs.read(BUSY, null, NO_LIMIT)).first).toBe(5);
       await appendAll(engine, BUSY, [7, 8], { messages: 5, ageMs: 60_000 });
-      const page = await engine.read(BUSY, null, NO_LIMIT);
+      const page = await engine.logs.read(BUSY, null, NO_LIMIT);
       expect(offsetsOf(page.messages)).toEqual([5, 6, 7, 8]);
     });
 
@@ -143,13 +144,13 @@ export function readContract(open: Open): void {
       const { epoch } = await appendAll(engine, BUSY, [1, 2], retention);
       await passTime(40_000);
       await appendAll(engine, BUSY, [3], retention);
-      expect((await engine.read(BUSY, null, NO_LIMIT)).first).toBe(1);
+      expect((await engine.logs.read(BUSY, null, NO_LIMIT)).first).toBe(1);
       await passTime(20_001);
-      const page = await engine.read(BUSY, { epoch, offset: 0 }, NO_LIMIT);
+      const page = await engine.logs.read(BUSY, { epoch, offset: 0 }, NO_LIMIT);
       expect(page).toMatchObject({ epoch, first: 3, head: 3 });
       expect(offsetsOf(page.messages)).toEqual([3]);
       await passTime(60_001);
-      expect(await engine.read(BUSY, null, NO_LIMIT)).toStrictEqual({
+      expect(await engine.logs.read(BUSY, null, NO_LIMIT)).toStrictEqual({
         epoch,
         first: 4,
         head: 3,
@@ -159,20 +160,77 @@ export function readContract(open: Open): void {
     });
   });
 
+  describe("a log that went on in another epoch", () => {
+    const CANNOT = "logs do not go on in another epoch";
+
+    test("gives the rest of the earlier epoch, and says where it goes on", async ({ skip }) => {
+      const { engine, peer, goOn = skip(CANNOT) } = await open();
+      const { epoch } = await appendAll(engine, BUSY, numbersTo(20));
+      await goOn(BUSY);
+      const later = await appendAll(peer, BUSY, ["a", "b"]);
+      expect(later).toEqual({ epoch: expect.any(String), offset: 2 });
+      expect(later.epoch).not.toBe(epoch);
+      const next = {
+        epoch: later.epoch,
+        reason: expect.stringMatching(/^(restarted|epoch_changed|forgotten)$/),
+      };
+
+      const rest = await peer.logs.read(BUSY, { epoch, offset: 0 }, NO_LIMIT);
+      const { head } = rest;
+      expect(rest).toMatchObject({ epoch, first: 1, next });
+      expect(rest.lost).toBeUndefined();
+      expect(head).toBeLessThanOrEqual(20);
+      expect(valuesOf(rest.messages)).toEqual(numbersTo(head));
+      const some = await engine.logs.read(BUSY, { epoch, offset: 0 }, { messages: 1, bytes: 1 });
+      expect(some).toMatchObject({ epoch, head, next });
+      expect(offsetsOf(some.messages)).toEqual(head > 0 ? [1] : []);
+      const none = await engine.logs.read(BUSY, { epoch, offset: head }, NO_LIMIT);
+      expect(none).toMatchObject({ epoch, first: 1, head, messages: [], next });
+      expect(await peer.logs.read(BUSY, { epoch, offset: 20 }, NO_LIMIT)).toMatchObject({
+        messages: [],
+        next,
+      });
+    });
+
+    test("is the next epoch to all else", async ({ skip }) => {
+      const { engine, peer, goOn = skip(CANNOT) } = await open();
+      const { epoch } = await appendAll(engine, BUSY, numbersTo(5));
+      const heard = new Heard();
+      await peer.logs.listen(BUSY, heard);
+      await goOn(BUSY);
+      const later = await appendAll(peer, BUSY, ["a", "b"]);
+      expect(later.epoch).not.toBe(epoch);
+      expect(await headOf(engine, BUSY)).toEqual(later);
+      for (const after of [null, { epoch: later.epoch, offset: 0 }]) {
+        const page = await engine.logs.read(BUSY, after, NO_LIMIT);
+        expect(page).toMatchObject({ epoch: later.epoch, first: 1, head: 2 });
+        expect(page).not.toHaveProperty("lost");
+        expect(page).not.toHaveProperty("next");
+        expect(valuesOf(page.messages)).toEqual(["a", "b"]);
+      }
+      expect(await engine.logs.state(BUSY)).toMatchObject({ epoch: later.epoch });
+      await heard.until("a reset, or a message of the next epoch", () =>
+        [...heard.resets.map(({ position }) => position), ...heard.messages].some(
+          (each) => each.epoch === later.epoch,
+        ),
+      );
+    });
+  });
+
   describe("heads", () => {
     test("are answered in the order asked, with offset 0 where there is no log", async () => {
       const { engine, peer } = await open();
       const busy = await appendAll(engine, BUSY, [1, 2, 3]);
       const other = await appendAll(engine, OTHER, [1], { messages: 0, ageMs: 1000 });
-      const heads = await peer.heads([QUIET, OTHER, BUSY, OTHER]);
+      const heads = await peer.logs.heads([QUIET, OTHER, BUSY, OTHER]);
       expect(heads).toStrictEqual([{ epoch: expect.any(String), offset: 0 }, other, busy, other]);
-      expect(await engine.heads([])).toEqual([]);
+      expect(await engine.logs.heads([])).toEqual([]);
     });
 
     test("count what was appended, not what is still held", async () => {
       const { engine } = await open();
       await appendAll(engine, BUSY, numbersTo(5), { messages: 1, ageMs: 1000 });
-      await engine.append(BUSY, draft(6), KEEP_ALL);
+      await engine.logs.append(BUSY, draft(6), KEEP_ALL);
       expect((await headOf(engine, BUSY)).offset).toBe(6);
     });
   });

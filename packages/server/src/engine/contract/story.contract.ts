@@ -55,22 +55,22 @@ export class Story {
     if ("keep" in step) {
       const value = this.#count++;
       const retention = { ...KEEP_ALL, messages: step.keep };
-      const answer = await this.#engine.append(channel, draft(value), retention);
+      const answer = await this.#engine.logs.append(channel, draft(value), retention);
       this.#appended.get(channel)?.push(value);
       this.#give(channel, answer);
     } else if (step.does === "look") {
-      const { epoch, head } = await this.#engine.read(channel, null, NO_LIMIT);
+      const { epoch, head } = await this.#engine.logs.read(channel, null, NO_LIMIT);
       this.#give(channel, { epoch, offset: head });
       this.#give(channel, await headOf(this.#engine, channel));
-    } else if (step.does === "listen") this.#give(channel, await this.#engine.listen(channel, listener));
-    else if (step.does === "unlisten") this.#engine.unlisten(channel, listener);
+    } else if (step.does === "listen") this.#give(channel, await this.#engine.logs.listen(channel, listener));
+    else if (step.does === "unlisten") this.#engine.logs.unlisten(channel, listener);
     else await this.opened.startOver?.(channel);
   }
 
   /** Reads after every position ever given: what seems to be recovered has to be all of it, and nothing else. */
   async check(nothingForgotten: boolean): Promise<void> {
     for (const { channel, position, seen } of this.#given) {
-      const page = await this.#engine.read(channel, position, NO_LIMIT);
+      const page = await this.#engine.logs.read(channel, position, NO_LIMIT);
       const missed = this.#appended.get(channel)?.slice(seen) ?? [];
       if (nothingForgotten) {
         expect(page.lost).toBeUndefined();

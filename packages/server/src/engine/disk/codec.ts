@@ -1,7 +1,7 @@
 /** How logs lie in the store, byte by byte. A change here needs another `FORMAT`. */
 import { type ChannelName, type Epoch, parseEpoch } from "@fanfare/protocol";
 import type { LogEntry, Retention } from "../engine.js";
-import type { Key } from "./table.js";
+import type { Key } from "./store/table.js";
 
 /** Bytes of ids, offsets, times and sizes: enough for 2^48 - 1. */
 const NUMBER = 6;
@@ -102,7 +102,15 @@ export interface StoredLog {
   readonly usedAt: number;
   readonly retention: Retention;
   readonly startedOver: boolean;
+  /** Who made the channel: `null` is an owner without a bound, and `undefined` says that nothing was appended since it is there. */
+  readonly owner: string | null | undefined;
+  /** Who brought the state into being that it has now. */
+  readonly stateOwner: string | null;
 }
+
+/** What is true of a log. */
+const IS = { startedOver: 1, made: 2, owned: 4, stateOwned: 8 } as const;
+const LOG_NUMBERS = 9;
 
 /**
  * Of an epoch only its second half is stored with a log; its first half is the store's. So every log gets another epoch at once
@@ -120,19 +128,37 @@ export function readEpoch(bytes: Buffer, life: string, place: number): Epoch {
 }
 
 export function encodeLog(log: StoredLog): Buffer {
-  const bytes = Buffer.allocUnsafe(EPOCH_BYTES + 9 * NUMBER + 1);
+  const { owner, stateOwner } = log;
+  const owners = [owner, stateOwner].flatMap((each) => (each ? [Buffer.from(each)] : []));
+  const fixed = EPOCH_BYTES + LOG_NUMBERS * NUMBER + 1;
+  const bytes = Buffer.allocUnsafe(owners.reduce((sum, each) => sum + 2 + each.length, fixed));
   let place = writeEpoch(bytes, log.epoch, 0);
   const { messages, ageMs } = log.retention;
   const { id, head, first, floor, bytes: size, time, usedAt } = log;
   for (const value of [id, head, first, floor, size, time, usedAt, messages, ageMs]) {
     place = bytes.writeUIntBE(Math.min(Math.floor(value), NUMBER_MAX), place, NUMBER);
   }
-  bytes.writeUInt8(log.startedOver ? 1 : 0, place);
+  const made = owner === undefined ? 0 : IS.made | (owner ? IS.owned : 0);
+  place = bytes.writeUInt8(
+    (log.startedOver ? IS.startedOver : 0) | made | (stateOwner ? IS.stateOwned : 0),
+    place,
+  );
+  for (const each of owners) {
+    place = bytes.writeUInt16BE(each.length, place);
+    place += each.copy(bytes, place);
+  }
   return bytes;
 }
 
 export function decodeLog(bytes: Buffer, life: string): StoredLog {
   const number = (index: number) => bytes.readUIntBE(EPOCH_BYTES + index * NUMBER, NUMBER);
+  let place = EPOCH_BYTES + LOG_NUMBERS * NUMBER;
+  const flags = bytes.readUInt8(place++);
+  const text = () => {
+    const start = place + 2;
+    place = start + bytes.readUInt16BE(place);
+    return bytes.toString("utf8", start, place);
+  };
   return {
     epoch: readEpoch(bytes, life, 0),
     id: number(0),
@@ -143,7 +169,9 @@ export function decodeLog(bytes: Buffer, life: string): StoredLog {
     time: number(5),
     usedAt: number(6),
     retention: { messages: number(7), ageMs: number(8) },
-    startedOver: bytes.readUInt8(bytes.length - 1) === 1,
+    startedOver: (flags & IS.startedOver) !== 0,
+    owner: flags & IS.owned ? text() : flags & IS.made ? null : undefined,
+    stateOwner: flags & IS.stateOwned ? text() : null,
   };
 }
 
@@ -156,7 +184,7 @@ const PAGE_HEADER = 16;
 /** Key, header and pointer of an entry. */
 const ENTRY_BYTES = 2 * NUMBER + 10;
 
-/** Bytes on the disk, roughly, of a message with so many bytes. */
+/** Bytes on the disk, roughly, of a message with this many bytes. */
 export function sizeOnDisk(length: number): number {
   if (length <= LARGEST_IN_PAGE) return ENTRY_BYTES + length;
   return ENTRY_BYTES + Math.ceil((length + PAGE_HEADER) / PAGE_BYTES) * PAGE_BYTES;

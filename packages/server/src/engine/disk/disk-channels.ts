@@ -4,45 +4,44 @@
  */
 import { type ChannelName, type Epoch, FanfareError } from "@fanfare/protocol";
 import type { LossReason } from "../engine.js";
-import { decodeLog, encodeLog, numberKey, type StoredLog } from "./codec.js";
+import type { Shares } from "../shares.js";
+import { decodeLog, encodeLog, type StoredLog } from "./codec.js";
 import { bornLog, DiskLog, type OnDisk } from "./disk-log.js";
 import type { DiskMessages } from "./disk-messages.js";
 import type { DiskStates } from "./disk-states.js";
+import { DiskStubs } from "./disk-stubs.js";
 import type { Ledger } from "./ledger.js";
-import type { Table } from "./table.js";
+import { type Table, unlessDamaged } from "./store/table.js";
 
 export class DiskChannels {
   /** By name. */
   readonly #entries: Table;
-  /** By name: the key in `#stubOrder`, then the log. */
-  readonly #stubs: Table;
-  /** Names, the least recently used first. */
-  readonly #stubOrder: Table;
+  readonly #stubs: DiskStubs;
   readonly #messages: DiskMessages;
   readonly #states: DiskStates;
+  readonly #shares: Shares;
   readonly #ledger: Ledger;
   readonly #maxChannels: number;
-  readonly #maxStubs: number;
   readonly #inUse = new Map<ChannelName, DiskLog>();
   readonly #changed = new Set<DiskLog>();
   /** Logs in use that are not in the store. */
   #unstored = 0;
 
   constructor(
-    tables: { channels: Table; stubs: Table; stubOrder: Table },
+    tables: { channels: Table; stubs: Table; stubOrder: Table; stubOwners: Table },
     messages: DiskMessages,
     states: DiskStates,
+    shares: Shares,
     ledger: Ledger,
     limits: { readonly maxChannels: number; readonly maxStubs: number },
   ) {
     this.#entries = tables.channels;
-    this.#stubs = tables.stubs;
-    this.#stubOrder = tables.stubOrder;
+    this.#stubs = new DiskStubs(tables, ledger, limits.maxStubs);
     this.#messages = messages;
     this.#states = states;
+    this.#shares = shares;
     this.#ledger = ledger;
     this.#maxChannels = limits.maxChannels;
-    this.#maxStubs = limits.maxStubs;
   }
 
   get size(): number {
@@ -57,7 +56,7 @@ export class DiskChannels {
     return this.#inUse.values();
   }
 
-  /** The channel's log, if it has one or is in use. */
+  /** The channel's log, if it has one or is in use. @throws DamagedError */
   find(channel: ChannelName): DiskLog | null {
     const found = this.#inUse.get(channel);
     if (found) return found;
@@ -65,27 +64,23 @@ export class DiskChannels {
     return entry && new DiskLog(channel, this.#logOf(entry), true);
   }
 
-  /** Where a channel without a log stands. */
+  /** Where a channel without a log stands. @throws DamagedError */
   standing(channel: ChannelName): OnDisk {
-    const stub = this.#stubs.get(channel);
-    return stub ? this.#logOfStub(stub) : bornLog(this.#ledger.epochs.current, 0);
+    return this.#stubs.find(channel) ?? bornLog(this.#ledger.epochs.current, 0);
   }
 
   /** Keeps the channel's stub, if it has one, from being the next to go. Does not wait for the disk. */
   touchStub(channel: ChannelName): void {
-    const stub = this.#stubs.get(channel);
-    if (!stub) return;
-    this.#removeStub(channel, stub);
-    this.#putStub(channel, this.#logOfStub(stub));
+    this.#stubs.touch(channel);
   }
 
   /**
    * The channel's log, in use; a new one goes on where the stub stands, or begins at the birth epoch.
    *
+   * @param found what `find` said a moment ago
    * @throws FanfareError `too_many_channels`
    */
-  open(channel: ChannelName): DiskLog {
-    const found = this.find(channel);
+  open(channel: ChannelName, found = this.find(channel)): DiskLog {
     if (found) return this.use(found);
     if (this.size >= this.#maxChannels) {
       throw new FanfareError(
@@ -94,10 +89,9 @@ export class DiskChannels {
       );
     }
     const { at, epochs } = this.#ledger;
-    const stub = this.#stubs.get(channel);
-    const stored = stub ? { ...this.#logOfStub(stub), usedAt: at } : bornLog(epochs.current, at);
-    const log = new DiskLog(channel, stored, false);
-    if (stub) this.#wake(log, stub);
+    const stub = this.#stubs.find(channel);
+    const log = new DiskLog(channel, stub ? { ...stub, usedAt: at } : bornLog(epochs.current, at), false);
+    if (stub) this.#wake(log);
     this.#unstored++;
     return this.use(log);
   }
@@ -120,40 +114,53 @@ export class DiskChannels {
 
   /** Gives the log an epoch of its own, and throws away what it held, and the state. */
   startOver(log: DiskLog): void {
+    this.#shares.releaseState(
+      log,
+      unlessDamaged(() => this.#states.latest(log)),
+    );
     this.#messages.bury(log);
     this.#states.remove(log.channel);
     const born = bornLog(this.#ledger.epochs.fresh(), this.#ledger.at);
-    Object.assign(log, { ...born, time: log.time, startedOver: true });
+    Object.assign(log, { ...born, time: log.time, startedOver: true, owner: log.owner });
     this.changed(log);
   }
 
   /** To be called when the last listener has left: a channel that never was more than listened to is of no use. */
   dropIfUnused(log: DiskLog): void {
-    if (log.isNeeded) return;
+    // A channel that was removed may have another log by now.
+    if (log.isNeeded || this.#inUse.get(log.channel) !== log) return;
     this.#inUse.delete(log.channel);
     if (!log.isStored) this.#unstored--;
   }
 
-  /** Leaves only a stub of the channel, which must have no state. */
-  forget(log: DiskLog): void {
+  /** Throws away what the log held, and the state, and gives back its place to its owner. */
+  remove(log: DiskLog): void {
+    const { owner } = log;
+    this.startOver(log);
+    this.#shares.release(log, null);
+    if (log.listeners.length > 0) return;
+    this.#changed.delete(log);
+    log.isChanged = false;
+    if (!log.isStored) this.#unstored--;
+    log.isStored = true;
+    this.forget(log, owner);
+  }
+
+  /** Leaves only a stub of the channel, which must have no state. @param owner whose stub it is */
+  forget(log: DiskLog, owner = log.owner): void {
+    // What is buried is taken from its owner, who is known until the channel is given back.
     this.#messages.bury(log);
+    this.#shares.release(log, null);
     this.#states.remove(log.channel);
     this.#entries.remove(log.channel);
     this.#inUse.delete(log.channel);
-    this.#putStub(log.channel, { ...bornLog(log.epoch, log.usedAt), ...standOf(log) });
+    this.#stubs.put(log.channel, { ...bornLog(log.epoch, log.usedAt), ...standOf(log) }, owner);
   }
 
-  /** Throws away the least recently used stubs where there are too many on the disk, so many at most. */
+  /** As {@link DiskStubs.trim}. */
   trimStubs(atMost: number): void {
-    let tooMany = Math.min(this.#stubs.size - this.#maxStubs, atMost);
-    if (tooMany <= 0) return;
-    for (const [key, channel] of this.#stubOrder.entries()) {
-      if (tooMany-- <= 0) break;
-      this.#stubs.remove(channel.toString("latin1"));
-      this.#stubOrder.remove(key);
-    }
     // What is born later must not be taken for what is forgotten now; both go to the disk in one step.
-    this.#ledger.epochs.renew();
+    if (this.#stubs.trim(atMost) > 0) this.#ledger.epochs.renew();
   }
 
   /** Why a position in this epoch does not belong to the log that stands there now. */
@@ -162,11 +169,15 @@ export class DiskChannels {
     return log.startedOver ? "epoch_changed" : "forgotten";
   }
 
-  /** The channels on the disk, in order, from a name on. */
+  /** The channels on the disk, in order, from a name on, without those that are damaged. */
   *stored(from: string): Generator<DiskLog> {
     for (const [name, entry] of this.#entries.storedFrom(from)) {
+      if (entry === null) continue;
       const channel = name as ChannelName;
-      yield this.#inUse.get(channel) ?? new DiskLog(channel, this.#logOf(entry), true);
+      const known = this.#inUse.get(channel);
+      // One that is about to be removed is there no more.
+      if (known || !this.#entries.isPending(channel))
+        yield known ?? new DiskLog(channel, this.#logOf(entry), true);
     }
   }
 
@@ -196,52 +207,34 @@ export class DiskChannels {
     this.#changed.clear();
     this.#inUse.clear();
     this.#unstored = 0;
-    for (const { channel, listeners, onDisk } of before) {
-      if (listeners.length === 0) continue;
-      const entry = this.#entries.get(channel);
-      const stub = entry ? null : this.#stubs.get(channel);
-      // What was told of a channel that has neither stays true.
-      const born = bornLog(onDisk.epoch, this.#ledger.at);
-      const log = new DiskLog(
-        channel,
-        entry ? this.#logOf(entry) : stub ? this.#logOfStub(stub) : born,
-        entry !== null,
-      );
-      log.listeners = listeners;
-      if (!entry) this.#unstored++;
-      if (stub) this.#wake(log, stub);
-      this.use(log);
-    }
+    for (const each of before) if (each.listeners.length > 0) this.#readAgain(each);
+  }
+
+  #readAgain(before: DiskLog): void {
+    const { channel, listeners, onDisk } = before;
+    const isStored = this.#entries.lengthOf(channel) !== null;
+    const entry = this.#entries.getIntact(channel);
+    const stub = isStored ? null : this.#stubs.findIntact(channel);
+    const present = entry ? this.#logOf(entry) : stub;
+    // Where nothing can be read, what was told of the channel stays true.
+    const otherwise = isStored ? { ...before, ...onDisk } : bornLog(onDisk.epoch, this.#ledger.at);
+    const log = new DiskLog(channel, present ?? otherwise, isStored);
+    log.listeners = listeners;
+    if (!isStored) this.#unstored++;
+    if (stub) this.#wake(log);
+    this.use(log);
   }
 
   /** A stub becomes a log again. It is stored at once: without its entry its position would be forgotten. */
-  #wake(log: DiskLog, stub: Buffer): void {
-    this.#removeStub(log.channel, stub);
+  #wake(log: DiskLog): void {
+    this.#stubs.remove(log.channel);
     this.changed(log);
-  }
-
-  #putStub(channel: ChannelName, log: StoredLog): void {
-    const order = numberKey(this.#ledger.at) + numberKey(this.#ledger.nextLog());
-    this.#stubOrder.put(order, Buffer.from(channel, "latin1"));
-    this.#stubs.put(channel, Buffer.concat([Buffer.from(order, "latin1"), encodeLog(log)]));
   }
 
   #logOf(entry: Buffer): StoredLog {
     return decodeLog(entry, this.#ledger.life);
   }
-
-  #logOfStub(stub: Buffer): StoredLog {
-    return this.#logOf(stub.subarray(STUB_ORDER_BYTES));
-  }
-
-  #removeStub(channel: ChannelName, stub: Buffer): void {
-    this.#stubOrder.remove(stub.toString("latin1", 0, STUB_ORDER_BYTES));
-    this.#stubs.remove(channel);
-  }
 }
-
-/** The store's time, then a number that keeps apart what happens at once. */
-const STUB_ORDER_BYTES = 12;
 
 /** What is left of a log. */
 function standOf({ head, time, startedOver }: DiskLog): Partial<StoredLog> {

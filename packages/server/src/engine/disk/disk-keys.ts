@@ -7,9 +7,12 @@ import type { ExpiringTable } from "./expiring-table.js";
 
 const DIGEST_BYTES = 32;
 const OFFSET_BYTES = 6;
+const FIXED_BYTES = DIGEST_BYTES + EPOCH_BYTES + OFFSET_BYTES;
 
 interface FirstUse {
   readonly position: Position;
+  /** What the request made of the state; `null` where the key stands for no request. */
+  readonly made: string | null;
   /** Was it for the same message? */
   readonly isSame: boolean;
   /** Is it still on its way to the disk? */
@@ -40,15 +43,18 @@ export class DiskKeys {
     const epoch = readEpoch(first, this.#life, DIGEST_BYTES);
     const offset = first.readUIntBE(DIGEST_BYTES + EPOCH_BYTES, OFFSET_BYTES);
     const isSame = first.toString("base64", 0, DIGEST_BYTES) === digest;
-    return { position: { epoch, offset }, isSame, isPending: this.#table.isPending(place) };
+    const made = first.length > FIXED_BYTES ? first.toString("utf8", FIXED_BYTES) : null;
+    return { position: { epoch, offset }, made, isSame, isPending: this.#table.isPending(place) };
   }
 
-  remember({ scope, digest }: KeyUse, { epoch, offset }: Position, at: number): void {
-    const value = Buffer.alloc(DIGEST_BYTES + EPOCH_BYTES + OFFSET_BYTES);
+  /** @param owner whose key it is; left out where no owner is bounded */
+  remember({ scope, digest, made }: KeyUse, { epoch, offset }: Position, at: number, owner?: string): void {
+    const value = Buffer.alloc(FIXED_BYTES + Buffer.byteLength(made ?? ""));
     value.write(digest, 0, "base64");
     writeEpoch(value, epoch, DIGEST_BYTES);
     value.writeUIntBE(offset, DIGEST_BYTES + EPOCH_BYTES, OFFSET_BYTES);
-    this.#table.set(placeOf(scope), value, at + this.#ttlMs);
+    if (made !== null) value.write(made, FIXED_BYTES);
+    this.#table.set(placeOf(scope), value, at + this.#ttlMs, owner);
   }
 }
 

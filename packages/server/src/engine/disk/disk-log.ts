@@ -2,6 +2,7 @@
 import type { ChannelName, Epoch } from "@fanfare/protocol";
 import type { AnyDraft, LogEntry, LogListener, Retention } from "../engine.js";
 import { entryOf } from "../entries.js";
+import type { Owned } from "../shares.js";
 import type { StoredLog } from "./codec.js";
 
 /** Where a log stands on the disk. */
@@ -14,7 +15,7 @@ export interface OnDisk {
   readonly startedOver: boolean;
 }
 
-export class DiskLog implements StoredLog {
+export class DiskLog implements StoredLog, Owned {
   readonly channel: ChannelName;
   id: number;
   epoch: Epoch;
@@ -26,6 +27,8 @@ export class DiskLog implements StoredLog {
   usedAt: number;
   retention: Retention;
   startedOver: boolean;
+  owner: string | null | undefined;
+  stateOwner: string | null;
   /** What the last commit that is over wrote, or what it would have written. */
   onDisk: OnDisk;
   /** Is it, or will it be, in the store? A channel that is only listened to is not. */
@@ -49,6 +52,8 @@ export class DiskLog implements StoredLog {
     this.usedAt = log.usedAt;
     this.retention = log.retention;
     this.startedOver = log.startedOver;
+    this.owner = log.owner;
+    this.stateOwner = log.stateOwner;
     this.isStored = isStored;
     this.onDisk = this.snapshot();
   }
@@ -85,5 +90,7 @@ export function bornLog(epoch: Epoch, usedAt: number): StoredLog {
     usedAt,
     retention: { messages: 0, ageMs: 0 },
     startedOver: false,
+    owner: undefined,
+    stateOwner: null,
   };
 }

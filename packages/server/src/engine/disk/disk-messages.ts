@@ -1,9 +1,10 @@
 /**
  * The messages of all logs on the disk: puts them there, finds which of a log are alive, reads them, and removes those that
- * are not, a few at a time. Keeps what all together take below a bound, at the cost of the largest logs.
+ * are not, a few at a time. Says which logs have to shrink when all together take too much.
  */
 import type { ChannelName } from "@fanfare/protocol";
-import type { LogEntry, ReadLimit } from "../engine.js";
+import { DamagedError } from "../damaged.js";
+import type { LogEntry, LossReason, ReadLimit } from "../engine.js";
 import {
   decodeEntry,
   encodeEntry,
@@ -15,11 +16,12 @@ import {
 } from "./codec.js";
 import type { DiskLog, OnDisk } from "./disk-log.js";
 import type { Ledger } from "./ledger.js";
-import type { Table } from "./table.js";
+import { OwnerLogs } from "./owner-logs.js";
+import type { Table } from "./store/table.js";
 
-/** So many messages are removed for each that is appended, at most: a log that has to shrink does so bit by bit. */
+/** This many messages are removed for each that is appended, at most: a log that has to shrink does so bit by bit. */
 const REMOVED_PER_APPEND = 16;
-/** Logs below so many bytes are one class; each class above is twice as wide. */
+/** Logs below this many bytes are one class; each class above is twice as wide. */
 const SMALLEST_CLASS = 1024;
 const LARGEST_CLASS = 63;
 
@@ -29,12 +31,19 @@ export class DiskMessages {
   readonly #sizes: Table;
   /** Logs that are gone, and whose messages have yet to go: number, then first and last offset. */
   readonly #graves: Table;
+  readonly #owners: OwnerLogs;
   readonly #ledger: Ledger;
 
-  constructor(tables: { messages: Table; sizes: Table; graves: Table }, ledger: Ledger) {
+  /** @param maxBytes what all may take together */
+  constructor(
+    tables: { messages: Table; sizes: Table; graves: Table; ownerLogs: Table },
+    ledger: Ledger,
+    maxBytes: number,
+  ) {
     this.#messages = tables.messages;
     this.#sizes = tables.sizes;
     this.#graves = tables.graves;
+    this.#owners = new OwnerLogs(tables.ownerLogs, maxBytes);
     this.#ledger = ledger;
   }
 
@@ -47,7 +56,7 @@ export class DiskMessages {
     const bytes = encodeEntry(message, at);
     this.#messages.put(messageKey(log.id, message.offset), bytes);
     this.#resize(log, sizeOnDisk(bytes.length));
-    // What is too old is passed over by whoever reads, and removed by the sweep.
+    // Reads pass over what is too old, and the sweep removes it.
     this.#keepNewest(log);
     this.#dropDead(log, REMOVED_PER_APPEND);
   }
@@ -56,7 +65,7 @@ export class DiskMessages {
   trim(log: DiskLog, at: number, atMost: number): boolean {
     const { first, floor } = log;
     this.#keepNewest(log);
-    const isAlive = this.#isAlive(log.id, at - log.retention.ageMs, (key) => this.#messages.get(key));
+    const isAlive = this.#isAlive(log, at, (key) => this.#messages.get(key));
     log.first = firstOf(log.first, log.head + 1, isAlive);
     this.#dropDead(log, atMost);
     return log.first !== first || log.floor !== floor;
@@ -65,8 +74,17 @@ export class DiskMessages {
   /** Logs that are not what they were on the disk may be in the wrong class here, and are passed over. */
   *largest(): Generator<{ channel: ChannelName; isInClass: (log: DiskLog) => boolean }> {
     for (const [key, channel] of this.#sizes.entries()) {
+      if (channel === null) continue;
       const isInClass = (log: DiskLog) => log.bytes > 0 && sizeKey(log.bytes, log.id) === key;
       yield { channel: channel.toString("latin1") as ChannelName, isInClass };
+    }
+  }
+
+  /** The same for owners who have more than a part of the room, each as long as it is so. */
+  *ofTheRich(): ReturnType<DiskMessages["largest"]> {
+    for (const { channel, key, isRich } of this.#owners.ofTheRich()) {
+      const isInClass = (log: DiskLog) => log.bytes > 0 && sizeKey(log.bytes, log.id) === key && isRich();
+      yield { channel, isInClass };
     }
   }
 
@@ -76,9 +94,13 @@ export class DiskMessages {
     this.#dropOldest(log);
   }
 
-  /** Nobody will ask for this log any more. */
+  /** No call will ask for this log any more. */
   bury(log: DiskLog): void {
-    if (log.bytes > 0) this.#sizes.remove(sizeKey(log.bytes, log.id));
+    if (log.bytes > 0) {
+      const key = sizeKey(log.bytes, log.id);
+      this.#sizes.remove(key);
+      this.#owners.resized(log, -log.bytes, key, null);
+    }
     if (log.floor > log.head) return;
     this.#graves.put(numberKey(log.id), Buffer.from(numberKey(log.floor) + numberKey(log.head), "latin1"));
   }
@@ -88,6 +110,11 @@ export class DiskMessages {
     let left = atMost;
     for (const [key, value] of this.#graves.entries()) {
       if (left <= 0) break;
+      if (value === null) {
+        // Which messages lie there cannot be known any more.
+        this.#graves.remove(key);
+        continue;
+      }
       const [id, to] = [numberOfKey(key), value.readUIntBE(6, 6)];
       let from = value.readUIntBE(0, 6);
       for (; from <= to && left > 0; from++, left--) this.#ledger.bytes -= this.#remove(id, from);
@@ -99,33 +126,67 @@ export class DiskMessages {
 
   /** The offset of the oldest message that is alive and on the disk; `head + 1` when none is. */
   firstOnDisk(log: OnDisk, at: number): number {
-    // A commit that is over, but of which nobody has been told yet, may have removed some.
-    const isAlive = this.#isAlive(log.id, at - log.retention.ageMs, (key) => this.#messages.stored(key));
+    // A commit that is over, but which no caller knows of yet, may have removed some.
+    const isAlive = this.#isAlive(log, at, (key) => this.#messages.stored(key));
     return firstOf(log.first, log.head + 1, isAlive);
   }
 
-  read(channel: ChannelName, log: OnDisk, from: number, { messages, bytes }: ReadLimit): LogEntry[] {
+  /** @param lost what the page will say of the position that was asked for @throws DamagedError that says where */
+  read(
+    channel: ChannelName,
+    log: OnDisk,
+    from: number,
+    { messages, bytes }: ReadLimit,
+    lost?: LossReason,
+  ): LogEntry[] {
     const found: LogEntry[] = [];
     if (from > log.head || messages <= 0) return found;
     let total = 0;
     let offset = from;
-    for (const [, value] of this.#messages.storedFrom(
-      messageKey(log.id, from),
-      messageKey(log.id, log.head),
-    )) {
-      const message = decodeEntry(value, channel, log.epoch, offset++);
-      total += message.json.length;
-      if (total > bytes && found.length > 0) break;
-      found.push(message);
-      if (found.length >= messages) break;
+    const damaged = (cause?: unknown) => {
+      const position = { epoch: log.epoch, offset };
+      return new DamagedError(`the message ${offset} of ${channel}`, cause, {
+        position,
+        before: found.length,
+        lost,
+      });
+    };
+    const range = this.#messages.storedFrom(messageKey(log.id, from), messageKey(log.id, log.head));
+    try {
+      for (const [key, value] of range) {
+        // No offset is left out between the oldest that is held and the newest.
+        if (value === null || key !== messageKey(log.id, offset)) throw damaged();
+        const message = decodeEntry(value, channel, log.epoch, offset);
+        total += message.json.length;
+        if (total > bytes && found.length > 0) return found;
+        found.push(message);
+        offset++;
+        if (found.length >= messages) return found;
+      }
+    } catch (error) {
+      throw error instanceof DamagedError && !error.entry ? damaged(error) : error;
     }
+    if (offset <= log.head) throw damaged();
     return found;
   }
 
-  #isAlive(id: number, oldest: number, get: (key: string) => Buffer | null): (offset: number) => boolean {
+  /** Damaged messages are as old as the one that follows, since their own age is not known. */
+  #isAlive(
+    { id, head, retention }: OnDisk,
+    at: number,
+    get: (key: string) => Buffer | null,
+  ): (offset: number) => boolean {
+    const oldest = at - retention.ageMs;
     return (offset) => {
-      const bytes = get(messageKey(id, offset));
-      return bytes !== null && entryAge(bytes) >= oldest;
+      for (let next = offset; next <= head; next++) {
+        try {
+          const bytes = get(messageKey(id, next));
+          return bytes !== null && entryAge(bytes) >= oldest;
+        } catch (error) {
+          if (!(error instanceof DamagedError)) throw error;
+        }
+      }
+      return false;
     };
   }
 
@@ -146,10 +207,10 @@ export class DiskMessages {
   /** @returns what it took */
   #remove(id: number, offset: number): number {
     const key = messageKey(id, offset);
-    const bytes = this.#messages.get(key);
-    if (!bytes) return 0;
+    const length = this.#messages.lengthOf(key);
+    if (length === null) return 0;
     this.#messages.remove(key);
-    return sizeOnDisk(bytes.length);
+    return sizeOnDisk(length);
   }
 
   #resize(log: DiskLog, bytes: number): void {
@@ -157,6 +218,7 @@ export class DiskMessages {
     log.bytes += bytes;
     this.#ledger.bytes += bytes;
     const after = log.bytes > 0 ? sizeKey(log.bytes, log.id) : null;
+    this.#owners.resized(log, bytes, before, after);
     if (before === after) return;
     if (before !== null) this.#sizes.remove(before);
     if (after !== null) this.#sizes.put(after, Buffer.from(log.channel, "latin1"));

@@ -1,8 +1,9 @@
-/** What can be set on the disk engine, the bounds that it keeps, and how much of them is used. */
-import type { Clock, Random } from "../../clock.js";
-import { membersOf } from "../../known-names.js";
-import { DEFAULT_LIMITS, type MemoryEngineLimits } from "../memory-options.js";
-import type { AskFree } from "./free-space.js";
+/** The options of the disk engine, the bounds that it keeps, and how much of them is used. */
+import type { Clock, Random } from "../../base/clock.js";
+import { membersOf } from "../../base/known-names.js";
+import type { Log } from "../../base/log.js";
+import { DEFAULT_LIMITS, type MemoryEngineLimits } from "../memory/memory-options.js";
+import type { AskFree } from "./store/free-space.js";
 
 export interface DiskEngineOptions extends Partial<DiskEngineLimits> {
   /** The folder; made where there is none, with mode 0700. @default "fanfare-data" */
@@ -11,6 +12,8 @@ export interface DiskEngineOptions extends Partial<DiskEngineLimits> {
   readonly clock?: Clock;
   /** @default the machine's randomness */
   readonly random?: Random;
+  /** A pino logger, or anything with its four methods: told of a full disk, a folder that is gone, damaged records. @default nothing is logged */
+  readonly logger?: Log;
   /** Asks how much room the disk has. @default the system */
   readonly askFree?: AskFree;
 }
@@ -22,7 +25,7 @@ export interface DiskEngineLimits extends MemoryEngineLimits {
    * @default no limit: it waits until they have grown old
    */
   readonly forgetHeldAfterMs: number;
-  /** Below so many free bytes on the disk, publishers are refused. @default 64 MiB */
+  /** Below this many free bytes on the disk, publishers are refused. @default 64 MiB */
   readonly reserveBytes: number;
 }
 
@@ -39,6 +42,7 @@ export const DISK_OPTIONS = [
     dataDir: true,
     clock: true,
     random: true,
+    logger: true,
     askFree: true,
   }),
   ...Object.keys(DEFAULT_DISK_LIMITS),

@@ -1,18 +1,18 @@
 /** What others may know of the logs on the disk: only what is there, and never what is still on its way. */
 import type { ChannelName, Position } from "@fanfare/protocol";
-import type { Clock } from "../../clock.js";
+import type { Slices } from "../../base/slices.js";
 import type { ListedChannel, Page, ReadLimit } from "../engine.js";
 import { FirstNames } from "../first-names.js";
-import type { Commits } from "./commits.js";
 import type { DiskChannels } from "./disk-channels.js";
 import type { DiskLog } from "./disk-log.js";
 import type { DiskMessages } from "./disk-messages.js";
 import type { Ledger } from "./ledger.js";
+import type { Commits } from "./store/commits.js";
 
-/** So many channels in use are looked at for a list before the event loop turns. */
-const LIST_AT_ONCE = 10_000;
 /** That a channel was used is written down when so much of the time has passed after which it would be forgotten. */
 const TOUCH_PART = 1 / 4;
+/** Channels that a list reads from the disk in one go. */
+const READ_AT_ONCE = 200;
 
 export interface Readable {
   readonly channels: DiskChannels;
@@ -23,12 +23,10 @@ export interface Readable {
 
 export class DiskReader {
   readonly #parts: Readable;
-  readonly #clock: Clock;
   readonly #forgetAfterMs: number;
 
-  constructor(parts: Readable, clock: Clock, forgetAfterMs: number) {
+  constructor(parts: Readable, forgetAfterMs: number) {
     this.#parts = parts;
-    this.#clock = clock;
     this.#forgetAfterMs = forgetAfterMs;
   }
 
@@ -43,8 +41,9 @@ export class DiskReader {
     const first = messages.firstOnDisk(stand, ledger.at);
     const lost = after !== null && after.epoch !== epoch;
     const from = after === null || lost ? first : Math.max(first, after.offset + 1);
-    const page: Page = { epoch, first, head, messages: messages.read(channel, stand, from, limit) };
-    return lost ? { ...page, lost: channels.whyLost(after.epoch, stand) } : page;
+    const why = lost ? channels.whyLost(after.epoch, stand) : undefined;
+    const page: Page = { epoch, first, head, messages: messages.read(channel, stand, from, limit, why) };
+    return why ? { ...page, lost: why } : page;
   }
 
   heads(names: readonly ChannelName[]): Position[] {
@@ -55,28 +54,52 @@ export class DiskReader {
     });
   }
 
-  /** Looks at the channels that are in use, a few in each turn of the event loop, and on the disk at no more than are asked for. */
-  async list(after: ChannelName | null, limit: number, assertOpen: () => void): Promise<ListedChannel[]> {
+  /** Looks at the channels that are in use, in slices, and on the disk at no more than are asked for. */
+  async list(
+    after: ChannelName | null,
+    limit: number,
+    slices: Slices,
+    assertOpen: () => void,
+  ): Promise<ListedChannel[]> {
     const { channels, messages, ledger } = this.#parts;
     const names = new FirstNames<ChannelName>(limit);
-    let looked = 0;
-    for (const { channel, isStored } of channels.inUse()) {
+    await slices.each(channels.inUse(), ({ channel, isStored }) => {
       if (!isStored && (after === null || channel > after)) names.offer(channel);
-      if (++looked % LIST_AT_ONCE > 0) continue;
-      await new Promise<void>((next) => this.#clock.endOfTurn(next));
-      assertOpen();
-    }
-    let found = 0;
-    for (const { channel } of channels.stored(after === null ? "" : `${after}\0`)) {
-      names.offer(channel);
-      if (++found >= limit) break;
-    }
-    return names.take().flatMap((channel) => {
-      const log = channels.find(channel)?.onDisk;
-      if (!log) return [];
-      const { epoch, head } = log;
-      return [{ channel, epoch, head, first: messages.firstOnDisk(log, ledger.at) }];
     });
+    assertOpen();
+    await slices.each(this.#storedNames(after, limit, assertOpen), (some) => {
+      for (const name of some) names.offer(name);
+    });
+    assertOpen();
+    const listed: ListedChannel[] = [];
+    await slices.each(names.take(), (channel) => {
+      assertOpen();
+      const log = channels.find(channel);
+      if (!log) return;
+      const { onDisk, owner } = log;
+      const { epoch, head } = onDisk;
+      const first = messages.firstOnDisk(onDisk, ledger.at);
+      listed.push({ channel, epoch, head, first, ...(owner && { owner }) });
+    });
+    return listed;
+  }
+
+  /** The names of the channels on the disk, a few at a time, since a walk over what is on the disk is done in one go. */
+  *#storedNames(after: ChannelName | null, limit: number, assertOpen: () => void): Generator<ChannelName[]> {
+    let from = after === null ? "" : `${after}\0`;
+    for (let left = limit; left > 0; ) {
+      assertOpen();
+      const atOnce = Math.min(left, READ_AT_ONCE);
+      const some: ChannelName[] = [];
+      for (const { channel } of this.#parts.channels.stored(from)) {
+        some.push(channel);
+        if (some.length === atOnce) break;
+      }
+      yield some;
+      if (some.length < atOnce) return;
+      from = `${some.at(-1)}\0`;
+      left -= some.length;
+    }
   }
 
   /** Somebody uses the log. That is written down now and then, without waiting for it. */

@@ -2,7 +2,7 @@
 import type { ChannelName } from "@fanfare/protocol";
 import type { ChannelState } from "../engine.js";
 import type { DiskLog, OnDisk } from "./disk-log.js";
-import type { Table } from "./table.js";
+import type { Table } from "./store/table.js";
 
 const OFFSET_BYTES = 6;
 
@@ -14,7 +14,7 @@ export class DiskStates {
     this.#table = table;
   }
 
-  /** What holds for whoever changes it, on the disk or not. */
+  /** What holds for a change of it, on the disk or not. @throws DamagedError */
   latest({ channel, epoch }: DiskLog): ChannelState | null {
     return stateOf(this.#table.get(channel), epoch);
   }
@@ -26,7 +26,7 @@ export class DiskStates {
 
   /** Is there a state, and not only a removed one? */
   has(channel: ChannelName): boolean {
-    return (this.#table.get(channel)?.length ?? 0) > OFFSET_BYTES;
+    return (this.#table.lengthOf(channel) ?? 0) > OFFSET_BYTES;
   }
 
   set(channel: ChannelName, offset: number, json: string | null): void {
@@ -37,7 +37,7 @@ export class DiskStates {
   }
 
   remove(channel: ChannelName): void {
-    if (this.#table.get(channel)) this.#table.remove(channel);
+    if (this.#table.lengthOf(channel) !== null) this.#table.remove(channel);
   }
 }
 

@@ -2,17 +2,17 @@
  * What the store as a whole has to remember: the epochs, the numbers of its logs, what all messages take, and how late it is. One
  * small record, written with every commit.
  */
-import { parseEpoch } from "@fanfare/protocol";
-import type { Clock, Random } from "../../clock.js";
+import { type FanfareError, parseEpoch } from "@fanfare/protocol";
+import type { Clock, Random } from "../../base/clock.js";
 import { BirthEpoch, type SavedEpochs } from "../birth-epoch.js";
 import { NUMBER_MAX } from "./codec.js";
-import { BACKUP, DataDirError } from "./errors.js";
-import type { Store } from "./store.js";
-import type { Table } from "./table.js";
+import { BACKUP, dataDirError } from "./store/errors.js";
+import type { Store } from "./store/store.js";
+import type { Table } from "./store/table.js";
 
 const KEY = "ledger";
 /**
- * So many epochs may have been made, and told, after the last one that went to the disk. They are skipped, so that none
+ * This many epochs may have been made, and told, after the last one that went to the disk. They are skipped, so that none
  * is made again.
  */
 const SKIPPED_EPOCHS = 65_536;
@@ -37,7 +37,7 @@ export class Ledger {
   /** What all messages take on the disk, roughly. */
   bytes: number;
 
-  /** @throws DataDirError `damaged` */
+  /** @throws FanfareError `damaged` */
   constructor(store: Store, clock: Clock, random: Random) {
     this.#table = store.tables.ledger;
     this.#clock = clock;
@@ -79,13 +79,17 @@ export class Ledger {
 
   /** A commit failed. Numbers are not given again; what all messages take has to be as on the disk. */
   lost(): void {
-    this.bytes = this.#read()?.bytes ?? 0;
+    try {
+      this.bytes = this.#read()?.bytes ?? 0;
+    } catch {
+      // It is damaged, which the log says. What was counted is as good as anything.
+    }
   }
 
   #read(): Entries | null {
-    const bytes = this.#table.stored(KEY);
-    if (!bytes) return null;
     try {
+      const bytes = this.#table.stored(KEY);
+      if (!bytes) return null;
       return JSON.parse(bytes.toString()) as Entries;
     } catch (cause) {
       throw damaged("the store's ledger cannot be read", cause);
@@ -100,6 +104,6 @@ function goOn(saved: Entries, isRestored: boolean, random: Random): SavedEpochs 
   return { life, count, current: parseEpoch(life + saved.birth.slice(saved.life.length)) };
 }
 
-function damaged(message: string, cause?: unknown): DataDirError {
-  return new DataDirError("damaged", message, BACKUP, cause);
+function damaged(message: string, cause?: unknown): FanfareError {
+  return dataDirError("damaged", message, BACKUP, cause);
 }

@@ -3,23 +3,23 @@
  * who may see it are told. Knows no grants and no protocol.
  */
 import type { ChannelName } from "@fanfare/protocol";
-import type { Clock, Timer } from "../../clock.js";
-import type { Counters } from "../counters.js";
-import type { PresenceRule } from "../rules.js";
-import type { PresenceNews } from "../subscriber.js";
-import type { Subscription } from "../subscription.js";
+import type { Clock, Timer } from "../../base/clock.js";
+import type { Subscription } from "../delivery/subscription.js";
+import type { Counters } from "../terms/counters.js";
+import type { Attendance, Attendant, Present } from "../terms/member.js";
+import type { PresenceRule } from "../terms/rules.js";
+import type { PresenceNews } from "../terms/subscriber.js";
 import type { ListQueue } from "./list-queue.js";
-import type { Attendance, Attendant, Present } from "./member.js";
 import { type Room, Roster } from "./roster.js";
 import { type Watched, Watchers } from "./watchers.js";
 
 /** The most characters of names in one frame of changes; when there are more, only the count is told, and lists follow later. */
 const CHANGES_BYTES = 16 * 1024;
-/** A list up to so long is part of the answer to a subscribe. */
+/** A list up to this long is part of the answer to a subscribe. */
 const ANSWER_BYTES = 16 * 1024;
 /** The most characters of one page of a longer list. */
 const PAGE_BYTES = 60 * 1024;
-/** Names are told again when there are so many fewer members than may be listed, lest it go to and fro. */
+/** Names are told again when there are this many fewer members than may be listed, otherwise it would go to and fro. */
 const LISTED_AGAIN = 0.9;
 
 /** What the presence of a channel needs of the node. */
@@ -35,7 +35,7 @@ export interface PresenceHost {
   came(channel: ChannelName, present: Present): void;
   /** Somebody of this node has gone. */
   gone(channel: ChannelName, id: string): void;
-  /** There is nobody any more. */
+  /** It has no members any more. */
   deserted(presence: ChannelPresence): void;
 }
 
@@ -105,9 +105,15 @@ export class ChannelPresence implements Watched {
     return `{"count":${count},"members":${this.roster.list(Number.POSITIVE_INFINITY)[0]}}`;
   }
 
-  /** Who has it is another to the application now, or may see other things. */
+  /** Who has it is another to the application now, has logged in or out, or may see other things. */
   change(subscription: Subscription, { attendant, watches }: Attendance): void {
-    if (attendant && this.#attending.has(subscription)) this.#inform(subscription, attendant);
+    const own = this.#attending.get(subscription);
+    if (own && attendant && attendant.id !== own.present.id) {
+      // The one comes before the other goes, so that the channel is never deserted in between.
+      this.#attending.delete(subscription);
+      this.#attend(subscription, attendant);
+      if (--own.subscriptions === 0) this.#leave(own.present.id);
+    } else if (own && attendant) this.#inform(subscription, attendant);
     if (watches === this.#watchers.has(subscription)) return;
     if (!watches) this.#watchers.delete(subscription);
     else if (subscription.connection.subscriber.encoding.presence) this.#watchers.add(subscription, true);
@@ -139,7 +145,7 @@ export class ChannelPresence implements Watched {
     this.changed();
   }
 
-  /** The rule is another: here is nobody to be seen any more. */
+  /** The rule is another: here are no members to be seen any more. */
   stop(): void {
     this.#watchers.clear();
     this.#attending.clear();

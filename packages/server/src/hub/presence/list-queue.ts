@@ -1,11 +1,12 @@
 /**
- * Lists of members are long, and after a storm many want one at once. So a node gives out so many bytes of them a second, in the order
+ * Lists of members are long, and after a storm many want one at once. So a node gives out this many bytes of them a second,
+ * in the order
  * in which they were wanted; what else it has to say does not wait for them.
  */
-import type { Clock } from "../../clock.js";
+import type { Clock } from "../../base/clock.js";
 
 const BYTES_PER_SECOND = 8 * 1024 * 1024;
-/** A list costs as much as so many bytes, however short it is. */
+/** A list costs as much as this many bytes, however short it is. */
 const LEAST_BYTES = 256;
 const EVERY_MS = 50;
 
@@ -57,14 +58,18 @@ export class ListQueue {
     this.#allowed = Math.min(BYTES_PER_SECOND, this.#allowed + earned);
     /** Bytes of one turn, so that messages get through in between. */
     let turn = (BYTES_PER_SECOND * EVERY_MS) / 1000;
-    for (const reader of this.#waiting) {
-      if (this.#allowed <= 0 || turn <= 0) break;
-      this.#waiting.delete(reader);
-      const bytes = Math.max(LEAST_BYTES, reader.listBytes);
-      this.#allowed -= bytes;
-      turn -= bytes;
-      reader.read();
+    try {
+      for (const reader of this.#waiting) {
+        if (this.#allowed <= 0 || turn <= 0) break;
+        this.#waiting.delete(reader);
+        const bytes = Math.max(LEAST_BYTES, reader.listBytes);
+        this.#allowed -= bytes;
+        turn -= bytes;
+        reader.read();
+      }
+    } finally {
+      // The others go on, even where one reader threw.
+      if (this.#waiting.size > 0) this.#schedule(EVERY_MS);
     }
-    if (this.#waiting.size > 0) this.#schedule(EVERY_MS);
   }
 }

@@ -1,6 +1,6 @@
 /** Another node, as far as its word on who is present has come here. */
 import type { ChannelName } from "@fanfare/protocol";
-import type { Present } from "./member.js";
+import type { Present } from "../terms/member.js";
 import type { Change, PeersHost } from "./peers.js";
 
 /** Changes that came before those that belong in front of them. */
@@ -17,7 +17,7 @@ export class Peer {
   /** Is something missing that has not come in the meantime? */
   lacks = false;
   readonly #host: Pick<PeersHost, "heard" | "heardAll">;
-  /** The number up to which everything is known. A node begins at 0, with nobody. */
+  /** The number up to which everything is known. A node begins at 0, without members. */
   #number = 0;
   /** The highest number it has spoken of. */
   #reached = 0;

@@ -4,18 +4,19 @@
  * come to the same answer; a node that is not heard any more is gone with its members.
  */
 import type { ChannelName } from "@fanfare/protocol";
-import type { Clock, Timer } from "../../clock.js";
+import type { Clock, Timer } from "../../base/clock.js";
+import type { Failures } from "../../base/failures.js";
 import type { Engine } from "../../engine/engine.js";
-import type { Present } from "./member.js";
+import type { Present } from "../terms/member.js";
 import { Peer, type Whole } from "./peer.js";
 
 const TOPIC = "presence";
-/** What changes within so long is told at once. */
+/** What changes within this long is told at once. */
 const TELL_AFTER_MS = 100;
 const BEAT_EVERY_MS = 3000;
-/** A node that has said nothing for so long is gone. */
+/** A node that has said nothing for this long is gone. */
 const GONE_AFTER_MS = 15_000;
-/** The whole is told at most so often, whoever asks. */
+/** The whole is told at most this often, for all requests together. */
 const WHOLE_EVERY_MS = 1000;
 /** The most members in one signal. */
 const SIGNAL_MEMBERS = 200;
@@ -41,6 +42,7 @@ export interface PeersHost {
   readonly node: string;
   readonly engine: Engine;
   readonly clock: Clock;
+  readonly failures: Failures;
   /** The members of this node. */
   own(): Iterable<{ readonly channel: ChannelName; readonly present: Present }>;
   /** A node says this of a member. */
@@ -65,7 +67,8 @@ export class Peers {
 
   constructor(host: PeersHost) {
     this.#host = host;
-    this.#stopListening = host.engine.onSignal(TOPIC, (json) => this.#hear(JSON.parse(json) as Signal));
+    const hear = (json: string) => this.#hear(JSON.parse(json) as Signal);
+    this.#stopListening = host.engine.signals.on(TOPIC, host.failures.guarded("hub", hear));
   }
 
   /** How many other nodes there are. */
@@ -75,7 +78,7 @@ export class Peers {
 
   /** A member of this node has come, is another, or has gone. */
   changed(change: Change): void {
-    // Where there is nobody else, nothing is said; who comes later sees by the number what he lacks.
+    // Without another node, it says nothing; a node that comes later sees by the number what it lacks.
     if (this.#peers.size === 0) {
       this.#number++;
       return;
@@ -174,6 +177,9 @@ export class Peers {
 
   /** What gets lost is noticed by the numbers. */
   #send(signal: Signal): void {
-    this.#host.engine.signal(TOPIC, JSON.stringify(signal)).catch(() => {});
+    const { engine, failures } = this.#host;
+    failures.inBackground("telling other nodes who is present", () =>
+      engine.signals.send(TOPIC, JSON.stringify(signal)),
+    );
   }
 }

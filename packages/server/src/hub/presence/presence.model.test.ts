@@ -2,11 +2,12 @@
 import { parseChannelName } from "@fanfare/protocol";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { HostileEngine } from "../../engine/hostile-engine.js";
-import { MemoryEngine } from "../../engine/memory-engine.js";
+import { HostileEngine } from "../../engine/hostile/hostile-engine.js";
+import { MemoryEngine } from "../../engine/memory/memory-engine.js";
 import { aHub, type HubForTests } from "../../testing/a-hub.js";
 import { FakeClock, turns } from "../../testing/fake-clock.js";
 import type { FakeSubscriber } from "../../testing/fake-subscriber.js";
+import { checkNothingHeld } from "../../testing/hub-recount.js";
 import { seeded } from "../../testing/seeded.js";
 
 const CHANNELS = ["room:a", "room:b"].map(parseChannelName);
@@ -150,7 +151,7 @@ async function run(seed: number, steps: readonly Step[]): Promise<void> {
   for (const channel of CHANNELS) {
     const there = clients.filter((each) => each.channel === channel && isSubscribed(each));
     const wanted = [...new Set(there.map(({ user }) => user))].sort();
-    const lists = nodes.map((hub) => listOf(hub, channel));
+    const lists = await Promise.all(nodes.map((hub) => listOf(hub, channel)));
     for (const { count, members } of lists) {
       expect(members.map(({ id }) => id)).toEqual(wanted);
       expect(count).toBe(wanted.length);
@@ -168,8 +169,15 @@ async function run(seed: number, steps: readonly Step[]): Promise<void> {
   }
   const used = nodes.map(({ hub }) => hub.stats().presenceMembers);
   expect(new Set(used).size).toBe(1);
+  for (const { subscriber } of clients) subscriber.leave();
+  await clock.forward(45_000, 500);
+  for (const { hub } of nodes) {
+    checkNothingHeld(hub);
+    expect(hub.presence.size).toBe(0);
+  }
   for (const { hub } of nodes) hub.close();
   await engine.close();
+  expect(clock.timers).toBe(0);
 }
 
 describe("presence on several nodes", () => {
@@ -203,7 +211,8 @@ describe("presence on several nodes", () => {
     expect(watcher.story).toEqual(["subscribed 0", "presence 2 +watcher +alice"]);
     const since = clock.now() - 28_000;
     for (const hub of [one, other]) {
-      expect(listOf(hub, room).members.find(({ id }) => id === "alice")?.since).toBe(since);
+      const { members } = await listOf(hub, room);
+      expect(members.find(({ id }) => id === "alice")?.since).toBe(since);
     }
   });
 });

@@ -9,8 +9,9 @@ import {
   LineEncoding,
   type SubscribedFrame,
 } from "../../testing/fake-subscriber.js";
-import type { RuleOptions } from "../rules.js";
-import type { Attendance } from "./member.js";
+import type { Attendance } from "../terms/member.js";
+import type { RuleOptions } from "../terms/rules.js";
+import type { PresencePage } from "./presence.js";
 
 const ROOM = parseChannelName("room");
 const presence = (rule: RuleOptions["presence"] = true): HubOptionsForTests => ({
@@ -37,7 +38,8 @@ async function come(
 
 const told = ({ story }: FakeSubscriber) => story.filter((line) => line.startsWith("presence"));
 const answer = ({ frames }: FakeSubscriber) => (frames[0] as SubscribedFrame).presence;
-const idsOf = ({ hub }: HubForTests) => hub.presence.page(ROOM, null, 1000).members.map(({ id }) => id);
+const idsOf = async ({ hub }: HubForTests) =>
+  (await hub.presence.page(ROOM, null, 1000)).members.map(({ id }) => id);
 
 describe("who is there", () => {
   test("newcomers get the list with the answer, themselves included; the others hear of them after the interval", async () => {
@@ -63,13 +65,13 @@ describe("who is there", () => {
     const hub = aHub(presence());
     const first = await come(hub, "alice");
     const second = await come(hub, "alice");
-    expect(hub.hub.presence.page(ROOM, null, 100)).toMatchObject({ count: 1, next: null });
+    expect(await hub.hub.presence.page(ROOM, null, 100)).toMatchObject({ count: 1, next: null });
     first.leave();
     hub.clock.advance(20_000);
-    expect(idsOf(hub)).toEqual(["user:alice"]);
+    expect(await idsOf(hub)).toEqual(["user:alice"]);
     second.leave();
     hub.clock.advance(20_000);
-    expect(idsOf(hub)).toEqual([]);
+    expect(await idsOf(hub)).toEqual([]);
   });
 
   test("whoever comes back within 10 seconds was never gone; after them he is", async () => {
@@ -97,7 +99,7 @@ describe("who is there", () => {
     const alice = await come(hub, "alice");
     hub.clock.advance(1000);
     alice.connection.unsubscribe(ROOM, 2);
-    expect(idsOf(hub)).toEqual(["user:watcher"]);
+    expect(await idsOf(hub)).toEqual(["user:watcher"]);
     hub.clock.advance(1000);
     expect(told(watcher).at(-1)).toBe("presence 1 -user:alice");
     expect(told(alice)).toEqual(["presence 2 +user:watcher +user:alice"]);
@@ -119,6 +121,21 @@ describe("who is there", () => {
     expect(told(late)).toEqual(["presence 2 +user:late -user:brief"]);
   });
 
+  test("a client that logs in is another member from then on, and its other tabs stay who they are", async () => {
+    const hub = aHub(presence());
+    const guest = await come(hub, "guest");
+    const tab = await come(hub, "guest");
+    const attendant = { id: "user:alice", user: "alice" };
+    guest.connection.attend(ROOM, { attendant, watches: true });
+    expect(await idsOf(hub)).toEqual(["user:alice", "user:guest"]);
+    tab.connection.attend(ROOM, { attendant, watches: true });
+    expect(await idsOf(hub)).toEqual(["user:alice"]);
+    guest.connection.unsubscribe(ROOM, 2);
+    expect(await idsOf(hub)).toEqual(["user:alice"]);
+    tab.connection.unsubscribe(ROOM, 2);
+    expect(await idsOf(hub)).toEqual([]);
+  });
+
   test("info that has changed is told, with the time at which he came", async () => {
     const hub = aHub(presence());
     const watcher = await come(hub, "watcher");
@@ -136,7 +153,7 @@ describe("who is there", () => {
   });
 
   test("one frame an interval, the same bytes for all, whatever happens", async () => {
-    const hub = aHub(presence({ intervalMs: 500 }));
+    const hub = aHub(presence({ intervalSeconds: 0.5 }));
     const encoding = new LineEncoding();
     const watchers = await Promise.all(
       Array.from({ length: 50 }, (_, index) => come(hub, `watcher${index}`, { encoding })),
@@ -149,6 +166,8 @@ describe("who is there", () => {
     const frames = watchers.map(({ writes }) => writes.at(-1));
     expect(new Set(frames).size).toBe(1);
     for (const watcher of watchers) expect(watcher.frames.at(-1)).toMatchObject({ count: 70 });
+    const written = watchers.reduce((sum, watcher) => sum + told(watcher).length, 0);
+    expect(hub.hub.counters.presenceFrames).toBe(written);
   });
 });
 
@@ -193,7 +212,7 @@ describe("who may see it", () => {
     const elsewhere = parseChannelName("elsewhere");
     const alice = await come(hub, "alice", { channel: elsewhere });
     expect(answer(alice)).toBeUndefined();
-    expect(() => hub.hub.presence.page(elsewhere, null, 1)).toThrow(
+    await expect(hub.hub.presence.page(elsewhere, null, 1)).rejects.toThrow(
       expect.objectContaining({ code: "not_configured" } satisfies Partial<FanfareError>),
     );
   });
@@ -210,7 +229,7 @@ describe("slow readers", () => {
     }
     slow.reading = "at once";
     await turns(3);
-    expect(told(slow)).toEqual([`presence 31 =${idsOf(hub).sort(byArrival)}`]);
+    expect(told(slow)).toEqual([`presence 31 =${(await idsOf(hub)).sort(byArrival)}`]);
     await come(hub, "last", { watches: false });
     hub.clock.advance(1000);
     expect(told(slow).at(-1)).toBe("presence 32 +user:last");
@@ -256,7 +275,7 @@ describe("many", () => {
     const [one] = await crowd(hub, 0, 1);
     one?.leave();
     hub.hub.presence.heardAll("another", []);
-    expect(idsOf(hub)).toHaveLength(10);
+    expect(await idsOf(hub)).toHaveLength(10);
   });
 
   test("a storm is told as counts, and the list follows when it is over, in pages", async () => {
@@ -277,7 +296,7 @@ describe("many", () => {
         [1, false],
       ]);
       const listed = pages.flatMap((page) => (page.type === "presence" ? (page.members ?? []) : []));
-      expect(listed.map(({ id }) => id).sort()).toEqual(idsOf2(hub).sort());
+      expect(listed.map(({ id }) => id).sort()).toEqual((await idsOf2(hub)).sort());
       for (const { length } of each.writes) expect(length).toBeLessThanOrEqual(64 * 1024);
     }
     await crowd(hub, 2000, 2001);
@@ -285,34 +304,48 @@ describe("many", () => {
     expect(told(late).at(-1)).toBe("presence 1503 +user:user2000");
   });
 
+  test("a page of the list ends after 1 MiB, whatever the limit, and says where the next begins", async () => {
+    const hub = aHub(presence());
+    for (const user of ["a", "b", "c", "d", "e"]) {
+      await come(hub, user, { info: JSON.stringify("x".repeat(400_000)) });
+    }
+    const sizes: number[] = [];
+    for (let after: string | null = null; sizes.length === 0 || after !== null; ) {
+      const page: PresencePage = await hub.hub.presence.page(ROOM, after, 1000);
+      sizes.push(page.members.length);
+      after = page.next;
+    }
+    expect(sizes).toEqual([2, 2, 1]);
+  });
+
   test("pages of the list are by id, and say where the next begins", async () => {
     const hub = aHub(presence());
     await crowd(hub, 0, 5);
-    const first = hub.hub.presence.page(ROOM, null, 2);
+    const first = await hub.hub.presence.page(ROOM, null, 2);
     expect(first).toMatchObject({ count: 5, next: "user:user1" });
-    expect(hub.hub.presence.page(ROOM, first.next, 3).members.map(({ id }) => id)).toEqual([
+    expect((await hub.hub.presence.page(ROOM, first.next, 3)).members.map(({ id }) => id)).toEqual([
       "user:user2",
       "user:user3",
       "user:user4",
     ]);
-    expect(hub.hub.presence.page(ROOM, "user:user4", 3)).toEqual({ count: 5, members: [], next: null });
+    expect(await hub.hub.presence.page(ROOM, "user:user4", 3)).toEqual({ count: 5, members: [], next: null });
   });
 
   test("there is a bound on members, and none who has gone counts towards it", async () => {
     const hub = aHub({ ...presence(), limits: { presenceMembers: 3 } });
     const all = await crowd(hub, 0, 5);
-    expect(idsOf(hub)).toEqual(["user:user0", "user:user1", "user:user2"]);
+    expect(await idsOf(hub)).toEqual(["user:user0", "user:user1", "user:user2"]);
     for (const each of all) each.leave();
     hub.clock.advance(12_000);
     expect(hub.hub.stats().presenceMembers).toBe(0);
     await crowd(hub, 5, 7);
-    expect(idsOf(hub)).toEqual(["user:user5", "user:user6"]);
+    expect(await idsOf(hub)).toEqual(["user:user5", "user:user6"]);
   });
 
-  function idsOf2({ hub }: HubForTests): string[] {
+  async function idsOf2({ hub }: HubForTests): Promise<string[]> {
     const ids: string[] = [];
     for (let after: string | null = null; ; ) {
-      const { members, next } = hub.presence.page(ROOM, after, 1000);
+      const { members, next }: PresencePage = await hub.presence.page(ROOM, after, 1000);
       ids.push(...members.map(({ id }) => id));
       if (next === null) return ids;
       after = next;

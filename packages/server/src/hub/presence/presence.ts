@@ -3,21 +3,23 @@
  * a channel whose rule says so. Costs nothing where no rule does.
  */
 import { type ChannelName, FanfareError } from "@fanfare/protocol";
-import type { Clock } from "../../clock.js";
+import type { Clock } from "../../base/clock.js";
+import type { Failures } from "../../base/failures.js";
+import type { Slices } from "../../base/slices.js";
 import type { Engine } from "../../engine/engine.js";
 import { FirstNames } from "../../engine/first-names.js";
-import type { PayloadChecks } from "../admission.js";
-import type { Counters } from "../counters.js";
-import type { Rules } from "../rules.js";
-import type { Subscription } from "../subscription.js";
+import type { Attending, Subscription } from "../delivery/subscription.js";
+import type { Counters } from "../terms/counters.js";
+import type { Attendance, Member, Present } from "../terms/member.js";
+import type { PayloadChecks } from "../terms/payload-checks.js";
+import type { Rules } from "../terms/rules.js";
 import { ChannelPresence, type PresenceHost } from "./channel-presence.js";
 import { ListQueue } from "./list-queue.js";
-import type { Attendance, Member, Present } from "./member.js";
 import type { Whole } from "./peer.js";
 import { type Change, Peers, type PeersHost } from "./peers.js";
 import type { Room } from "./roster.js";
 
-/** For so long after the end of his last connection somebody is still present, so that loading a page anew is no event. */
+/** For this long after the end of their last connection a member is still present, so that loading a page anew is no event. */
 export const PRESENCE_GRACE_MS = 10_000;
 
 export interface PresenceParts {
@@ -29,6 +31,9 @@ export interface PresenceParts {
   readonly counters: Counters;
   /** How many members there may be on all channels together. */
   readonly maxMembers: number;
+  readonly failures: Failures;
+  /** For lists of many members. */
+  readonly slices: Slices;
   /** What channels carry. @default whatever JSON has */
   readonly checks?: PayloadChecks | undefined;
 }
@@ -41,6 +46,9 @@ export interface PresencePage {
   readonly next: string | null;
 }
 
+/** A page ends when it has this many bytes as JSON, whatever was asked for: it has to fit into one answer. */
+const PRESENCE_PAGE_BYTES = 1024 * 1024;
+
 /** Somebody whose last connection has ended. */
 interface Leaving {
   readonly presence: ChannelPresence;
@@ -48,43 +56,51 @@ interface Leaving {
   readonly at: number;
 }
 
-export class Presence implements PresenceHost, PeersHost {
+export class Presence implements Attending, PresenceHost, PeersHost {
   readonly node: string;
   readonly engine: Engine;
   readonly clock: Clock;
   readonly counters: Counters;
+  readonly failures: Failures;
   readonly room: Room;
   readonly lists: ListQueue;
   readonly #rules: Rules;
   readonly #checks: PayloadChecks | undefined;
+  readonly #slices: Slices;
   readonly #channels = new Map<ChannelName, ChannelPresence>();
   /** In the order in which their grace ends. */
   #leaving: Leaving[] = [];
   #peers: Peers | null = null;
   #closed = false;
 
-  constructor({ node, engine, rules, clock, counters, maxMembers, checks }: PresenceParts) {
+  constructor(parts: PresenceParts) {
+    const { node, engine, rules, clock, counters, failures, maxMembers, checks, slices } = parts;
     this.node = node;
     this.engine = engine;
     this.clock = clock;
     this.counters = counters;
+    this.failures = failures;
     this.room = { used: 0, most: maxMembers };
     this.lists = new ListQueue(clock);
     this.#rules = rules;
     this.#checks = checks;
+    this.#slices = slices;
     if (rules.somePresence) this.#peers = new Peers(this);
+  }
+
+  /** How many channels it looks after: those where somebody is present, or looks who is. */
+  get size(): number {
+    return this.#channels.size;
   }
 
   // ---- subscriptions
 
-  /** A subscription stands. Answers with what it is told of those who are there, as JSON text; nothing where it may not see it. */
   begin(subscription: Subscription, attendance: Attendance): string | undefined {
     const { name } = subscription.channel;
     const { presence: rule } = this.#rules.of(name);
     return rule ? this.#open(name, rule).begin(subscription, this.#shown(name, attendance)) : undefined;
   }
 
-  /** Its connection is another to the application now, or may see other things. */
   change(subscription: Subscription, attendance: Attendance): void {
     const { name } = subscription.channel;
     this.#channels.get(name)?.change(subscription, this.#shown(name, attendance));
@@ -95,28 +111,42 @@ export class Presence implements PresenceHost, PeersHost {
   }
 
   /**
+   * The number of members on a channel.
+   *
+   * @throws FanfareError `not_configured` where the rule of the channel has no presence
+   */
+  count(channel: ChannelName): number {
+    this.#checkFollowed(channel);
+    return this.#channels.get(channel)?.roster.count ?? 0;
+  }
+
+  /**
    * Who is on a channel, by their ids, after one of them or from the first on.
    *
    * @throws FanfareError `not_configured` where the rule of the channel has no presence
    */
-  page(channel: ChannelName, after: string | null, limit: number): PresencePage {
-    if (!this.#rules.of(channel).presence) {
-      throw new FanfareError(
-        "not_configured",
-        `nobody is present on ${channel}, because its rule has no presence`,
-        {
-          remedy: "Set presence: true in the rule for this channel.",
-        },
-      );
-    }
+  async page(channel: ChannelName, after: string | null, limit: number): Promise<PresencePage> {
+    this.#checkFollowed(channel);
     const roster = this.#channels.get(channel)?.roster;
     if (!roster) return { count: 0, members: [], next: null };
     const names = new FirstNames<string>(limit + 1);
-    for (const id of roster.ids()) if (after === null || id > after) names.offer(id);
+    await this.#slices.each(roster.ids(), (id) => {
+      if (after === null || id > after) names.offer(id);
+    });
     const found = names.take();
-    const shown = found.slice(0, limit);
-    const members = shown.map((id) => JSON.parse(roster.text(id) ?? "null") as Member);
-    return { count: roster.count, members, next: found.length > limit ? (shown.at(-1) ?? null) : null };
+    const members: Member[] = [];
+    let bytes = 0;
+    let last: string | undefined;
+    for (const id of found.slice(0, limit)) {
+      // Somebody may have left meanwhile.
+      const text = roster.text(id);
+      bytes += text?.length ?? 0;
+      if (bytes > PRESENCE_PAGE_BYTES && members.length > 0) break;
+      if (text !== undefined) members.push(JSON.parse(text) as Member);
+      last = id;
+    }
+    const next = last === found.at(-1) ? null : (last ?? null);
+    return { count: roster.count, members, next };
   }
 
   // ---- time
@@ -207,6 +237,13 @@ export class Presence implements PresenceHost, PeersHost {
       presence.changed();
     }
     for (const { channel, present } of members) this.heard(node, { channel, id: present.id, present });
+  }
+
+  #checkFollowed(channel: ChannelName): void {
+    if (this.#rules.of(channel).presence) return;
+    throw new FanfareError("not_configured", `the rule of ${channel} has no presence`, {
+      remedy: "Set presence: true in the rule for this channel.",
+    });
   }
 
   /** Without what is said about a member, where that is nothing that the channel shows. */

@@ -2,7 +2,7 @@
  * Who is on one channel, as all nodes together say, and what has changed since it was last announced. Knows neither time nor
  * subscriptions.
  */
-import { memberText, type Present, type Word } from "./member.js";
+import { memberText, type Present, type Word } from "../terms/member.js";
 
 /** How many members all rosters of a node may have together. */
 export interface Room {
@@ -96,7 +96,7 @@ export class Roster {
     }
   }
 
-  /** The list, as texts of JSON arrays with at most so many characters each; somebody is given it. */
+  /** The list, as texts of JSON arrays with at most this many characters each; somebody is given it. */
   list(maxBytes: number): string[] {
     this.#told = this.#change;
     const pages: string[] = [];
@@ -115,13 +115,14 @@ export class Roster {
     return pages;
   }
 
-  /** Whoever was given a list since the last announcement is gone. */
+  /** A client that was given a list since the last announcement is gone. */
   untell(): void {
     this.#told = 0;
   }
 
   /**
-   * What has changed since the last time. Whoever came and went in between is not in it, unless a list was given meanwhile in which
+   * What has changed since the last time. A client that came and went in between is not in it, unless a list was given
+   * meanwhile in which
    * he may have been.
    *
    * @param maxBytes the most characters; `null` when there is more

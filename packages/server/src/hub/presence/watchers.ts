@@ -2,10 +2,10 @@
  * The subscriptions of one channel that may see who is there. What has changed is written to all of them, the same bytes to each. One
  * that cannot take it, or has not had the list yet, is not owed every change: it is given the list as it is once there is room.
  */
-import type { Connection } from "../connection.js";
-import type { Counters } from "../counters.js";
-import type { Encoding, PresenceNews } from "../subscriber.js";
-import type { Subscription } from "../subscription.js";
+import type { Connection } from "../delivery/connection.js";
+import type { Subscription } from "../delivery/subscription.js";
+import type { Counters } from "../terms/counters.js";
+import type { Encoding, PresenceNews } from "../terms/subscriber.js";
 import type { ListQueue, ListReader } from "./list-queue.js";
 
 /** What watchers need of their channel. */

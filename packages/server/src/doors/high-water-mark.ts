@@ -1,2 +1,0 @@
-/** Beyond so many waiting bytes a client is full, whatever its protocol. */
-export const HIGH_WATER_MARK = 64 * 1024;
