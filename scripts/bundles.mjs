@@ -1,4 +1,4 @@
-/** What is bundled for browsers: the client, the page of the HTTP API, the widgets for Mendix, and the gallery that shows what the client does. */
+/** The bundles: the command, and for browsers the client, the page of the HTTP API, the widgets for Mendix, and the gallery that shows what the client does. */
 import { join } from "node:path";
 import { isOutdated } from "./bundled.mjs";
 import { ROOT, runNode } from "./run.mjs";
@@ -32,12 +32,20 @@ export const bundleClient = bundle({
   inputs: clientSources,
 });
 
+export const bundleCommand = bundle({
+  name: "Command",
+  what: "the command fanfare in a few files, which start faster than hundreds (vite build)",
+  work: () => runNode("packages/server/build/command.mjs", []),
+  output: "packages/server/dist/command/main.js",
+  inputs: ["packages/server/src", "packages/server/build", "packages/server/package.json"],
+});
+
 export const bundleViewer = bundle({
   name: "Viewer",
   what: "the page of the HTTP API (vite build)",
-  work: () => runNode("packages/server/build.mjs", []),
+  work: () => runNode("packages/server/build/viewer.mjs", []),
   output: "packages/server/dist/viewer/viewer.js",
-  inputs: ["packages/server/viewer", "packages/server/build.mjs", "packages/server/package.json"],
+  inputs: ["packages/server/viewer", "packages/server/build", "packages/server/package.json"],
 });
 
 export const bundleMendix = bundle({

@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
-import { bundleClient, bundleGallery, bundleMendix, bundleViewer } from "./bundles.mjs";
+import { bundleClient, bundleCommand, bundleGallery, bundleMendix, bundleViewer } from "./bundles.mjs";
 import { installNodes, lineOf, OTHER_NODES, runOnNode } from "./nodes.mjs";
 import { ROOT, runNode } from "./run.mjs";
 import { announce, checkNode, compile, install, sayFailure, takeSteps } from "./steps.mjs";
@@ -66,6 +66,7 @@ async function main() {
     install,
     compile("what the tests run from (tsc -b)"),
     bundleClient,
+    bundleCommand,
     bundleViewer,
     bundleMendix,
     bundleGallery,

@@ -1,5 +1,5 @@
 /** `npm test`: all that has to hold before a change goes in. What stands after `npm test --` goes to Vitest. */
-import { bundleClient, bundleGallery, bundleMendix, bundleViewer } from "./bundles.mjs";
+import { bundleClient, bundleCommand, bundleGallery, bundleMendix, bundleViewer } from "./bundles.mjs";
 import { chromium } from "./chromium.mjs";
 import { installNodes, OTHER_NODES, runOnNode } from "./nodes.mjs";
 import { runNode } from "./run.mjs";
@@ -68,6 +68,7 @@ async function test() {
     compile("do all types agree, those of the tests too? (tsc -b)"),
     unused,
     bundleClient,
+    bundleCommand,
     bundleViewer,
     bundleMendix,
     bundleGallery,

@@ -8,7 +8,7 @@ import { FanfareError, quote } from "@fanfare/protocol";
 import { z } from "zod";
 import type { Clock, Random } from "../base/clock.js";
 import type { Log } from "../base/log.js";
-import { VERSION } from "../base/version.js";
+import { VERSION } from "../base/package.js";
 import type { ForwardedSessionSettings } from "./forwarded-session-options.js";
 import { type AccessRequest, notLoggedIn } from "./grants/credentials.js";
 import { Grants, userProblem } from "./grants/grants.js";

@@ -1,12 +1,8 @@
 /** The command `fanfare`. Each subcommand is loaded when it is needed, so that publishing a message does not load a server. */
 import "./shared/colours.js";
-import { readFileSync } from "node:fs";
 import { defineCommand } from "citty";
+import { VERSION } from "../base/package.js";
 import { call } from "./shared/calling.js";
-
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-  version: string;
-};
 
 // Its reader has enough, as in `fanfare config --docs | head -1`. That ends no server, whose log it may be.
 for (const stream of [process.stdout, process.stderr]) {
@@ -19,7 +15,7 @@ void call(
   defineCommand({
     meta: {
       name: "fanfare",
-      version,
+      version: VERSION,
       description: "Pushes messages from a server to browser windows, in one call.",
     },
     subCommands: {

@@ -26,7 +26,7 @@ import { DEFAULT_LIMITS } from "./terms/limits.js";
 import { type RuleOptions, Rules } from "./terms/rules.js";
 
 const OWNERS = ["alice", "bob", undefined];
-const RUNS = Number(process.env.FAST_CHECK_RUNS ?? 250);
+const RUNS = Number(process.env.FAST_CHECK_RUNS ?? 150);
 
 // ---- the world in which it happens
 

@@ -1,7 +1,7 @@
 /** Which nodes share an engine, and what they answer. */
 import { hostname } from "node:os";
 import { expect, onTestFinished, test } from "vitest";
-import { VERSION } from "../base/version.js";
+import { VERSION } from "../base/package.js";
 import type { Engine } from "../engine/engine.js";
 import { HostileEngine } from "../engine/hostile/hostile-engine.js";
 import { MemoryEngine } from "../engine/memory/memory-engine.js";

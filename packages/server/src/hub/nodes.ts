@@ -5,7 +5,7 @@
 import { hostname } from "node:os";
 import type { Clock, Timer } from "../base/clock.js";
 import type { Failures } from "../base/failures.js";
-import { VERSION } from "../base/version.js";
+import { VERSION } from "../base/package.js";
 import type { Engine, Space } from "../engine/engine.js";
 
 const LEASE_MS = 15_000;

@@ -5,7 +5,7 @@
 import { FanfareError } from "@fanfare/protocol";
 import { z } from "zod";
 import { check } from "../../base/check.js";
-import { VERSION } from "../../base/version.js";
+import { VERSION } from "../../base/package.js";
 import { checkedGrants, type Grant } from "../grants/grants.js";
 import type { StoredKey } from "../store/keys.js";
 import type { SignedToken, TokenRequest } from "../tokens/sign.js";

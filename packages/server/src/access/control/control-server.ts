@@ -8,8 +8,8 @@ import type { Clock, Timer } from "../../base/clock.js";
 import type { Failures } from "../../base/failures.js";
 import { type FolderSocket, listenInFolder } from "../../base/folder-socket.js";
 import type { Log } from "../../base/log.js";
+import { VERSION } from "../../base/package.js";
 import { makePrivateFolder } from "../../base/private-folder.js";
-import { VERSION } from "../../base/version.js";
 import { answerTo, CONTROL_SOCKET, CONTROL_VERSION, type Control, MAX_REQUEST_BYTES } from "./calls.js";
 
 /** How long a caller may take with its request. */

@@ -1,6 +1,6 @@
 /** `fanfare dev`: a server to try things out. Everybody may do everything, so it listens on this machine only. */
 import { defineCommand } from "citty";
-import { VERSION } from "../../base/version.js";
+import { VERSION } from "../../base/package.js";
 import { createFanfare } from "../../library/fanfare.js";
 import type { FanfareOptions } from "../../library/options.js";
 import { listenOnLoopback } from "../serving/loopback.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { defineCommand } from "citty";
 import { ACCESS_SPACE, hasStoredKeys } from "../../access/store/store.js";
 import { type Log, silentLog } from "../../base/log.js";
-import { VERSION } from "../../base/version.js";
+import { VERSION } from "../../base/package.js";
 import type { InForce } from "../../config/config.js";
 import { changesOf, reloadable } from "../../config/reloading.js";
 import type { Config } from "../../config/schema.js";

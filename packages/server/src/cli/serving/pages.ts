@@ -3,17 +3,16 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import type { RequestListener } from "node:http";
 import { quote } from "@fanfare/protocol";
 import sirv from "sirv";
+import { packageFile } from "../../base/package.js";
 import { UsageError } from "../../base/usage-error.js";
 import { nothingHere } from "./http-server.js";
 import { mayBeServed } from "./served-files.js";
-
-const BARE_PAGE = new URL("../../../pages/dev.html", import.meta.url);
 
 const nothing = nothingHere("the page is at /");
 
 /** The bare page, which shows what arrives on a channel. */
 export function barePage(path: string): RequestListener {
-  const page = readFileSync(BARE_PAGE, "utf8").replaceAll("{{path}}", path);
+  const page = readFileSync(packageFile("pages/dev.html"), "utf8").replaceAll("{{path}}", path);
   return (request, response) => {
     if (request.url === "/")
       response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" }).end(page);

@@ -4,6 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { kept } from "../../base/kept.js";
+import { packageFile } from "../../base/package.js";
 import { answerFile } from "../exchange/etag.js";
 import { type ApiInfo, openApiOf } from "../exchange/openapi.js";
 import type { Route } from "../exchange/route.js";
@@ -19,8 +20,8 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** The bundle of `packages/server/build.mjs`; as far from here as from this file in `dist`. */
-const VIEWER = new URL("../../../dist/viewer/", import.meta.url);
+/** The bundle of `packages/server/build/viewer.mjs`. */
+const VIEWER = packageFile("dist/viewer/");
 
 /** Addresses are relative, so that the page also works behind a proxy that serves it under another path. */
 const PAGE = `<!doctype html>
