@@ -6,9 +6,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { isOutdated } from "../../scripts/bundled.mjs";
 import { within } from "../library/within.js";
 
-const BIN = fileURLToPath(new URL("../../packages/server/bin/fanfare.js", import.meta.url));
+const server = (path: string) => fileURLToPath(new URL(`../../packages/server/${path}`, import.meta.url));
+const BIN = server("bin/fanfare.js");
+
+// `npm test` bundles it; the tests of one file that were started otherwise would try an older one.
+if (isOutdated(server("dist/command/main.js"), [server("src")])) {
+  throw new Error("The command is older than its sources: run node packages/server/build/command.mjs");
+}
 
 export interface Ended {
   readonly code: number | null;
