@@ -7,7 +7,7 @@ const FANFARE = process.env.FANFARE_URL ?? "http://localhost:3030/push";
 const API_KEY = process.env.FANFARE_API_KEY ?? "";
 const page = readFileSync(new URL("page.html", import.meta.url), "utf8");
 
-/** Who is logged in: user and CSRF token, by session. */
+/** The users who are logged in: user and CSRF token, by session. */
 const sessions = new Map();
 
 const server = createServer((request, response) => {

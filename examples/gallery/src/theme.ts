@@ -1,4 +1,4 @@
-/** What Mantine is told of the look; the rest stands in look.css. */
+/** Mantine's part of the look; the rest stands in look.css. */
 import { createTheme } from "@mantine/core";
 
 export const theme = createTheme({

@@ -39,7 +39,7 @@ export function RecordDemo() {
   const fields = useFields();
   const name = useOwnName();
   const { lock, state, take, release } = useLock(RECORD, { leaseSeconds: LEASE_SECONDS, info: { name } });
-  /** What was typed here; what others see follows. */
+  /** The text typed here; the others see it a moment later. */
   const [draft, setDraft] = useState<Partial<Fields>>({});
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   /** It was asked for in vain, and still is somebody else's. */

@@ -27,7 +27,7 @@ export function ConnectionStatus({ connection }: { connection: Connection }) {
   );
 }
 
-/** What a screen reader says: when the connection goes and comes, not at every try. */
+/** The words for screen readers: when the connection goes and comes, not at every try. */
 function Spoken({ connection }: { connection: Connection }) {
   const [said, setSaid] = useState("");
   const { status } = connection;

@@ -9,12 +9,12 @@ import classes from "./Demo.module.css";
 export interface DemoProps {
   readonly title: string;
   readonly channel: string;
-  /** What its name is the name of. @default "channel" */
+  /** The kind of thing that the name names. @default "channel" */
   readonly kind?: string;
   readonly lead: string;
   /** The calls that the buttons make, as a terminal would. */
   readonly calls: readonly { readonly name: string; readonly call: Call | Change | OtherCall }[];
-  /** What drives it in the page. */
+  /** The controls that drive it in the page. */
   readonly code: string;
   /** The thing itself needs the whole width; how it is done stands below it. */
   readonly isWide?: boolean;

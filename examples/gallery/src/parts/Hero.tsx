@@ -1,4 +1,4 @@
-/** What this is, in one look. */
+/** Fanfare, in one look. */
 import { Button, Title } from "@mantine/core";
 import { useState } from "react";
 import classes from "./Hero.module.css";

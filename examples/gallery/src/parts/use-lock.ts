@@ -1,4 +1,4 @@
-/** A lock in a component: who holds it, and this window's own hold on it. */
+/** A lock in a component: its holder, and this window's own hold on it. */
 import type { Lock, LockOptions, LockState } from "@fanfare/client";
 import { useEffect, useState } from "react";
 import { client } from "../push/fanfare";
@@ -6,7 +6,7 @@ import { client } from "../push/fanfare";
 export interface LockInUse {
   /** This window holds it. */
   readonly lock: Lock | null;
-  /** Who holds it, as all windows see it. */
+  /** Its holder, as all windows see it. */
   readonly state: LockState | null;
   /** @throws ClientError `locked`, `not_connected` */
   take(): Promise<void>;

@@ -1,4 +1,4 @@
-/** Who is on a channel, in a component, and in words what has just changed. */
+/** The members on a channel, in a component, and in words the last change. */
 import type { PresenceChange } from "@fanfare/client";
 import { useEffect, useState } from "react";
 import { client } from "../push/fanfare";
@@ -7,7 +7,7 @@ import { nameOf } from "../push/window-names";
 export interface Here {
   /** `null` until the server has told it, or when it does not. */
   readonly presence: PresenceChange | null;
-  /** Who came and who left the last time that somebody did; empty at first. */
+  /** The members who came and left the last time; empty at first. */
   readonly news: string;
 }
 

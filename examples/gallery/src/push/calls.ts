@@ -29,7 +29,7 @@ export interface Position {
   readonly offset: number;
 }
 
-/** What a channel's log holds. */
+/** The messages that a channel's log holds. */
 export interface History {
   readonly epoch: string;
   /** The newest offset. */

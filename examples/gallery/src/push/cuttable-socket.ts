@@ -2,7 +2,7 @@
 import type { SocketConstructor, SocketLike } from "@fanfare/client";
 import { createStore, type Store } from "./store";
 
-/** What a browser reports when a connection is gone without a word. */
+/** The code that a browser reports when a connection is gone without a word. */
 const GONE = { code: 1006, reason: "" };
 /** Not 1000: that would tell the server that this window leaves for good, and end its session. */
 const CUT = 4000;

@@ -1,4 +1,4 @@
-/** What is missing and why, in plain words. */
+/** The gap and its reason, in plain words. */
 import type { Gap, GapReason } from "@fanfare/client";
 
 const WHY: { readonly [Reason in GapReason]: string } = {

@@ -1,4 +1,4 @@
-/** What the demos publish and keep, read with care: everybody on this machine may publish anything. */
+/** The payloads of the demos, read with care: everybody on this machine may publish anything. */
 import type { Message } from "@fanfare/client";
 
 export interface Progress {
@@ -93,7 +93,7 @@ export function readFields(state: unknown): Fields {
   return { customer: read("customer"), status: read("status"), notes: read("notes") };
 }
 
-/** Who says so of himself, with a lock. */
+/** The user who says so, with a lock. */
 export function readName(info: unknown): string {
   return text(field(info, "name"), 40) || "Somebody";
 }

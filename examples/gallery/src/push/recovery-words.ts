@@ -1,4 +1,4 @@
-/** What was recovered after an outage, in plain words: one sentence each. */
+/** The messages recovered after an outage, in plain words: one sentence each. */
 import { gapInWords } from "./gap-words";
 import type { Recovery } from "./recovery";
 

@@ -14,11 +14,11 @@ export interface Recovery {
   readonly wasCut: boolean;
   /** How many messages came meanwhile, and are here now. */
   readonly came: number;
-  /** What is not here, and why. */
+  /** The missing messages, and why. */
   readonly gaps: readonly Gap[];
 }
 
-/** What is known of one channel since the connection went. */
+/** The facts about one channel since the connection went. */
 interface Caught {
   readonly offsets: number[];
   readonly gaps: Gap[];

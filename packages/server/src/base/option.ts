@@ -3,7 +3,7 @@ import { z } from "zod";
 
 export interface Description {
   readonly text: string;
-  /** What may be given, so that it can stand after "Give". */
+  /** The values that may be given, worded so that they can stand after "Give". */
   readonly allowed: string;
   readonly unit?: string;
   /** The default is less where this machine has too little memory for it. */

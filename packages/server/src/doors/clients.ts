@@ -131,7 +131,7 @@ export class Clients {
     this.#log.warn({ connections: this.#clients.size }, "connections that did not close in time are cut off");
     for (const client of this.#clients) {
       this.#tell(client, () => client.destroy());
-      // What its socket still tells is of no interest.
+      // Events of its socket are of no interest any more.
       this.gone(client);
     }
   }

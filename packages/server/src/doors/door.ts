@@ -16,7 +16,7 @@ import type { Sequences } from "../locks/sequences.js";
 import type { Bodies } from "../wire/bodies.js";
 import type { Clients } from "./clients.js";
 
-/** What can be said in a protocol. */
+/** The things that a protocol can say. */
 export interface DoorCapabilities {
   /**
    * How a client that comes back says where it was. `positions`: by the position of each channel. `cursor`: by a text that the door
@@ -37,7 +37,7 @@ export interface DoorCapabilities {
   readonly auto: boolean;
 }
 
-/** What a door is given: everything that there is one of in a Fanfare. */
+/** The parts that a door is given: everything that there is one of in a Fanfare. */
 export interface DoorHost {
   readonly hub: Hub;
   readonly locks: Locks;

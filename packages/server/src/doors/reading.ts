@@ -6,7 +6,7 @@
 /** When publishes of this many bytes have not been acknowledged by the engine, nothing more is read. */
 const MAX_UNACKNOWLEDGED = 256 * 1024;
 
-/** Who reads. */
+/** The reader. */
 export interface Reader<Frame> {
   /** It closes: frames are of no interest any more, and only the closing handshake is read. */
   readonly isClosing: boolean;
@@ -19,7 +19,7 @@ export interface Reader<Frame> {
 
 export class Reading<Frame> {
   readonly #reader: Reader<Frame>;
-  /** What is left of one read of the socket; most connections never have any. */
+  /** The rest of one read of the socket; most connections never have any. */
   #held: Frame[] | null = null;
   #asking = false;
   #answersWait = false;

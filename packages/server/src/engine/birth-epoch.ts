@@ -37,7 +37,7 @@ export class BirthEpoch {
     return { life: this.#life, count: this.#count, current: this.#current };
   }
 
-  /** What a log that begins now takes. */
+  /** The epoch that a log takes when it begins now. */
   get current(): Epoch {
     return this.#current;
   }

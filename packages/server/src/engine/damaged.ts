@@ -1,4 +1,4 @@
-/** What an engine says when something that it stored is not what it wrote. Nothing of it is shown to anybody. */
+/** The error of an engine that reads something else than it wrote. Nothing of it is shown to anybody. */
 import { FanfareError, type Position } from "@fanfare/protocol";
 import type { LossReason } from "./engine.js";
 
@@ -8,7 +8,7 @@ export interface DamagedEntry {
   readonly position: Position;
   /** How many entries before it the same call would have read. */
   readonly before: number;
-  /** What the page would have said of the position that was asked for. */
+  /** The page's answer to the position that was asked for, had it been read. */
   readonly lost: LossReason | undefined;
 }
 

@@ -11,7 +11,7 @@ import { mostOf, NO_HOLDINGS, sumOf } from "./shares.js";
 import type { Signals } from "./signals.js";
 import type { Space, SpaceOptions } from "./space.js";
 
-/** What both engines count. */
+/** The figures of both engines together. */
 const COUNTED = ["channels", "messages", "bytes", "stubs", "idempotencyKeys"] as const;
 
 export class DividedEngine implements Engine {

@@ -1,4 +1,4 @@
-/** What the engines of one process do alike: they give drafts their place, and compare states. */
+/** The work that the engines of one process share: giving drafts their place, and comparing states. */
 import type { ChannelName, Epoch, Position } from "@fanfare/protocol";
 import type { AnyDraft, ChannelState, LogEntry, Message } from "./engine.js";
 

@@ -42,7 +42,7 @@ export class GuardedEngine implements Engine {
       renew: (hash, ttlMs) => promised(() => sessions.renew(hash, ttlMs)),
       take: (hash) => promised(() => sessions.take(hash)),
     };
-    // What it does not have is left out here, too.
+    // Parts that it does not have are left out here, too.
     if (engine.heapBytes) this.heapBytes = () => this.#bytes(() => engine.heapBytes?.());
     if (engine.looseBytes) this.looseBytes = () => this.#bytes(() => engine.looseBytes?.());
     if (engine.keepLoose) this.keepLoose = (bytes) => void this.#bytes(() => engine.keepLoose?.(bytes));
@@ -96,7 +96,7 @@ export class GuardedEngine implements Engine {
     };
   }
 
-  /** What it does not tell is nothing. */
+  /** Figures that it does not tell are zero. */
   #bytes(ask: () => unknown): number {
     try {
       const bytes = ask();

@@ -10,11 +10,11 @@ import { ExpiringMap } from "./expiring-map.js";
 /** One use of a key. */
 export interface KeyUse {
   readonly key: string;
-  /** Who, where and which key, as one text. */
+  /** Caller, channel and key, as one text. */
   readonly scope: string;
-  /** What stands for the message. */
+  /** A digest that stands for the message. */
   readonly digest: string;
-  /** What the request makes of the state, to answer with when it is repeated; `null` where the key stands for no request. */
+  /** The state after the request, to answer with when it is repeated; `null` where the key stands for no request. */
   readonly made: string | null;
 }
 

@@ -1,6 +1,5 @@
 /**
- * The logs of channels, and their states: the part of an engine that messages go through. What listeners hear may come late, twice, out of
- * order or not at all; what `read` and `heads` answer is true.
+ * The logs of channels, and their states: the part of an engine that messages go through. Announcements may come late, twice, out of order or not at all; what `read` and `heads` answer is true.
  */
 import type { ChannelName, Epoch, GapReason, Position } from "@fanfare/protocol";
 
@@ -50,7 +49,7 @@ export interface PresentState extends ChannelState {
   readonly time: number;
 }
 
-/** What can be appended. */
+/** A draft that can be appended. */
 export type AnyDraft = Draft | StateDraft;
 
 /**
@@ -71,7 +70,7 @@ export interface StateDraft {
   readonly owner?: string;
 }
 
-/** What somebody holds, or may hold. */
+/** The holdings of an owner, or their bounds. */
 export interface Holdings {
   /** Channels that somebody made, locks and sequences aside. */
   readonly channels: number;

@@ -3,7 +3,7 @@
  * that of another. Knows nothing of what the entries are; entries without an owner are not bounded here.
  */
 
-/** What one owner may have of what an engine remembers for a while: idempotency keys, sessions, stubs. */
+/** The bounds of an owner for all that an engine remembers for a while: idempotency keys, sessions, stubs. */
 const OWNER_PART = 1 / 4;
 
 /** How many of this many entries one owner may have. */
@@ -24,7 +24,7 @@ export interface OwnList<Entry> {
   oldest: Entry | null;
   newest: Entry | null;
   count: number;
-  /** What they take together, where somebody counts it. */
+  /** The bytes that they take together, where they are counted. */
   bytes: number;
 }
 

@@ -1,11 +1,11 @@
 /**
- * What each owner holds, and the share that one may have. The maker of a channel owns it, and the one who brings a state
+ * The holdings of each owner, and the share that one may have. The maker of a channel owns it, and the one who brings a state
  * into being owns that, until it is removed or forgotten. Counts for every engine; where the counts lie, the engine says.
  */
 import { type ChannelName, FanfareError, quote } from "@fanfare/protocol";
 import type { AnyDraft, ChannelState, Holdings } from "./engine.js";
 
-/** What one owner may have. */
+/** The share of one owner. */
 export type Share = Holdings;
 
 export const DEFAULT_SHARE: Share = {
@@ -26,12 +26,12 @@ const NAMES = [
   "locks",
 ] as const satisfies readonly (keyof Holdings)[];
 
-/** What an engine keeps with a channel. */
+/** The owners that an engine keeps with a channel. */
 export interface Owned {
   readonly channel: ChannelName;
   /** Who made the channel: `null` is an owner without a bound, and `undefined` says that nothing was appended since it is there. */
   owner: string | null | undefined;
-  /** Who brought the state into being that it has now. */
+  /** The owner that brought the present state into being. */
   stateOwner: string | null;
 }
 
@@ -56,7 +56,7 @@ export class Shares {
     this.#share = share;
   }
 
-  /** What all owners hold together. */
+  /** The holdings of all owners together. */
   get all(): Holdings {
     return this.#table.get(ALL) ?? NO_HOLDINGS;
   }

@@ -1,4 +1,4 @@
-/** Signals: what nodes tell each other, and nobody keeps. Where announcements of an engine can get lost, signals can, too. */
+/** Signals: messages between nodes that are not kept. Where announcements of an engine can get lost, signals can, too. */
 export interface Signals {
   /**
    * Tells all nodes, this one included. @param json any JSON text

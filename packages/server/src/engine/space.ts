@@ -45,7 +45,7 @@ export interface Space {
   version(): Promise<number>;
 }
 
-/** What a space is asked for with. */
+/** The options of a space. */
 export interface SpaceOptions {
   /**
    * The values may be lost when all processes of the engine have ended, and those that were not changed for a week before that. An engine

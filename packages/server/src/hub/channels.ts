@@ -10,7 +10,7 @@ import type { Rules } from "./terms/rules.js";
 /** A channel without subscriptions is listened to for this long, so that a reload of a page costs nothing. */
 const LINGER_MS = 30_000;
 
-/** What channels, and the list of them, need of the hub. */
+/** The parts of the hub that channels, and the list of them, need. */
 export interface ChannelsHost extends ChannelHost {
   readonly rules: Rules;
   readonly limits: Limits;
@@ -87,7 +87,7 @@ export class Channels {
   }
 
   /**
-   * What these channels flushed until now has been written to every subscription that keeps up. All of them settle first: making room
+   * Every subscription that keeps up has been written all that these channels flushed until now. All of them settle first: making room
    * for one may flush another, and what is flushed now has not been written yet.
    */
   settled(channels: ReadonlySet<Channel>): void {

@@ -42,7 +42,7 @@ export interface HubOptions {
   readonly limits: Limits;
   readonly clock: Clock;
   readonly random: Random;
-  /** What channels carry. @default whatever JSON has */
+  /** The payloads of channels. @default whatever JSON has */
   readonly checks?: PayloadChecks | undefined;
   /** Hears of exceptions in callbacks. @default counted, and not logged */
   readonly failures?: Failures;

@@ -176,7 +176,7 @@ export class Lifecycle {
     const event = make();
     queueMicrotask(() => {
       for (const listener of listeners) {
-        // What it throws, and what its promise is rejected with, is the same.
+        // An exception and a rejection of its promise are handled alike.
         (async () => listener(event))().catch(this.#failed);
       }
     });

@@ -34,7 +34,7 @@ export interface Answers {
   readonly silent: readonly NodeInfo[];
 }
 
-/** What nodes send each other. */
+/** The messages between nodes. */
 interface Question {
   readonly asker: string;
   readonly number: number;

@@ -19,12 +19,12 @@ export interface Prepared {
   readonly bytes: number;
 }
 
-/** What became of one message of many: it stands there, or was not appended. */
+/** The fate of one message of many: its position, or why it was not appended. */
 export type BatchResult =
   | { readonly channel: ChannelName; readonly position: Appended }
   | { readonly channel: ChannelName; readonly error: unknown };
 
-/** What publishing needs of the hub. */
+/** The parts of the hub that publishing needs. */
 export interface PublishingHost {
   readonly engine: Engine;
   readonly rules: Rules;
@@ -73,8 +73,7 @@ export class Publishing {
   }
 
   /**
-   * Appends messages in order, to whatever channels, or none of them when one is not what its channel carries. What the engine
-   * refuses does not stop the others. Where it takes long, messages of others come between.
+   * Appends messages in order, to whatever channels, or none of them when one is not what its channel carries. A message that the engine refuses does not stop the others. Where it takes long, messages of others come between.
    *
    * @param naming says in an error which of the messages it is about
    * @param permit is asked before they are appended, where something had to be waited for, and before each of them

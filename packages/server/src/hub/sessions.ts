@@ -12,17 +12,17 @@ const RENEWAL_MS = 90_000;
 const RESUMED_TOPIC = "connection.resumed";
 const OVER_TOPIC = "session.over";
 
-/** What goes on in the next connection. */
+/** The parts that go on in the next connection. */
 export interface ResumedSession {
   /** Whose it is, in the words of access. */
   readonly owner: string;
-  /** Who publishes: idempotency keys stay its own. */
+  /** The publisher's name: idempotency keys stay its own. */
   readonly publisher: string;
   /** How often it has been connected, at first and anew. */
   readonly times: number;
 }
 
-/** What the engine keeps. */
+/** The record that the engine keeps. */
 interface StoredSession extends Omit<ResumedSession, "publisher" | "times"> {
   /** The connection that holds the session, or held it last. */
   readonly connection: string;

@@ -44,7 +44,7 @@ export interface StateChangesHost {
 /** A change, and the state after it as JSON text; `null` when there is none. */
 export interface Next extends CheckedChange {
   readonly state: string | null;
-  /** Who owns the channel and the state, should this make them. */
+  /** The owner of the channel and the state, should this make them. */
   readonly owner?: string;
 }
 
@@ -150,14 +150,14 @@ export class StateChanges {
     retention: Retention,
     present: ChannelState | null,
   ): Promise<Appended> {
-    // What leaves a state no larger is always possible: locks are let go of, and states removed.
+    // A change that leaves a state no larger is always possible: locks are let go of, and states removed.
     if ((draft.state?.length ?? 0) > (present?.json?.length ?? 0)) this.#host.memory.assertRoomToPublish();
     const appended = await this.#host.engine.logs.append(channel, draft, retention);
     if (!appended.repeated) this.#host.counters.changed(Buffer.byteLength(draft.state ?? ""));
     return appended;
   }
 
-  /** Tries again while others are faster. What is expected of the state by the caller is not tried again. */
+  /** Tries again while others are faster. A change whose caller expects a version is not tried again. */
   async #retrying<Answer>(
     channel: ChannelName,
     attempt: (state: PresentState) => Promise<Answer>,
@@ -169,7 +169,7 @@ export class StateChanges {
           return await attempt(state);
         } catch (error) {
           if (!isMismatch(error) || error.state !== undefined) throw error;
-          // What came with the refusal is the newest, so it is tried at once. Those who lose twice have to get out of step.
+          // The state that came with the refusal is the newest, so it is tried at once. Nodes that lose twice have to get out of step.
           state = !isGiven && error instanceof StateConflictError ? error.present : null;
         }
       }

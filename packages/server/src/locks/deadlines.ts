@@ -80,7 +80,7 @@ export class Deadlines<Key> {
         this.#call(earliest.key);
       }
     } finally {
-      // What is due goes on at once, even where one of the calls threw.
+      // All that is due goes on at once, even where one of the calls threw.
       this.#arm();
     }
   }

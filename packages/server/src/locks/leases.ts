@@ -12,7 +12,7 @@ export interface Lease {
   readonly token: number;
   /** When it ends, as its record says: milliseconds since 1970. */
   readonly expires: number;
-  /** Who holds it, where that is a session. */
+  /** The holder, where that is a session. */
   readonly session: SessionLocks | null;
 }
 

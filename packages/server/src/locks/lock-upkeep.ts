@@ -8,7 +8,7 @@ import { changeTo, type HeldRecord, heldAt, KEPT_FREE_MS, recordOf } from "./loc
 import type { RecordsHost } from "./records-host.js";
 
 const EVERY_MS = 600_000;
-/** What is looked at in one round; the next one goes on there. */
+/** The most records of one round; the next one goes on there. */
 const PAGES_PER_ROUND = 10;
 const PAGE = 1000;
 /** The names of locks come first in a list of all channels. */
@@ -84,7 +84,7 @@ export class LockUpkeep {
   }
 }
 
-/** Has the lock been free for so long that its record can go? */
+/** Has the lock been free for long enough that its record can go? */
 function isOld({ freed = 0 }: LockRecord, now: number): boolean {
   return freed + KEPT_FREE_MS <= now;
 }

@@ -37,17 +37,17 @@ export interface LockInput {
   readonly holder?: LockHolder;
   /** For how long, 1,000 to 86,400,000 ms, unless it is renewed. @default that of the last time, else 30,000 */
   readonly leaseSeconds?: number | undefined;
-  /** What those who watch are told: any JSON value of at most 1 KiB; `null` is nothing. @default what it was */
+  /** The holder's words for watchers: any JSON value of at most 1 KiB; `null` is nothing. @default what it was */
   readonly info?: unknown;
   /** Renews only, and only while the lock is held with this token. */
   readonly token?: number | undefined;
-  /** Who owns the lock's record, should this make it; it stays for a day after the lock is free. @default an owner without a bound */
+  /** The owner of the lock's record, should this make it; it stays for a day after the lock is free. @default an owner without a bound */
   readonly owner?: string | undefined;
   /** Asked before it is taken. @default no question */
   readonly permit?: Permit | undefined;
 }
 
-/** What is asked for, who owns the record, and who may still have it. */
+/** The request, the owner of the record, and a question whether the caller may still have it. */
 interface OwnedTake extends Take {
   readonly owner: string | undefined;
   readonly permit: Permit | undefined;

@@ -1,4 +1,4 @@
-/** What locks and sequences need of a hub, which knows neither: states that are changed by compare-and-set. */
+/** The part of a hub that locks and sequences need: states that are changed by compare-and-set. The hub knows neither. */
 import type { ChannelName } from "@fanfare/protocol";
 import type { Clock } from "../base/clock.js";
 import type { Failures } from "../base/failures.js";

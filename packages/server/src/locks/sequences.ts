@@ -1,6 +1,6 @@
 /**
  * Sequences: named counters that never give a number twice. Each is the state of a channel of its own, `{"last": 17}`, changed by
- * compare-and-set; a subscriber of that channel sees the last number. Those who ask at the same time share one change.
+ * compare-and-set; a subscriber of that channel sees the last number. Callers that ask at the same time share one change.
  */
 import {
   type ChannelName,
@@ -26,9 +26,9 @@ export interface NextInput {
   readonly start?: number | undefined;
   /** Idempotency key, 1 to 200 characters: the same call with the same id is given the same numbers for 5 minutes. */
   readonly id?: string | undefined;
-  /** Who asks, for the scope of the idempotency key. @default "server" */
+  /** The caller, for the scope of the idempotency key. @default "server" */
   readonly principal?: string | undefined;
-  /** Who owns the sequence, should this make it. @default an owner without a bound */
+  /** The owner of the sequence, should this make it. @default an owner without a bound */
   readonly owner?: string | undefined;
   /** Asked before numbers are taken. @default no question */
   readonly permit?: Permit | undefined;
@@ -62,7 +62,7 @@ interface Served {
 
 export class Sequences {
   readonly #host: RecordsHost;
-  /** Those who wait, in the order in which they asked; a list is there while somebody is served. */
+  /** The waiting callers, in the order in which they asked; a list is there while somebody is served. */
   readonly #waiting = new Map<ChannelName, Asking[]>();
 
   constructor(host: RecordsHost) {
@@ -119,7 +119,7 @@ export class Sequences {
         } else await this.#serveTogether(channel, waiting);
       }
     } finally {
-      // Whatever happened: those who ask next are served.
+      // After each outcome, the next callers are served.
       this.#waiting.delete(channel);
       for (const { refuse } of waiting) refuse(new FanfareError("internal", "numbers could not be given"));
     }
@@ -182,7 +182,7 @@ export class Sequences {
   }
 }
 
-/** The last number of a call that is repeated. What was worked out now was not given to anybody. */
+/** The last number of a call that is repeated. The caller did not get the numbers that were worked out now. */
 function givenBy({ made }: Appended): number {
   if (made !== undefined) return recordOf(made).last;
   throw new FanfareError("internal", "the engine does not say what a repeated request made (`made`)");

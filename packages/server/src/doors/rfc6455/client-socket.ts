@@ -8,10 +8,10 @@ import { HIGH_WATER_MARK } from "../../base/high-water-mark.js";
 import { closeFrame, PING_FRAME, pongFrame } from "./frame.js";
 import { Incoming, type IncomingEvents } from "./incoming.js";
 
-/** What is written while corked is joined up to this size; beyond it, copying would cost more than it saves. */
+/** Writes while corked are joined up to this size; beyond it, copying would cost more than it saves. */
 const MAX_JOINED = 4096;
 
-/** What a socket tells. What one of these throws, `failedInside` is told. */
+/** The events of a socket. What one of these throws, `failedInside` is told. */
 export interface ClientSocketEvents extends Failing {
   /** A text frame came. */
   text(data: Buffer): void;

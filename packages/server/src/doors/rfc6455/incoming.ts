@@ -1,5 +1,5 @@
 /**
- * What a client sends, as frames. Whole frames of moderate size, which is what nearly all clients send nearly always, are read
+ * Reads the bytes of a client as frames. Whole frames of moderate size, which is what nearly all clients send nearly always, are read
  * here. At the first thing that is not as simple (fragments, a large frame, one that came in pieces, anything invalid) the
  * rest goes to the `Receiver` of `ws`; most connections never have one.
  */
@@ -156,7 +156,7 @@ function unmask(chunk: Buffer, start: number, end: number): Buffer {
   return chunk.subarray(start, end);
 }
 
-/** What RFC 6455 says for what is wrong. */
+/** The close code that RFC 6455 has for an error. */
 function closeCodeOf(error: Error): number {
   switch ("code" in error ? error.code : undefined) {
     case "WS_ERR_INVALID_UTF8":

@@ -9,7 +9,7 @@ import type { Party } from "../../access/rates/rates.js";
 import type { ResumedSession } from "../../hub/sessions.js";
 import type { DoorHost } from "../door.js";
 
-/** What a client says of itself. */
+/** The client's own words about itself. */
 export interface Introduction extends Credentials {
   /** The secret by which an anonymous client is known on all doors. */
   readonly publisher?: string | undefined;

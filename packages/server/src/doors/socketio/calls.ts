@@ -1,4 +1,4 @@
-/** What clients may call, and the forms of it: channels by the server's own words, services by those of Feathers. */
+/** The calls of clients, and their forms: channels by the server's own words, services by those of Feathers. */
 import { FanfareError, type Position, parsePosition, quote } from "@fanfare/protocol";
 import { z } from "zod";
 import { check } from "../../base/check.js";
@@ -28,10 +28,10 @@ const SCHEMAS = {
 };
 
 type Name = keyof typeof SCHEMAS;
-/** What comes with an event, checked. */
+/** The arguments of an event, checked. */
 type Input<N extends Name> = z.output<(typeof SCHEMAS)[N]>;
 
-/** What a client asks for, checked. */
+/** The request of a client, checked. */
 export type Call = { [N in Name]: { readonly kind: N; readonly input: Input<N> } }[Name] | ServiceCall;
 
 /** A call of a client of Feathers. */
@@ -88,7 +88,7 @@ export interface Auth {
   readonly csrf?: string | undefined;
   /** The secret by which an anonymous client is known on all doors. */
   readonly publisher?: string | undefined;
-  /** What it wants to hear, instead of what it would hear by itself. */
+  /** The channels that it wants to hear, instead of those that it would hear by itself. */
   readonly channels?: readonly Wanted[] | undefined;
 }
 

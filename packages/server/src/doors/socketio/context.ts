@@ -1,4 +1,4 @@
-/** What the parts of the Socket.IO door share. */
+/** The things that the parts of the Socket.IO door share. */
 import type { Services } from "../../feathers/services.js";
 import type { DoorHost } from "../door.js";
 import type { SocketIoEncoding } from "./encoding.js";

@@ -17,7 +17,7 @@ export interface EngineRequest extends IncomingMessage {
   readonly res?: ServerResponse;
 }
 
-/** What Engine.IO asks and tells. None of these throws. */
+/** The questions and events of Engine.IO. None of these throws. */
 export interface EngineEvents {
   /** May one more connection be opened? @returns the refusal, which is answered with */
   opens(request: IncomingMessage): FanfareError | null;

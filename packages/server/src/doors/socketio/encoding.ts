@@ -1,5 +1,5 @@
 /**
- * What the hub has to say, as bytes of this protocol: each packet of Socket.IO in a WebSocket frame of its own, made once and shared by
+ * Encodes the words of the hub as bytes of this protocol: each packet of Socket.IO in a WebSocket frame of its own, made once and shared by
  * all clients. For those who poll, the texts are taken out of the frames again.
  */
 import { type ChannelName, type FanfareError, formatPosition, type Position } from "@fanfare/protocol";

@@ -1,5 +1,5 @@
 /**
- * What is written to one client, the only file that does: ready-made frames go through Engine.IO as they are, this many
+ * Writes to one client, as the only file that does: ready-made frames go through Engine.IO as they are, this many
  * bytes at most
  * as it may have waiting. Several frames are one packet to it, whose text is made only for clients that poll.
  */
@@ -15,7 +15,7 @@ import { takesAll } from "./raw-socket.js";
  * much waiting until then: pages that are shared with all others.
  */
 const MAX_IN_ONE_TURN = 512 * 1024;
-/** What is written while corked is joined up to this size; beyond it, copying would cost more than it saves. */
+/** Writes while corked are joined up to this size; beyond it, copying would cost more than it saves. */
 const MAX_JOINED = 4096;
 
 /** How Engine.IO is given a frame that is ready: as the adapters of Socket.IO do it. */
@@ -98,7 +98,7 @@ export class Outgoing implements Sink {
     if (conn.readyState !== "open" || bytes.length === 0) return;
     this.#sizes.push(bytes.length);
     this.#waiting += bytes.length;
-    // Who has a WebSocket never polls again.
+    // A client with a WebSocket never polls again.
     const text = conn.transport.name === "websocket" ? "" : polledText(bytes);
     conn.write(text, optionsFor(bytes), this.#sent);
   }

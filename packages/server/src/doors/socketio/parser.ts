@@ -24,7 +24,7 @@ export class Envelope {
 export interface PacketReader extends Failing {
   /** A packet that can be read. @throws FanfareError when it must not come now */
   packet(packet: Packet): void;
-  /** What came is no packet that this server takes: it has to be closed. */
+  /** The client sent no packet that this server takes: it has to be closed. */
   malformed(error: FanfareError): void;
 }
 

@@ -1,4 +1,4 @@
-/** What lies below an Engine.IO connection: reached where Engine.IO itself has no word for what has to be done. */
+/** The socket below an Engine.IO connection, for all that Engine.IO itself has no call for. */
 import type { Socket as EngineSocket } from "engine.io";
 
 /** A WebSocket of `ws`, as far as it is needed. */
@@ -12,7 +12,7 @@ interface RawSocket {
 
 const WS_CLOSED = 3;
 
-/** Reads nothing more from the client, as far as its transport can be stopped: who polls sends one request at a time. */
+/** Reads nothing more from the client, as far as its transport can be stopped: a client that polls sends one request at a time. */
 export function pause(conn: EngineSocket): void {
   rawSocketOf(conn)?.pause();
 }

@@ -48,9 +48,9 @@ export class Requests {
   readonly #requester: Requester;
   /** The services that the client hears without having asked. */
   readonly #auto = new Set<ChannelName>();
-  /** What the client has named when it came, instead of all services. */
+  /** The services that the client named when it came, instead of all. */
   #named: ReadonlySet<string> | null = null;
-  /** What it would hear without having asked, and has left. */
+  /** The channels that it would hear without having asked, and has left. */
   readonly #left = new Set<ChannelName>();
 
   constructor(session: ClientSession, services: Services, requester: Requester) {
@@ -59,7 +59,7 @@ export class Requests {
     this.#requester = requester;
   }
 
-  /** What the client hears when it has come in: what it named, else what goes by itself. */
+  /** The channels that the client hears when it has come in: those that it named, else those that go by themselves. */
   begin(wanted: readonly Wanted[] | undefined): void {
     if (wanted) this.#named = new Set(wanted.map(({ channel }) => channel));
     this.#hearByItself();
@@ -190,7 +190,7 @@ export class Requests {
     if (isGiven) this.#left.add(channel);
   }
 
-  /** What happens to a record is told in two channels; no client may hear it twice. @throws FanfareError `already_subscribed` */
+  /** Two channels tell the changes of a record; no client may hear it twice. @throws FanfareError `already_subscribed` */
   #separate(channel: ChannelName): void {
     const service = this.#services.of(channel)?.settings.name;
     if (service === undefined) return;

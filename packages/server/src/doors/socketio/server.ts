@@ -1,5 +1,5 @@
 /**
- * Socket.IO itself, bound to an engine of its own: whatever comes to its path is handed to that. Loaded only where this door is opened.
+ * Socket.IO itself, bound to an engine of its own: it is handed all that comes to its path. Loaded only where this door is opened.
  * Namespaces, rooms and adapters are not used; channels are the hub's.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -30,7 +30,7 @@ export class SocketIoServer implements EngineEvents {
   readonly #door: SocketIoContext;
   readonly #refuse: EngineEvents["refuse"];
   readonly #engine: DoorEngine;
-  /** Who sends a request that may open a connection. */
+  /** The sender of a request that may open a connection. */
   readonly #callers = new WeakMap<IncomingMessage, Caller>();
   readonly #connections = new WeakMap<EngineSocket, EngineConnection>();
   readonly #arrivals = new WeakMap<Socket, Arrival>();
@@ -79,7 +79,7 @@ export class SocketIoServer implements EngineEvents {
   /** Engine.IO bounds each body, and neither all of them nor their time. */
   #watchBody(request: IncomingMessage, response: ServerResponse, { line }: Caller): void {
     this.#door.bodies.watch(request, line, (error) => {
-      // What it would still read, it would answer a second time.
+      // It would answer a second time all that it still reads.
       request.removeAllListeners("data");
       request.removeAllListeners("end");
       if (response.headersSent) request.socket.destroySoon();
@@ -150,7 +150,7 @@ export class SocketIoServer implements EngineEvents {
         return;
       }
       this.#refusal(socket, error);
-      // It was told already that it is connected. What may pass is for its next try.
+      // It was told already that it is connected. An error that may pass is for its next try.
       if (error.retryAfterSeconds === undefined) {
         socket.emit("goodbye", { error: feathersErrorOf(error) });
         socket.disconnect(true);

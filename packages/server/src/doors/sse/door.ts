@@ -38,7 +38,7 @@ export interface WantedItem {
 export interface StreamClient {
   readonly caller: Caller;
   readonly principal: Principal;
-  /** What it came with, to ask again who it is. */
+  /** Its credentials, to ask again who it is. */
   readonly credentials: Credentials;
 }
 

@@ -1,9 +1,9 @@
-/** What the SSE door says, as blocks of an event stream (HTML Standard, section 9.2): see PROTOCOL.md, section 11. */
+/** Encodes the words of the SSE door as blocks of an event stream (HTML Standard, section 9.2): see PROTOCOL.md, section 11. */
 import type { FanfareError } from "@fanfare/protocol";
 import { presenceFields } from "../presence-fields.js";
 import type { ClientEncoding } from "../session/transport.js";
 
-/** What is the server's own begins with this, and nothing else does. */
+/** Events of the server's own begin with this, and no others do. */
 const OWN = "fanfare.";
 /** Names that an `EventSource` has for itself. */
 const TAKEN = new Set(["message", "open", "error"]);
@@ -21,7 +21,7 @@ export function ownEventWithRetry(retryMs: number, name: string, fields: object)
   return block(`retry: ${retryMs}\nevent: ${OWN}${name}\ndata: ${JSON.stringify(fields)}\n\n`);
 }
 
-/** What a client has to show when it comes back. It has a name and data, since some clients ignore an `id` that stands alone. */
+/** The cursor that a client has to show when it comes back. It has a name and data, since some clients ignore an `id` that stands alone. */
 export function cursorBlock(cursor: string): Uint8Array {
   return Buffer.from(`event: ${OWN}cursor\nid: ${cursor}\ndata: -\n\n`, "latin1");
 }

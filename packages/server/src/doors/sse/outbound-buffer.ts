@@ -37,7 +37,7 @@ export const STREAM_HEADERS = {
   "Referrer-Policy": "no-referrer",
 } as const;
 
-/** What is written together is joined up to this size; beyond it, copying would cost more than it saves. */
+/** Writes of one turn are joined up to this size; beyond it, copying would cost more than it saves. */
 const MAX_JOINED = 4096;
 /** Around a chunk (RFC 9112, section 7.1): its length in hexadecimal digits, and two line breaks. */
 const LINE_BREAK = "\r\n";

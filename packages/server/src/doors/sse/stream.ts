@@ -1,6 +1,5 @@
 /**
- * One client of the SSE door: a stream of events, from its first block to its end. What the hub writes within a turn goes out in one
- * piece, followed by the cursor. Leaves channels to the hub, rights to the session, and bytes to the outbound buffer.
+ * One client of the SSE door: a stream of events, from its first block to its end. The hub's writes of one turn go out in one piece, followed by the cursor. Leaves channels to the hub, rights to the session, and bytes to the outbound buffer.
  */
 import type { ChannelName, FanfareError, Position } from "@fanfare/protocol";
 import type { Caller } from "../../access/grants/addresses.js";
@@ -40,7 +39,7 @@ export class SseStream implements ClientTransport, Sink, Watched, OutboundEvents
   /** Where it was last in each of them. */
   readonly #reached: (Position | null)[];
   #cursor = "";
-  /** What was written in this turn. */
+  /** The writes of this turn. */
   #gathered: Uint8Array[] = [];
   #gatheredBytes = 0;
   /** The hub was told that it is full. */
@@ -108,7 +107,7 @@ export class SseStream implements ClientTransport, Sink, Watched, OutboundEvents
     return !this.#full;
   }
 
-  // What is written in one turn goes out together in any case.
+  // The writes of one turn go out together in any case.
   cork(): void {}
   uncork(): void {}
 
@@ -198,7 +197,7 @@ export class SseStream implements ClientTransport, Sink, Watched, OutboundEvents
     }
   };
 
-  /** What was written in this turn, and where the client is with it. */
+  /** The writes of this turn, and the client's cursor after them. */
   flush(): void {
     if (this.#over || this.#gathered.length === 0) return;
     const blocks = this.#gathered;

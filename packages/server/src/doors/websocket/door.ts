@@ -64,7 +64,7 @@ export class WebSocketDoor implements Door {
     clients.add(transport.session);
   }
 
-  /** What is kept of the request, where somebody looks at it when the client says who it is. */
+  /** The part of the request that is kept until the client says who it is. */
   #requestOf({ url = "", headers, socket }: IncomingMessage): (() => AccessRequest) | undefined {
     const { access, entrance } = this.#host;
     if (!access.asking.possible) return undefined;

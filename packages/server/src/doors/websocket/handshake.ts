@@ -3,7 +3,7 @@ import { hash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { FanfareError, quote, SUBPROTOCOL } from "@fanfare/protocol";
 
-/** What every refusal of a handshake says, as the standards want it. */
+/** The headers of every refused handshake, as the standards want them. */
 export const HANDSHAKE_HINTS: readonly string[] = ["Allow: GET", "Sec-WebSocket-Version: 13"];
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

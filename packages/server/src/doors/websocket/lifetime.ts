@@ -1,5 +1,5 @@
 /**
- * What has to happen in time with one client: that it says `connect`, that it gives signs of life, and that it is gone once it
+ * Watches that all happens in time with one client: that it says `connect`, that it gives signs of life, and that it is gone once it
  * closes. Driven by the wheel, whose milliseconds all times here are; see PROTOCOL.md, section 7.
  */
 import type { Random } from "../../base/clock.js";

@@ -10,7 +10,7 @@ const DEAD_AFTER_MS = 40_000;
 /** The same while the client cannot answer, because it does not take what waits for it or we do not read from it. */
 const STUCK_AFTER_MS = 300_000;
 
-/** What is to be done. */
+/** The next step. */
 export interface Verdict {
   /** It is dead; for this long there was no sign of life. */
   readonly deadForMs: number | null;

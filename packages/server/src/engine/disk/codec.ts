@@ -83,7 +83,7 @@ export function decodeEntry(bytes: Buffer, channel: ChannelName, epoch: Epoch, o
 
 // ---- where a log stands
 
-/** What the store knows of a channel's log. Times are milliseconds. */
+/** The store's record of a channel's log. Times are milliseconds. */
 export interface StoredLog {
   /** Its number; 0 while it has none, since nothing was appended. No number comes twice. */
   readonly id: number;
@@ -94,7 +94,7 @@ export interface StoredLog {
   readonly first: number;
   /** The offset of the oldest message that still lies in the store, on its way out. */
   readonly floor: number;
-  /** What the messages take, roughly. */
+  /** Bytes that the messages take, roughly. */
   readonly bytes: number;
   /** The time of the newest message, since 1970. */
   readonly time: number;
@@ -104,11 +104,11 @@ export interface StoredLog {
   readonly startedOver: boolean;
   /** Who made the channel: `null` is an owner without a bound, and `undefined` says that nothing was appended since it is there. */
   readonly owner: string | null | undefined;
-  /** Who brought the state into being that it has now. */
+  /** The owner that brought the present state into being. */
   readonly stateOwner: string | null;
 }
 
-/** What is true of a log. */
+/** The facts about a log. */
 const IS = { startedOver: 1, made: 2, owned: 4, stateOwned: 8 } as const;
 const LOG_NUMBERS = 9;
 

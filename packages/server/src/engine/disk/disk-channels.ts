@@ -236,7 +236,7 @@ export class DiskChannels {
   }
 }
 
-/** What is left of a log. */
+/** The rest of a log. */
 function standOf({ head, time, startedOver }: DiskLog): Partial<StoredLog> {
   return { head, first: head + 1, floor: head + 1, time, startedOver };
 }

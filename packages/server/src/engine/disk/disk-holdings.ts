@@ -1,4 +1,4 @@
-/** What owners hold, on the disk: a record for each, written with the commit that changes it. */
+/** The holdings of owners, on the disk: a record for each, written with the commit that changes it. */
 
 import type { Slices } from "../../base/slices.js";
 import type { Holdings, OwnerHoldings } from "../engine.js";

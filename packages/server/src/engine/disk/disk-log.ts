@@ -29,7 +29,7 @@ export class DiskLog implements StoredLog, Owned {
   startedOver: boolean;
   owner: string | null | undefined;
   stateOwner: string | null;
-  /** What the last commit that is over wrote, or what it would have written. */
+  /** The record that the last commit wrote, or would have written. */
   onDisk: OnDisk;
   /** Is it, or will it be, in the store? A channel that is only listened to is not. */
   isStored: boolean;

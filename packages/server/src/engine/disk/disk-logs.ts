@@ -36,7 +36,7 @@ import type { Ledger } from "./ledger.js";
 import type { Store } from "./store/store.js";
 import { unlessDamaged } from "./store/table.js";
 
-/** What the logs are made of. */
+/** The parts of the logs. */
 export interface DiskParts {
   readonly store: Store;
   readonly ledger: Ledger;

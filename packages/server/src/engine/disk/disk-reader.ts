@@ -1,4 +1,4 @@
-/** What others may know of the logs on the disk: only what is there, and never what is still on its way. */
+/** Reads the logs on the disk for others: entries that are there, and none that are still on their way. */
 import type { ChannelName, Position } from "@fanfare/protocol";
 import type { Slices } from "../../base/slices.js";
 import type { ListedChannel, Page, ReadLimit } from "../engine.js";

@@ -19,7 +19,7 @@ export class DiskStates {
     return stateOf(this.#table.get(channel), epoch);
   }
 
-  /** What is on the disk. */
+  /** The state on the disk. */
   onDisk(channel: ChannelName, { epoch }: OnDisk): ChannelState | null {
     return stateOf(this.#table.stored(channel), epoch);
   }

@@ -1,5 +1,5 @@
 /**
- * What is left of forgotten channels on the disk: where their logs stood. There is a bound; beyond it those go that were not used for the
+ * The stubs of forgotten channels on the disk: where their logs stood. There is a bound; beyond it those go that were not used for the
  * longest, and one owner has a part of them only. Knows no channels that have a log.
  */
 import type { ChannelName } from "@fanfare/protocol";

@@ -49,7 +49,7 @@ export class ExpiringTable {
     this.#set(key, value, expiresAt, tagOf(owner));
   }
 
-  /** Keeps what is there until another time; it stays its owner's. What cannot be read is not there. */
+  /** Keeps what is there until another time; it stays its owner's. A record that cannot be read counts as missing. */
   renew(key: Key, at: number, expiresAt: number): boolean {
     const value = unlessDamaged(() => this.get(key, at));
     const time = value && this.#timeOf(key);

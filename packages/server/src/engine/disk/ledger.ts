@@ -1,5 +1,5 @@
 /**
- * What the store as a whole has to remember: the epochs, the numbers of its logs, what all messages take, and how late it is. One
+ * The memory of the store as a whole: the epochs, the numbers of its logs, what all messages take, and how late it is. One
  * small record, written with every commit.
  */
 import { type FanfareError, parseEpoch } from "@fanfare/protocol";
@@ -34,7 +34,7 @@ export class Ledger {
   readonly #opened: number;
   readonly epochs: BirthEpoch;
   #lastLog: number;
-  /** What all messages take on the disk, roughly. */
+  /** Bytes that all messages take on the disk, roughly. */
   bytes: number;
 
   /** @throws FanfareError `damaged` */

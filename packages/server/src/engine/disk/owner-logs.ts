@@ -1,5 +1,5 @@
 /**
- * What the logs of each owner take on the disk, so that an owner who has more than a part of the room can make it. Has the bytes of each
+ * The bytes that the logs of each owner take on the disk, so that an owner who has more than a part of the room can make it. Has the bytes of each
  * owner, and the owner's logs by size, the largest class first.
  */
 import type { ChannelName } from "@fanfare/protocol";
@@ -13,7 +13,7 @@ export class OwnerLogs {
   /** By tag: the bytes. By tag and the key of the size: the channel. */
   readonly #table: Table;
   readonly #most: number;
-  /** Those who may have more than their part. */
+  /** The owners that may have more than their part. */
   readonly #full = new Set<Key>();
 
   /** @param maxBytes of all logs together */

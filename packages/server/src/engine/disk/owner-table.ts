@@ -7,7 +7,7 @@ import { partOf } from "../per-owner.js";
 import { numberKey, numberOfKey } from "./codec.js";
 import type { Key, Table } from "./store/table.js";
 
-/** What stands for an owner: the beginning of a digest. */
+/** The key of an owner: the beginning of a digest. */
 export const TAG_BYTES = 12;
 /** Stands for an owner without a bound. */
 export const NOBODY = "";
@@ -26,7 +26,7 @@ export class OwnerTable {
   /** By tag: the count. By tag and place: nothing. */
   readonly #table: Table;
   readonly #most: number;
-  /** Those who may have too many. */
+  /** The owners that may have too many. */
   readonly #full = new Set<Key>();
 
   /** @param maxEntries of all owners together */

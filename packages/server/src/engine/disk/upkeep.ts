@@ -1,5 +1,5 @@
 /**
- * What a disk engine does by itself, a little at a time: removes what has grown old, forgets channels, keeps the logs below their
+ * The upkeep of a disk engine, a little at a time: removes what has grown old, forgets channels, keeps the logs below their
  * bound. Never looks at everything at once, however much there is.
  */
 import { FanfareError } from "@fanfare/protocol";
@@ -105,7 +105,7 @@ export class Upkeep {
       this.#share = Math.min(1, this.#share * 2);
     } catch (error) {
       if (!(error instanceof FanfareError)) store.watch.failed(error);
-      // Those who publish are told; the next sweep tries again. Removing takes a few pages itself, so it tries with less.
+      // Publishers are told; the next sweep tries again. Removing takes a few pages itself, so it tries with less.
       this.#share = Math.max(LEAST_SHARE, this.#share / 2);
     }
   }

@@ -1,7 +1,6 @@
 /**
  * An engine for tests that does to another engine whatever a network may do: announcements come late, twice, out of order
- * or never, calls fail, answers get lost, the connection breaks, logs go on in another epoch. What works on it is fit for an engine far
- * away.
+ * or never, calls fail, answers get lost, the connection breaks, logs go on in another epoch. Code that works on it is fit for an engine far away.
  */
 import type { ChannelName, Position } from "@fanfare/protocol";
 import type { Engine } from "../engine.js";

@@ -20,7 +20,7 @@ import { HostileRests } from "./hostile-rests.js";
 /** Someone who listens to a channel through the hostile engine. */
 interface Ear extends Hearing {
   readonly listener: LogListener;
-  /** What the engine behind is given in place of the listener. */
+  /** The listener that the engine behind is given. */
   readonly heard: LogListener;
   listening: boolean;
 }

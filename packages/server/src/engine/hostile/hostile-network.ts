@@ -102,7 +102,7 @@ export class HostileNetwork {
     return await this.call(call);
   }
 
-  /** A call after whose failure nobody can tell whether it changed something. */
+  /** A call whose failure does not tell whether it changed something. */
   async changing<Answer>(call: () => Promise<Answer>): Promise<Answer> {
     const fails = this.happens(this.#fail);
     if (fails && this.happens(0.5)) throw unavailable("the call got lost");

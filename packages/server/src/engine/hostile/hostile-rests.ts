@@ -1,4 +1,4 @@
-/** What a hostile engine holds of earlier epochs, as an engine does after a fail-over: some of the newest entries may be gone. */
+/** The entries of earlier epochs that a hostile engine holds, as an engine does after a fail-over: some of the newest entries may be gone. */
 import type { ChannelName, Epoch, Position } from "@fanfare/protocol";
 import type { LogEntry, Logs, Page, ReadLimit } from "../logs.js";
 

@@ -3,7 +3,7 @@
  * twice as wide as the one below. Knows nothing of channels or messages.
  */
 
-/** What has a size that changes. */
+/** A thing whose size changes. */
 export interface Sized {
   readonly bytes: number;
   readonly count: number;

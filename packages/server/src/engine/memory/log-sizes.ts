@@ -1,5 +1,5 @@
 /**
- * What all logs in memory take, and which has to lose a message when that is too much: one of an owner who has more than a part of it, else
+ * The bytes that all logs in memory take, and the log that has to lose a message when that is too much: one of an owner who has more than a part of it, else
  * one of the largest. So no owner loses history because another one fills many logs. Does not touch the logs.
  */
 

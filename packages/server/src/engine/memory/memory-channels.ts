@@ -9,7 +9,7 @@ import { type Linked, PerOwner } from "../per-owner.js";
 import type { Owned, Shares } from "../shares.js";
 import { type LogStand, MemoryLog } from "./memory-log.js";
 
-/** What is left of a forgotten channel. */
+/** The stub of a forgotten channel. */
 interface Stub extends LogStand, Linked<Stub> {
   readonly channel: ChannelName;
 }

@@ -1,4 +1,4 @@
-/** What owners hold, in memory. */
+/** The holdings of owners, in memory. */
 
 import type { Slices } from "../../base/slices.js";
 import type { Holdings, OwnerHoldings } from "../engine.js";

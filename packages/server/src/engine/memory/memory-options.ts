@@ -1,4 +1,4 @@
-/** What can be set on the memory engine, the bounds that it keeps, and how much of them is used. */
+/** The options of the memory engine, the bounds that it keeps, and how much of them is used. */
 import type { Clock, Random } from "../../base/clock.js";
 import { membersOf } from "../../base/known-names.js";
 import type { Log } from "../../base/log.js";
@@ -33,7 +33,7 @@ export interface MemoryEngineLimits {
   readonly maxBytes: number;
   /** Channels that have a log or a listener; one more is refused. @default 1,000,000 */
   readonly maxChannels: number;
-  /** What one owner may have of channels, states, sequences and locks; one more is refused. @default see `DEFAULT_SHARE` */
+  /** The most channels, states, sequences and locks of one owner; one more is refused. @default see `DEFAULT_SHARE` */
   readonly share: Share;
   /** Forgotten channels whose position is still known; beyond it the least recently used go. One owner has a quarter at most. @default 100,000 */
   readonly maxStubs: number;

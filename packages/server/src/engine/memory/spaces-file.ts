@@ -1,6 +1,6 @@
 /**
  * The spaces of the memory engine in a file: they outlive the process, and processes that use the same folder see the same. The file is for
- * its owner only, has a checksum, and is replaced as a whole. What the values mean, this does not know.
+ * its owner only, has a checksum, and is replaced as a whole. It does not know the meaning of the values.
  */
 import { createHash } from "node:crypto";
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";

@@ -8,7 +8,7 @@ import type { Channel } from "./channel.js";
  */
 export class WindowBudget {
   readonly #maxBytes: number;
-  /** What windows may have in all, where that is less. */
+  /** The bytes that all windows may have, where that is less. */
   #mostLoose = Number.POSITIVE_INFINITY;
   /** Windows in the order of last use, with the bytes counted for each. */
   readonly #used = new Map<Channel, number>();

@@ -11,7 +11,7 @@ import type { Window } from "../log/window.js";
 import type { PageCache } from "./page-cache.js";
 import type { Start, Subscription } from "./subscription.js";
 
-/** What is to be done next for a lagging subscription. */
+/** The next step for a lagging subscription. */
 export type Step =
   /** Write this page. */
   | { readonly kind: "write"; readonly page: WirePage }
@@ -202,7 +202,7 @@ function useRead(
   return { kind: "write", page: written };
 }
 
-/** What a page of the engine means to this cursor: the messages it has not seen, and the gap before them. */
+/** The meaning of a page of the engine for this cursor: the messages it has not seen, and the gap before them. */
 function entriesOf(subscription: Subscription, page: PageOn, window: Window, now: number): Entry[] {
   const { channel, cursor } = subscription;
   const { epoch, first, lost } = page;

@@ -18,13 +18,13 @@ import type { Scheduler } from "./scheduler.js";
 import { type FollowerOwner, StateFollower } from "./state-follower.js";
 import type { Attending, Subscription } from "./subscription.js";
 
-/** What may wait to be flushed; beyond that a flush happens at once, against any rate. */
+/** The bytes that may wait to be flushed; beyond that a flush happens at once, against any rate. */
 const MAX_UNFLUSHED_ENTRIES = 1000;
 const MAX_UNFLUSHED_COST = 1024 * 1024;
 /** Announcements that may come before the answer to `listen`; what is beyond is read from the engine. */
 const MAX_EARLY_ANNOUNCEMENTS = 1000;
 
-/** What a channel needs of the hub. */
+/** The parts of the hub that a channel needs. */
 export interface ChannelHost {
   readonly engine: Engine;
   readonly clock: Clock;
@@ -283,7 +283,7 @@ export class Channel implements TailOwner, LogListener, FollowerOwner {
     }
   }
 
-  /** What waits to be written, with changes of the state joined. */
+  /** The entries that wait to be written, with changes of the state joined. */
   conflate(entries: Entry[]): Entry[] {
     if (!this.#state) return entries;
     return conflateStates(entries, this.#state.known ? this.#state : null);

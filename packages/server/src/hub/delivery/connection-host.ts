@@ -9,7 +9,7 @@ import type { RingHost } from "./lag-ring.js";
 import type { Scheduler } from "./scheduler.js";
 import type { Attending } from "./subscription.js";
 
-/** What a connection needs of the hub. */
+/** The parts of the hub that a connection needs. */
 export interface ConnectionHost extends RingHost {
   readonly presence: Attending;
   readonly limits: Limits;

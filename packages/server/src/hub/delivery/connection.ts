@@ -14,7 +14,7 @@ import { SubscriptionMap } from "./subscription-map.js";
 
 /** When this many bytes of answers wait for a client, nothing more is read from it. */
 const MAX_WAITING_ANSWERS = 64 * 1024;
-/** What an answer that is not encoded yet counts. */
+/** The bytes that an answer counts before it is encoded. */
 const UNENCODED_ANSWER = 256;
 
 const ONE_SUBSCRIPTION = { connections: 0, subscriptions: 1 };
@@ -34,7 +34,7 @@ export class Connection implements RingOwner, Waiting {
   ended = false;
   /** The hash under which its session is kept. */
   session: string | null = null;
-  /** Who publishes through it: the first connection of its session. */
+  /** The publisher's name: the first connection of its session. */
   publisher: string;
   /** Whose session it is; no other principal can resume it. */
   owner = "";

@@ -1,5 +1,5 @@
 /**
- * What waits for its turn in one connection: subscriptions that lag, each brought forward by a page, and answers that are encoded
+ * The ring of all that waits for its turn in one connection: subscriptions that lag, each brought forward by a page, and answers that are encoded
  * only when they are taken. There is one only while something waits.
  */
 import type { Position } from "@fanfare/protocol";
@@ -37,7 +37,7 @@ export interface RingOwner {
   ringDue(): void;
 }
 
-/** What a ring needs of the hub. */
+/** The parts of the hub that a ring needs. */
 export interface RingHost {
   readonly engine: Engine;
   readonly clock: Clock;

@@ -17,14 +17,14 @@ const MAX_BREATH_MS = 10;
 /** Shorter ones are not worth a timer. */
 const MIN_BREATH_MS = 0.3;
 
-/** What a scheduler needs of the hub. */
+/** The parts of the hub that a scheduler needs. */
 export interface SchedulerHost {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly failures: Failures;
   readonly waiting: WaitingBudget;
   readonly channels: {
-    /** What these channels flushed until now has been written to every subscription that keeps up. */
+    /** Every subscription that keeps up has been written all that these channels flushed until now. */
     settled(channels: ReadonlySet<Channel>): void;
   };
   readonly connections: {
@@ -129,7 +129,7 @@ export class Scheduler {
         this.#host.connections.flushFailed(channel, error);
       }
       if (waitMs === 0) continue;
-      // What waits for its rate takes memory, too.
+      // Entries that wait for their rate take memory, too.
       this.#unsettled.add(channel);
       this.#clock.after(waitMs, () => this.flush(channel));
     }

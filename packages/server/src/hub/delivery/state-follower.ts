@@ -23,7 +23,7 @@ export interface FollowerHost {
   readonly failures: Failures;
 }
 
-/** What a follower tells its channel. */
+/** The calls of a follower to its channel. */
 export interface FollowerOwner {
   /** The state is known again after a hole, in which every listener may have missed changes of it. */
   stateFound(): void;
@@ -51,7 +51,7 @@ export class StateFollower implements KnownState {
   #patched = 0;
   /** There was a state at some time: then its absence is worth telling. */
   everSet = false;
-  /** What came while the state was not known. */
+  /** The changes that came while the state was not known. */
   #heard: StateChange[] = [];
   /** Counts the holes. */
   #holes = 0;
@@ -164,7 +164,7 @@ export class StateFollower implements KnownState {
   }
 
   #apply({ offset, change, json }: StateChange): void {
-    // What the engine told may have been newer than what the tail has heard.
+    // The engine's answer may be newer than the announcements that the tail has heard.
     if (offset <= this.#offset) return;
     const value = JSON.parse(json);
     this.#value = change === "patch" ? applyMergePatch(this.#value, value as JsonObject) : value;

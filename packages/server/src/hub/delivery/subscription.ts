@@ -5,7 +5,7 @@ import type { Attendance } from "../terms/member.js";
 import type { Channel } from "./channel.js";
 import type { Connection } from "./connection.js";
 
-/** What was asked for. */
+/** The request. */
 export interface SubscribeRequest {
   /** Comes back in the answer; absent where the server subscribes by itself. */
   readonly request: number | undefined;
@@ -14,7 +14,7 @@ export interface SubscribeRequest {
   readonly withheld?: boolean;
   /** The state is wanted even if nothing was missed since then. @default false */
   readonly state?: boolean | undefined;
-  /** What it is to those who are present, where the rule of the channel follows that. */
+  /** Its part in the presence of the channel, where the rule follows that. */
   readonly attendance?: Attendance | undefined;
   /** The batch of subscribes that it belongs to. */
   readonly batch?: Batch;
@@ -70,7 +70,7 @@ export class Subscription {
   get cursor(): Position | null {
     return this.#cursor;
   }
-  /** What the engine gave for this cursor, until the connection takes it. */
+  /** The page that the engine gave for this cursor, until the connection takes it. */
   get read(): PageOn | null {
     return this.#read;
   }

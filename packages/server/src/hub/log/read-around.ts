@@ -11,7 +11,7 @@ export async function readAround(
   limit: ReadLimit,
 ): Promise<Page> {
   let [from, messages] = [after, limit.messages];
-  /** What the page says of the position that was asked for, when it is read from a later one. */
+  /** The page's answer to the position that was asked for, when it is read from a later one. */
   let around: Pick<Page, "lost"> = {};
   for (;;) {
     try {

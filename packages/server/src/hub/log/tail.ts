@@ -1,7 +1,6 @@
 /**
  * Follows the end of one channel's log for this node. Announcements of an engine may be late, double, out of order or
- * missing; the tail, and only it, sorts them, drops doubles, and fills holes by asking the engine. What comes out is a
- * sequence in which every hole is an entry of its own.
+ * missing; the tail, and only it, sorts them, drops doubles, and fills holes by asking the engine. It gives out a sequence in which every hole is an entry of its own.
  */
 import type { ChannelName, Position } from "@fanfare/protocol";
 import type { Clock, Random } from "../../base/clock.js";
@@ -25,11 +24,11 @@ export interface TailHost {
   readonly failures: Failures;
 }
 
-/** What the tail tells its channel. */
+/** The calls of the tail to its channel. */
 export interface TailOwner {
   /** An entry was added to the window. */
   grew(): void;
-  /** The window is about to start over: whatever waits in it has to go out now. */
+  /** The window is about to start over: all that waits in it has to go out now. */
   startingOver(): void;
 }
 
@@ -147,7 +146,7 @@ export class Tail implements LogListener {
   #take(page: PageOn): void {
     const { window } = this;
     if (page.epoch !== window.epoch) this.#startOver(page);
-    // What the log has let go of can only come from what was announced.
+    // Entries that the log has let go of can only come from announcements.
     for (const message of [...this.#early.values()].sort((a, b) => a.offset - b.offset)) {
       if (message.offset < page.first) this.#pushAfterHole(message);
     }

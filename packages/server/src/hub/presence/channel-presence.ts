@@ -22,7 +22,7 @@ const PAGE_BYTES = 60 * 1024;
 /** Names are told again when there are this many fewer members than may be listed, otherwise it would go to and fro. */
 const LISTED_AGAIN = 0.9;
 
-/** What the presence of a channel needs of the node. */
+/** The parts of the node that the presence of a channel needs. */
 export interface PresenceHost {
   readonly node: string;
   readonly clock: Clock;

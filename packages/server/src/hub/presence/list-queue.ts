@@ -10,7 +10,7 @@ const BYTES_PER_SECOND = 8 * 1024 * 1024;
 const LEAST_BYTES = 256;
 const EVERY_MS = 50;
 
-/** Who wants a list. */
+/** A subscription that wants a list. */
 export interface ListReader {
   /** How long it would be. */
   readonly listBytes: number;

@@ -32,7 +32,7 @@ export class Peer {
   }
 
   beat(number: number): void {
-    // What was behind at the last beat already did not just overtake something.
+    // A peer that was behind at the last beat already did not just overtake something.
     this.lacks = this.#number < this.#reached || number > this.#reached;
     this.#reached = Math.max(this.#reached, number);
   }

@@ -1,6 +1,6 @@
 /**
- * What nodes tell each other of who is present. Each node speaks of its own members only: it numbers its changes, and says now and then
- * which number it has reached. Who lacks one asks for the whole. So signals may be late, double, out of order or lost, and all nodes
+ * The talk of nodes about the members present. Each node speaks of its own members only: it numbers its changes, and says now and then
+ * which number it has reached. A node that lacks one asks for the whole. So signals may be late, double, out of order or lost, and all nodes
  * come to the same answer; a node that is not heard any more is gone with its members.
  */
 import type { ChannelName } from "@fanfare/protocol";
@@ -11,7 +11,7 @@ import type { Present } from "../terms/member.js";
 import { Peer, type Whole } from "./peer.js";
 
 const TOPIC = "presence";
-/** What changes within this long is told at once. */
+/** Changes within this time are told together. */
 const TELL_AFTER_MS = 100;
 const BEAT_EVERY_MS = 3000;
 /** A node that has said nothing for this long is gone. */
@@ -175,7 +175,7 @@ export class Peers {
     return peer;
   }
 
-  /** What gets lost is noticed by the numbers. */
+  /** The numbers show when something gets lost. */
   #send(signal: Signal): void {
     const { engine, failures } = this.#host;
     failures.inBackground("telling other nodes who is present", () =>

@@ -1,5 +1,5 @@
 /**
- * Who is present on which channels: of this node and, by what nodes tell each other, of all. Being present is having a subscription to
+ * The members present on each channel: of this node and, by what nodes tell each other, of all. Being present is having a subscription to
  * a channel whose rule says so. Costs nothing where no rule does.
  */
 import { type ChannelName, FanfareError } from "@fanfare/protocol";
@@ -34,7 +34,7 @@ export interface PresenceParts {
   readonly failures: Failures;
   /** For lists of many members. */
   readonly slices: Slices;
-  /** What channels carry. @default whatever JSON has */
+  /** The payloads of channels. @default whatever JSON has */
   readonly checks?: PayloadChecks | undefined;
 }
 
@@ -121,7 +121,7 @@ export class Presence implements Attending, PresenceHost, PeersHost {
   }
 
   /**
-   * Who is on a channel, by their ids, after one of them or from the first on.
+   * The members on a channel, by their ids, after one of them or from the first on.
    *
    * @throws FanfareError `not_configured` where the rule of the channel has no presence
    */

@@ -1,5 +1,5 @@
 /**
- * Who is on one channel, as all nodes together say, and what has changed since it was last announced. Knows neither time nor
+ * The members on one channel, as all nodes together say, and the changes since the last announcement. Knows neither time nor
  * subscriptions.
  */
 import { memberText, type Present, type Word } from "../terms/member.js";
@@ -10,7 +10,7 @@ export interface Room {
   readonly most: number;
 }
 
-/** What has changed since the last announcement, as texts of JSON arrays. */
+/** The changes since the last announcement, as texts of JSON arrays. */
 export interface Changes {
   readonly joined: string;
   readonly left: string;
@@ -121,7 +121,7 @@ export class Roster {
   }
 
   /**
-   * What has changed since the last time. A client that came and went in between is not in it, unless a list was given
+   * The changes since the last time. A client that came and went in between is not in it, unless a list was given
    * meanwhile in which
    * he may have been.
    *

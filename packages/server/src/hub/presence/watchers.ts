@@ -1,5 +1,5 @@
 /**
- * The subscriptions of one channel that may see who is there. What has changed is written to all of them, the same bytes to each. One
+ * The subscriptions of one channel that may see who is there. Writes changes to all of them, the same bytes to each. One
  * that cannot take it, or has not had the list yet, is not owed every change: it is given the list as it is once there is room.
  */
 import type { Connection } from "../delivery/connection.js";
@@ -8,7 +8,7 @@ import type { Counters } from "../terms/counters.js";
 import type { Encoding, PresenceNews } from "../terms/subscriber.js";
 import type { ListQueue, ListReader } from "./list-queue.js";
 
-/** What watchers need of their channel. */
+/** The parts of the channel that watchers need. */
 export interface Watched {
   /** The list as it is, in pages, each of them news; one without members where names are not told. */
   list(): readonly PresenceNews[];

@@ -1,11 +1,11 @@
 /**
- * What the hub has done since it began, as plain numbers that anybody may read. They are added up once per flush or page,
+ * The hub's counters since it began, as plain numbers that anybody may read. They are added up once per flush or page,
  * never per subscriber, so that counting costs nothing where it matters.
  */
 import type { GapReason } from "@fanfare/protocol";
 import { Durations } from "../../base/durations.js";
 
-/** What counts of a page that was written. */
+/** The figures of a page that was written. */
 interface Written {
   readonly bytes: Uint8Array;
   /** How many messages it delivers. */

@@ -1,4 +1,4 @@
-/** What a publisher gives, checked once, and turned into the immutable form that a log keeps. */
+/** Checks a publisher's message once, and turns it into the immutable form that a log keeps. */
 import {
   FanfareError,
   findNullMember,
@@ -22,11 +22,11 @@ export interface MessageInput {
   readonly id?: string | undefined;
   /** The user who publishes, where it is a client. */
   readonly user?: string | undefined;
-  /** Who publishes, for the scope of the idempotency key. @default "server" */
+  /** The publisher, for the scope of the idempotency key. @default "server" */
   readonly principal?: string | undefined;
   /** The connection that does not get the message. */
   readonly except?: string | undefined;
-  /** Who owns the channel, should this make it. @default an owner without a bound */
+  /** The owner of the channel, should this make it. @default an owner without a bound */
   readonly owner?: string | undefined;
   /** Asked before it is appended, where something had to be waited for. @default no question */
   readonly permit?: Permit | undefined;
@@ -45,15 +45,15 @@ export interface StateInput {
   readonly ifVersion?: Position | null | "any" | undefined;
   /** Idempotency key, 1 to 200 characters. */
   readonly id?: string | undefined;
-  /** Who changes it, for the scope of the idempotency key. @default "server" */
+  /** The caller, for the scope of the idempotency key. @default "server" */
   readonly principal?: string | undefined;
-  /** Who owns the channel and the state, should this make them. @default an owner without a bound */
+  /** The owner of the channel and the state, should this make them. @default an owner without a bound */
   readonly owner?: string | undefined;
   /** Asked before it is changed, where something had to be waited for. @default no question */
   readonly permit?: Permit | undefined;
 }
 
-/** What was given, checked, and in the form that a log keeps. */
+/** The message, checked, and in the form that a log keeps. */
 export type CheckedChange = Pick<StateDraft, "change" | "json">;
 
 const MAX_NAME_LENGTH = 200;
@@ -109,7 +109,7 @@ function refuseNullMember(state: JsonObject): void {
 }
 
 /**
- * What the holder of a lock says about it, checked and copied; it becomes part of a state.
+ * The holder's words about a lock, checked and copied; they become part of a state.
  *
  * @throws FanfareError `invalid_value`, `too_large`
  */

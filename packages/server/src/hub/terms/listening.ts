@@ -5,7 +5,7 @@
 import { FanfareError, quote } from "@fanfare/protocol";
 import type { Limits } from "./limits.js";
 
-/** What somebody has open. */
+/** The numbers of open connections and subscriptions. */
 export interface Listening {
   readonly connections: number;
   readonly subscriptions: number;
@@ -21,7 +21,7 @@ const NOTHING: Listening = { connections: 0, subscriptions: 0 };
 /** When a client that was refused may try again. */
 const RETRY_SECONDS = 10;
 
-/** What one owner has open: the same object for all connections of the owner. */
+/** The open connections and subscriptions of one owner: the same object for all connections of the owner. */
 export class Seat implements Listening {
   readonly owner: string;
   connections = 0;
@@ -72,7 +72,7 @@ export class ListeningShares {
   readonly limits: ListeningLimits;
   /** How often somebody wanted more of each than one may have, since this process began. */
   readonly refused = { connections: 0, subscriptions: 0 };
-  /** Those who have a connection. */
+  /** The owners that have a connection. */
   readonly #seats = new Map<string, Seat>();
   #most = NOTHING;
 

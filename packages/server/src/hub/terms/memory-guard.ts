@@ -6,7 +6,7 @@ import { FanfareError } from "@fanfare/protocol";
 import type { Clock } from "../../base/clock.js";
 import type { Failures } from "../../base/failures.js";
 
-/** What there is for objects on the heap, and for buffers outside of it, in bytes. */
+/** The room for objects on the heap, and for buffers outside of it, in bytes. */
 export interface MemoryRoom {
   readonly heapBytes: number;
   readonly outsideBytes: number;
@@ -20,7 +20,7 @@ export interface MemoryMeter {
   onCollected(listener: (heapBytes: number) => void): () => void;
 }
 
-/** What holds the memory. */
+/** The holders of memory. */
 export interface MemoryHolder {
   readonly failures: Failures;
   /** Bytes of the heap that all of it takes, as far as it is counted. */
@@ -33,9 +33,9 @@ export interface MemoryHolder {
   fullChanged(full: boolean, reading: MemoryReading): void;
 }
 
-/** What the guard goes by, in bytes. */
+/** The figures that the guard goes by, in bytes. */
 export interface MemoryReading {
-  /** What lives on the heap, as well as one can tell without collecting. */
+  /** The bytes alive on the heap, as well as one can tell without collecting. */
   readonly heapBytes: number;
   readonly outsideBytes: number;
 }
@@ -52,7 +52,7 @@ export const UNWATCHED: WatchedMemory = {
   room: { heapBytes: Number.POSITIVE_INFINITY, outsideBytes: Number.POSITIVE_INFINITY },
 };
 
-/** What is refused while there is no room. */
+/** The calls that are refused while there is no room. */
 export type RefusedForMemory = "publishes" | "subscriptions" | "connections";
 
 /** The part of the heap that may be full before logs and windows shrink: V8 needs room to collect. */
@@ -76,7 +76,7 @@ export class MemoryGuard {
   readonly #clock: Clock;
   readonly #holder: MemoryHolder;
   readonly #stopListening: () => void;
-  /** What the heap holds beside what is counted: the program, and what counting misses. May be negative. */
+  /** The rest of the heap beside all that is counted: the program, and the error of counting. May be negative. */
   #uncounted: number;
   #collectedAt: number;
   #full = false;
@@ -115,7 +115,7 @@ export class MemoryGuard {
     }
     const loose = this.#holder.looseBytes();
     this.#holder.keepLoose(Math.max(0, loose + shrinkAbove - reading.heapBytes));
-    // What was let go of just now is not collected yet, but it is not counted any more.
+    // Objects that were let go of just now are not collected yet, but not counted any more.
     if (reading.heapBytes > shrinkAbove) reading = this.reading();
 
     const part = reading.heapBytes / most;

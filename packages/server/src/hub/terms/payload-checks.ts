@@ -23,7 +23,7 @@ export interface Candidate {
 
 export class MessageChecks {
   readonly #checks: PayloadChecks;
-  /** What the next message of a channel has to wait for. */
+  /** The checks that the next message of a channel has to wait for. */
   readonly #before = new Map<ChannelName, Promise<void>>();
 
   constructor(checks: PayloadChecks) {
@@ -60,7 +60,7 @@ export class MessageChecks {
     return this.#inTurn(messages, this.#all(waits, checking, naming));
   }
 
-  /** What is published to these channels from now on waits for this. */
+  /** Messages to these channels wait for this from now on. */
   #inTurn(messages: readonly Candidate[], checked: Promise<void>): Promise<void> {
     const over = checked.catch(() => {});
     for (const { channel } of messages) this.#before.set(channel, over);

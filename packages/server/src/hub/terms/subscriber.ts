@@ -56,7 +56,7 @@ export interface Subscribed extends Position {
   /** The state as JSON text, and the offset of the change that made it. */
   readonly state?: string;
   readonly stateOffset?: number;
-  /** Who is present, as JSON text. */
+  /** The members present, as JSON text. */
   readonly presence?: string;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Group commit: everything that was changed while one commit is under way goes to the disk with the next, in one atomic
- * step. Those who wait are called in the order in which they came, after their commit is on the disk.
+ * step. Calls the waiting in the order in which they came, after their commit is on the disk.
  */
 import { asError, FanfareError } from "@fanfare/protocol";
 import type { Clock } from "../../../base/clock.js";

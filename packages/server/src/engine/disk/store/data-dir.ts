@@ -77,7 +77,7 @@ export async function removeRestored(folder: string): Promise<void> {
   await rm(join(folder, RESTORED_FILE), { force: true });
 }
 
-/** Whatever went wrong, as an error that says what to do. */
+/** The failure, as an error that says what to do. */
 export function unusable(folder: string, cause: unknown): FanfareError {
   if (isDataDirError(cause)) return cause;
   const why = asError(cause).message;

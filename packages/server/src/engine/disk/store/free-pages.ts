@@ -1,7 +1,7 @@
 /** How much of the store's file holds nothing: pages that LMDB uses again before it lets the file grow. */
 import { stat } from "node:fs/promises";
 
-/** What LMDB says of one of its trees. */
+/** LMDB's statistics of one of its trees. */
 export interface TreeStats {
   readonly treeBranchPageCount: number;
   readonly treeLeafPageCount: number;

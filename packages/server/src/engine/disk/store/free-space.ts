@@ -36,16 +36,16 @@ export class FreeSpace {
   /** Bytes of the file that hold nothing and will be used again; to be set when the file is open. */
   askInFile: () => Promise<number> = async () => 0;
   #free = Number.POSITIVE_INFINITY;
-  /** What was free in the file, newest last, and how many commits were over then. */
+  /** The free bytes in the file, newest last, and how many commits were over then. */
   #measured: { readonly commits: number; readonly bytes: number; readonly written: number }[] = [];
   #commits = 0;
-  /** What all commits wrote at most. */
+  /** The most that all commits wrote. */
   #written = 0;
-  /** What will be written at most: by the next commit, and by the one that is under way. */
+  /** The most that will be written: by the next commit, and by the one that is under way. */
   #pending = 0;
   #underWay = 0;
   #isWriting = false;
-  /** What was written at most since the disk was asked. */
+  /** The most that was written since the disk was asked. */
   #sinceAsked = 0;
   /** The disk refused the last commit for lack of room, whatever it says about itself: a quota may be used up. */
   #wasRefused = false;
@@ -127,7 +127,7 @@ export class FreeSpace {
   }
 
   /**
-   * Lets nothing that grows through where even the reserve is used up. What removes passes, since it makes room.
+   * Lets nothing that grows through where even the reserve is used up. Removing passes, since it makes room.
    *
    * @throws FanfareError `insufficient_storage`
    */
@@ -142,7 +142,7 @@ export class FreeSpace {
     }
   }
 
-  /** What publishers are told. */
+  /** The error for publishers. */
   error(cause?: unknown): FanfareError {
     const why = this.#wasRefused
       ? "the disk refused a write for lack of room"

@@ -14,7 +14,7 @@ export type Key = string;
 type Changes = Map<Key, Buffer | null>;
 export type Bytes = Database<Buffer, Buffer>;
 
-/** What a table tells. */
+/** The events of a table. */
 export interface TableOwner {
   /** Something was changed: this many bytes. */
   changed(bytes: number, isRemoval: boolean): void;
@@ -31,9 +31,9 @@ export class Table {
   readonly name: string;
   readonly #bytes: Bytes;
   readonly #owner: TableOwner;
-  /** What the next commit will write. */
+  /** The changes that the next commit will write. */
   #pending: Changes = new Map();
-  /** What the commit that is under way writes. */
+  /** The changes that the commit under way writes. */
   #writing: Changes = new Map();
 
   constructor(name: string, bytes: Bytes, owner: TableOwner) {
@@ -151,7 +151,7 @@ export class Table {
     }
   }
 
-  /** What was handed over is on the disk. */
+  /** The changes that were handed over are on the disk. */
   written(): void {
     this.#writing = new Map();
   }

@@ -1,6 +1,5 @@
 /**
- * What an operator is told of a store: what keeps it from taking messages, when that begins and when it is over, and what of it is
- * damaged, once.
+ * Tells the operator about a store: why it takes no messages, when that begins and ends, and which parts are damaged, once.
  */
 import { type FanfareError, quote } from "@fanfare/protocol";
 import type { Log } from "../../../base/log.js";
