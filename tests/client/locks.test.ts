@@ -1,6 +1,6 @@
 /** Locks and numbers over real sockets: what the client promises, kept by a real server. */
 import { afterEach, describe, expect, test } from "vitest";
-import type { ClientOptions, LockState } from "../../packages/client/src/index.js";
+import type { ClientOptions, LockRecord } from "../../packages/client/src/index.js";
 import { TcpProxy } from "./proxy.js";
 import { clientOf, inState, Recorder, serve, withDeadline } from "./world.js";
 
@@ -29,7 +29,7 @@ describe("a lock", () => {
   test("passes from one page to another that waits for it, with a greater token, and all see who holds it", async () => {
     const { client } = await setUp();
     const [one, two, three] = [client(), client(), client()];
-    const seen = new Recorder<LockState | null>();
+    const seen = new Recorder<LockRecord | null>();
     three.watchLock("order:42", seen.add);
     const lock = await one.lock("order:42", { info: "one" });
     await expect(two.lock("order:42")).rejects.toMatchObject({ code: "locked", lock: { info: "one" } });

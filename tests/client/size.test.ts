@@ -39,12 +39,14 @@ describe("the client", () => {
     expect([...imports, ...dynamicImports], "it needs no other module").toEqual([]);
   });
 
-  test("has no dependencies", () => {
-    const manifest = JSON.parse(readFileSync(here("../../packages/client/package.json"), "utf8"));
-    expect([manifest.dependencies, manifest.peerDependencies, manifest.optionalDependencies]).toEqual([
-      undefined,
-      undefined,
-      undefined,
-    ]);
+  test("comes with the types that it shares with the server, and with nothing else", () => {
+    const manifestOf = (name: string) =>
+      JSON.parse(readFileSync(here(`../../packages/${name}/package.json`), "utf8"));
+    const dependenciesOf = (name: string) => {
+      const { dependencies = {}, peerDependencies = {}, optionalDependencies = {} } = manifestOf(name);
+      return Object.keys({ ...dependencies, ...peerDependencies, ...optionalDependencies });
+    };
+    expect(dependenciesOf("client")).toEqual(["@fanfare/protocol"]);
+    expect(dependenciesOf("protocol")).toEqual([]);
   });
 });

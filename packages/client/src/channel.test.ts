@@ -1,9 +1,10 @@
 import { parseChannelName, type StateFrame } from "@fanfare/protocol";
 import { describe, expect, test } from "vitest";
 import { type Again, Channel, type SubscribedFrame } from "./channel.js";
+import { ClientError } from "./client-error.js";
 import { Listener } from "./listener.js";
 import { EPOCH, LATER_EPOCH } from "./testing/scripted-server.js";
-import { ClientError, type Position, type StateChange } from "./types.js";
+import type { Position, StateChange } from "./types.js";
 
 const at = (offset: number, epoch = EPOCH): Position => ({ epoch, offset });
 const host = { backOff: () => () => {}, gap: () => {}, error: () => {} };

@@ -2,10 +2,13 @@
  * One channel of a client: what the server said about it, and the handlers that share its subscription. Each handler has a
  * position of its own, so that each gets every message exactly once, whenever it joined.
  */
+
+import type { GapReason, JsonObject } from "@fanfare/protocol";
 import { applyMergePatch, type StateFrame } from "@fanfare/protocol";
+import type { ClientError } from "./client-error.js";
 import type { Delivery, Listener } from "./listener.js";
 import { Follower, type PresenceNews } from "./presence.js";
-import type { ClientError, GapReason, JsonObject, Position, Presence } from "./types.js";
+import type { Position, Presence } from "./types.js";
 
 /**
  * `wanted`: to be subscribed as soon as there is a connection. `asked`: the request with that number is on its way. `live`: the server

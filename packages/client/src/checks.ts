@@ -1,6 +1,7 @@
 /** What a page gives, checked before it is sent: for what is malformed the server would close the connection, which all share. */
 import { isChannelName, isEpoch, shown } from "@fanfare/protocol";
-import { ClientError, type Position } from "./types.js";
+import { ClientError } from "./client-error.js";
+import type { Position } from "./types.js";
 
 /** @throws ClientError `invalid_channel` */
 export function checkChannel(name: string): void {

@@ -1,12 +1,15 @@
 /**
  * The client: subscriptions, requests and locks on one connection. The page's part lives in `subscriptions.ts` and `listener.ts`, the connection's in `link.ts` and `machine.ts`.
  */
-import type { OkFrame, ServerFrame } from "@fanfare/protocol";
+import type { JsonObject, LockRecord, Numbers, OkFrame, ServerFrame } from "@fanfare/protocol";
+import { ClientError } from "./client-error.js";
+import type { ClientClock, ClientOptions } from "./client-options.js";
+import type { Client } from "./client-types.js";
 import type { ChannelDefinitions } from "./define-channels.js";
 import { Handlers } from "./handlers.js";
 import { Link, type LinkOwner } from "./link.js";
 import { reportError } from "./listener.js";
-import type { Lock, LockOptions, LockState, NextOptions, Numbers } from "./lock-types.js";
+import type { Lock, LockOptions, NextOptions } from "./lock-types.js";
 import { Locks, whenConnected } from "./locks.js";
 import { jitterMs, RETRY_MIN_MS, waitMs } from "./machine.js";
 import { CLIENT, checkNames, LOCK, MESSAGES, NEXT, PATCH, PUBLISH, SUBSCRIBE } from "./names.js";
@@ -15,21 +18,16 @@ import { Requests } from "./requests.js";
 import { messagesOf } from "./sequence.js";
 import { Subscriptions, type SubscriptionsHost } from "./subscriptions.js";
 import type { TypedClient } from "./typed-client.js";
-import {
-  type Client,
-  type ClientClock,
-  ClientError,
-  type ClientEvents,
-  type ClientOptions,
-  type Connection,
-  type Gap,
-  type JsonObject,
-  type Message,
-  type PatchOptions,
-  type Position,
-  type PublishOptions,
-  type SubscribeOptions,
-  type Subscription,
+import type {
+  ClientEvents,
+  Connection,
+  Gap,
+  Message,
+  PatchOptions,
+  Position,
+  PublishOptions,
+  SubscribeOptions,
+  Subscription,
 } from "./types.js";
 
 /**
@@ -117,7 +115,7 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
     return this.#locks.lock(name, options);
   }
 
-  watchLock(name: string, handler: (lock: LockState | null) => void): Subscription {
+  watchLock(name: string, handler: (lock: LockRecord | null) => void): Subscription {
     return this.#locks.watch(name, handler);
   }
 
@@ -231,8 +229,8 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
   }
 
   #refused(frame: Extract<ServerFrame, { type: "error" }>): void {
-    const { request, channel, code, message, remedy, retryAfterSeconds, lock } = frame;
-    const error = new ClientError(code, message, remedy, retryAfterSeconds ?? null, lock ?? null);
+    const { request, channel, code, message, remedy, retryAfterSeconds, lock, time } = frame;
+    const error = new ClientError(code, message, remedy, { retryAfterSeconds, channel, lock, time });
     if (retryAfterSeconds !== undefined && code !== "locked")
       this.#link.slowDown(waitMs(retryAfterSeconds, RETRY_MIN_MS));
     if (request === undefined) {

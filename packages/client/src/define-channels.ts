@@ -2,8 +2,10 @@
  * Typed channels: which channels an application has, and what they carry, said once for its server and its pages. Types, and one
  * function that hands on what it is given; the server does the checking.
  */
+
+import type { JsonObject } from "@fanfare/protocol";
 import type { InputOf, StandardSchema } from "./standard-schema.js";
-import type { JsonObject, Message } from "./types.js";
+import type { Message } from "./types.js";
 
 /** The payloads of a channel. A part that you leave out may be anything. */
 export interface ChannelDefinition {

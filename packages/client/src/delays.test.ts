@@ -1,11 +1,12 @@
 /** No delay is without a floor, and none is for ever, whatever the page and the server say. */
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import type { ClientOptions } from "./client-options.js";
+import type { Client } from "./client-types.js";
 import { Locks } from "./locks.js";
 import { waitMs } from "./machine.js";
 import { setUp } from "./testing/a-client.js";
 import { FakeClock } from "./testing/fake-clock.js";
 import { settled } from "./testing/scripted-server.js";
-import type { Client, ClientOptions } from "./types.js";
 
 const HOUR = 3_600_000;
 

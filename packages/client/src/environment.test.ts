@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { WebSocket as WsWebSocket } from "ws";
+import type { SocketConstructor } from "./client-options.js";
 import { pageEvents, socketConstructor, systemClock, webSocketUrl } from "./environment.js";
-import type { SocketConstructor } from "./types.js";
 
 afterEach(() => {
   vi.unstubAllGlobals();

@@ -1,13 +1,7 @@
 /** What the client takes from where it runs: time, the WebSocket, the page's events, and its own address. */
 import { shown } from "@fanfare/protocol";
-import {
-  type ClientClock,
-  ClientError,
-  type ClientOptions,
-  type Fetch,
-  type PageEvents,
-  type SocketConstructor,
-} from "./types.js";
+import { ClientError } from "./client-error.js";
+import type { ClientClock, ClientOptions, Fetch, PageEvents, SocketConstructor } from "./client-options.js";
 
 /** Timers cannot wait for longer, and fire at once where they should. */
 const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -1,6 +1,8 @@
 /** The page's handlers of what the client tells. */
+
+import { ClientError } from "./client-error.js";
 import { callPage } from "./listener.js";
-import { ClientError, type ClientEvents } from "./types.js";
+import type { ClientEvents } from "./types.js";
 
 type Handler<Name extends keyof ClientEvents> = (value: ClientEvents[Name]) => void;
 

@@ -3,6 +3,7 @@
  * sessions and tokens, but nothing of channels.
  */
 import { asError, type ServerFrame } from "@fanfare/protocol";
+import type { ClientClock, ClientOptions, SocketLike } from "./client-options.js";
 import {
   causeOf,
   fetchOf,
@@ -15,7 +16,7 @@ import {
 } from "./environment.js";
 import { connectionOf, type Machine, type MachineEvent, RETRY_MIN_MS, step, waitMs } from "./machine.js";
 import { Tokens, type TokensHost } from "./tokens.js";
-import type { ClientClock, ClientOptions, Connection, SocketLike } from "./types.js";
+import type { Connection } from "./types.js";
 import { Ways } from "./ways.js";
 
 const OPEN = 1;

@@ -1,7 +1,8 @@
+import type { GapReason } from "@fanfare/protocol";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Listener } from "./listener.js";
 import { EPOCH, LATER_EPOCH, settled } from "./testing/scripted-server.js";
-import type { Gap, GapReason, Message, Position, Subscribed, SubscribeOptions } from "./types.js";
+import type { Gap, Message, Position, Subscribed, SubscribeOptions } from "./types.js";
 
 const at = (offset: number, epoch = EPOCH): Position => ({ epoch, offset });
 

@@ -2,9 +2,11 @@
  * One handler of a channel: its position, and its snapshot. Drops what it has been given before, and says what it will not
  * get. While a snapshot loads, what arrives waits.
  */
+
+import type { GapReason, JsonObject } from "@fanfare/protocol";
 import { asError } from "@fanfare/protocol";
 import { Told } from "./presence.js";
-import type { Gap, GapReason, JsonObject, Message, Position, Presence, SubscribeOptions } from "./types.js";
+import type { Gap, Message, Position, Presence, SubscribeOptions } from "./types.js";
 
 /** A gap as the server says it: with the epoch that holds from then on. */
 interface GapDelivery {

@@ -1,25 +1,6 @@
 /** The types of locks and sequences that users of the client see. */
+import type { LockRecord, Numbers } from "@fanfare/protocol";
 import type { Subscription } from "./types.js";
-
-/** The holder of a lock, or its last one. It is free where there is no `holder`. */
-export interface LockState {
-  /** The fencing token: each holder has a greater one than those before. */
-  readonly token: number;
-  readonly holder?: {
-    readonly user?: string;
-    /** The name of an API key. */
-    readonly key?: string;
-    /** The session, by the name of its first connection. */
-    readonly session?: string;
-  };
-  /** When the holder took it, and when its lease ends unless it is renewed: milliseconds since 1970, by the server's clock. */
-  readonly since?: number;
-  readonly expires?: number;
-  /** The holder's words about it. */
-  readonly info?: unknown;
-  /** The time since which it is free. */
-  readonly freed?: number;
-}
 
 export interface LockOptions {
   /** How long the lock outlasts a lost connection or a page that is stopped, 1 to 86,400 whole seconds. @default 30 */
@@ -54,14 +35,6 @@ export interface NextOptions {
   readonly id?: string;
 }
 
-/** The numbers from `first` to `last`, both included, belong to the caller alone. */
-export interface Numbers {
-  readonly first: number;
-  readonly last: number;
-  /** Are they remembered as given, should the server's process end? */
-  readonly durable: boolean;
-}
-
 /** The part of a client that looks after locks and sequences. */
 export interface LocksAndSequences {
   /**
@@ -83,7 +56,7 @@ export interface LocksAndSequences {
    *
    * @throws ClientError `invalid_channel`
    */
-  watchLock(name: string, handler: (lock: LockState | null) => void): Subscription;
+  watchLock(name: string, handler: (lock: LockRecord | null) => void): Subscription;
   /**
    * Takes the next numbers of a sequence. A page that may not gets `forbidden`.
    *

@@ -1,8 +1,9 @@
+import type { LockRecord } from "@fanfare/protocol";
 import { describe, expect, test } from "vitest";
-import type { Lock, LockOptions, LockState } from "./lock-types.js";
+import type { ClientError } from "./client-error.js";
+import type { Lock, LockOptions } from "./lock-types.js";
 import { setUp as aClient } from "./testing/a-client.js";
 import { type AnyFrame, EPOCH, settled } from "./testing/scripted-server.js";
-import type { ClientError } from "./types.js";
 
 const NAME = "order:42";
 /** The server's clock is not the client's. */
@@ -87,7 +88,7 @@ describe("a lock", () => {
 
   test("that this client holds, or is about to take, is not asked for again until it is released", async () => {
     const { client, lock, asked, answer, clock, server, held } = await setUpHeld();
-    await expect(client.lock(NAME)).rejects.toMatchObject({ code: "locked", lock: null });
+    await expect(client.lock(NAME)).rejects.toMatchObject({ code: "locked", lock: undefined });
     const waiting = watched(client.lock(NAME, { waitSeconds: 5 }));
     await settled();
     clock.advance(4000);
@@ -231,7 +232,7 @@ describe("waiting for a lock", () => {
     });
     await settled();
     all.server.socket.news();
-    const change = async (value: LockState, offset: number) => {
+    const change = async (value: LockRecord, offset: number) => {
       all.server.socket.say({ type: "state", channel: `$lock:${NAME}`, from: offset - 1, offset, value });
       await settled();
     };
@@ -318,7 +319,7 @@ describe("watching", () => {
 
   test("tells who holds a lock, and the last number of a sequence", async () => {
     const { client, server } = setUp();
-    const locks: (LockState | null)[] = [];
+    const locks: (LockRecord | null)[] = [];
     const numbers: (number | null)[] = [];
     const watching = client.watchLock(NAME, (lock) => locks.push(lock));
     client.watchSequence("invoice", (last) => numbers.push(last));

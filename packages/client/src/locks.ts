@@ -2,13 +2,18 @@
  * The locks that this client holds: takes them, renews each in time, and tells when one is lost. Without a connection it goes on when
  * there is one again, as long as the lease lasts.
  */
+
+import type { LockRecord, Numbers } from "@fanfare/protocol";
 import { asError, type OkFrame, shown } from "@fanfare/protocol";
 import { checkChannel } from "./checks.js";
+import { ClientError } from "./client-error.js";
+import type { ClientClock } from "./client-options.js";
+import type { Client } from "./client-types.js";
 import { stopwatch } from "./environment.js";
-import type { Lock, LockOptions, LockState, NextOptions, Numbers } from "./lock-types.js";
+import type { Lock, LockOptions, NextOptions } from "./lock-types.js";
 import { RETRY_MIN_MS, waitMs } from "./machine.js";
 import { noAnswer } from "./requests.js";
-import { type Client, type ClientClock, ClientError, type Subscription } from "./types.js";
+import type { Subscription } from "./types.js";
 
 /** A renewal goes out when this part of the lease is over. */
 const RENEWED_AFTER = 1 / 3;
@@ -69,11 +74,11 @@ export class Locks {
     }
   }
 
-  watch(name: string, handler: (lock: LockState | null) => void, quiet = false): Subscription {
+  watch(name: string, handler: (lock: LockRecord | null) => void, quiet = false): Subscription {
     checkChannel(name);
     // Only the server writes this state, and a gap in it is closed by the next one.
     return this.#client.subscribe(`$lock:${name}`, ignore, {
-      onState: ({ state }) => handler(state as LockState | null),
+      onState: ({ state }) => handler(state as LockRecord | null),
       onGap: ignore,
       ...(quiet && { onError: ignore }),
     });
@@ -134,7 +139,9 @@ export class Locks {
     return new Promise((done) => {
       const ends = [
         this.#clock.after(
-          retryAfterSeconds === null ? leftMs : Math.min(leftMs, waitMs(retryAfterSeconds, RETRY_MIN_MS)),
+          retryAfterSeconds === undefined
+            ? leftMs
+            : Math.min(leftMs, waitMs(retryAfterSeconds, RETRY_MIN_MS)),
           settle,
         ),
         this.#client.on("connection", ({ status }) => {
@@ -146,7 +153,7 @@ export class Locks {
       const isOurs = this.#held.has(name);
       if (isOurs) this.#waiting.add(settle);
       else {
-        const isFree = (now: LockState | null) => now && !now.holder && now.token >= (lock?.token ?? 0);
+        const isFree = (now: LockRecord | null) => now && !now.holder && now.token >= (lock?.token ?? 0);
         const watching = this.watch(name, (now) => isFree(now) && settle(), true);
         ends.push(watching.unsubscribe);
       }

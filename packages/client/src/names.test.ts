@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import type { ClientOptions } from "./client-options.js";
+import type { Client } from "./client-types.js";
 import { setUp } from "./testing/a-client.js";
 import { settled } from "./testing/scripted-server.js";
-import type { Client, ClientOptions } from "./types.js";
 
 const misspelt = (name: string): object => ({ [name]: 1 });
 

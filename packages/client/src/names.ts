@@ -1,14 +1,9 @@
 /** The names of all options. Without them a misspelt one would go unnoticed: with `getTokn` the page would be anonymous. */
 import { shown } from "@fanfare/protocol";
+import { ClientError } from "./client-error.js";
+import type { ClientOptions } from "./client-options.js";
 import type { LockOptions, NextOptions } from "./lock-types.js";
-import {
-  ClientError,
-  type ClientOptions,
-  type PatchOptions,
-  type PublishOptions,
-  type QueueOptions,
-  type SubscribeOptions,
-} from "./types.js";
+import type { PatchOptions, PublishOptions, QueueOptions, SubscribeOptions } from "./types.js";
 
 /** The compiler sees that none is missing, and none too many. */
 type Names<T> = Readonly<Record<keyof T, 1>>;

@@ -1,8 +1,9 @@
 import type { OkFrame } from "@fanfare/protocol";
 import { describe, expect, test } from "vitest";
+import { ClientError } from "./client-error.js";
 import { Outbox } from "./outbox.js";
 import { FakeClock } from "./testing/fake-clock.js";
-import { ClientError, type QueueOptions } from "./types.js";
+import type { QueueOptions } from "./types.js";
 
 function setUp(options: QueueOptions = {}) {
   const clock = new FakeClock();

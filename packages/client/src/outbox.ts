@@ -2,8 +2,10 @@
  * Keeps, in order and not for long, what is published without a connection, or was not answered before it was lost. Sends it when there is a connection again. Each frame has its idempotency key, so that sending it again is safe as long as the session goes on.
  */
 import { type OkFrame, shown } from "@fanfare/protocol";
+import { ClientError } from "./client-error.js";
+import type { ClientClock } from "./client-options.js";
 import { stopwatch } from "./environment.js";
-import { type ClientClock, ClientError, type QueueOptions } from "./types.js";
+import type { QueueOptions } from "./types.js";
 
 const DEFAULT_ITEMS = 100;
 const DEFAULT_AGE_SECONDS = 30;

@@ -1,9 +1,10 @@
+import type { Member } from "@fanfare/protocol";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createClient } from "./client.js";
 import { Follower, Told } from "./presence.js";
 import { ScriptedServer, settled } from "./testing/scripted-server.js";
-import type { Member, PresenceChange, SubscribeOptions } from "./types.js";
+import type { PresenceChange, SubscribeOptions } from "./types.js";
 
 const member = (id: string, info?: unknown): Member => ({
   id,

@@ -1,5 +1,6 @@
 /** The members on a channel, as the server tells them, and their changes for one handler. */
-import type { Member, Presence } from "./types.js";
+import type { Member } from "@fanfare/protocol";
+import type { Presence } from "./types.js";
 
 /** The parts of a `presence` frame, and of the `presence` in `subscribed`, that matter here. */
 export interface PresenceNews {

@@ -2,21 +2,14 @@
  * What a page sends to channels: checked, with an idempotency key, and sent at once, or kept until there is a connection where the
  * page wants that.
  */
-import type { OkFrame } from "@fanfare/protocol";
+import type { JsonObject, OkFrame } from "@fanfare/protocol";
 import { checkChannel, checkPosition } from "./checks.js";
+import { ClientError } from "./client-error.js";
 import { randomKey } from "./environment.js";
 import { checkNames, QUEUE } from "./names.js";
 import { Outbox, type OutboxHost } from "./outbox.js";
 import { positionOf } from "./requests.js";
-import {
-  ClientError,
-  type Connection,
-  type JsonObject,
-  type PatchOptions,
-  type Position,
-  type PublishOptions,
-  type QueueOptions,
-} from "./types.js";
+import type { Connection, PatchOptions, Position, PublishOptions, QueueOptions } from "./types.js";
 
 export interface PublisherHost extends OutboxHost {
   readonly connection: Connection;

@@ -25,7 +25,12 @@ describe("what is refused", () => {
     const socket = server.welcome();
     socket.say(refusal({ request: 1, channel: "a", code: "forbidden" }));
     expect(onError).toHaveBeenCalledWith(
-      expect.objectContaining({ code: "forbidden", message: "no", remedy: "ask", retryAfterSeconds: null }),
+      expect.objectContaining({
+        code: "forbidden",
+        message: "no",
+        remedy: "ask",
+        retryAfterSeconds: undefined,
+      }),
     );
     socket.say(refusal({ request: 1, channel: "b", code: "forbidden" }));
     expect(reported).toHaveBeenCalledTimes(1);

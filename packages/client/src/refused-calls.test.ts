@@ -1,9 +1,11 @@
 /** A call that the server refuses rejects by itself, on each transport: the connection goes on, with its channels and other calls. */
 import { ERRORS } from "@fanfare/protocol";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import type { ClientError } from "./client-error.js";
+import type { ClientOptions, Fetch } from "./client-options.js";
+import type { Client } from "./client-types.js";
 import { live, setUp } from "./testing/a-client.js";
 import { EPOCH, settled } from "./testing/scripted-server.js";
-import type { Client, ClientError, ClientOptions, Fetch } from "./types.js";
 
 /** Those that may be answered otherwise later; the client's own list, told by PROTOCOL.md's "what to do". */
 const PASSING = [

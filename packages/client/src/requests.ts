@@ -1,6 +1,7 @@
 /** Requests under way on one connection: which answer belongs to which, and how subscribes travel together. */
 import type { OkFrame } from "@fanfare/protocol";
-import { ClientError, type Position } from "./types.js";
+import { ClientError } from "./client-error.js";
+import type { Position } from "./types.js";
 
 /** Bytes of one frame, at most; the server takes more, but not much. */
 const BATCH_BYTES = 32 * 1024;

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { ClientError } from "./client-error.js";
 import { Retry } from "./retry.js";
 import { FakeClock } from "./testing/fake-clock.js";
-import { ClientError } from "./types.js";
 
 const aRefusal = fc.record({
   /** Since the one before. */
@@ -50,7 +50,11 @@ test("what was refused is asked again once, after the longest wait of its round,
             earliest: Math.max(until.earliest, now + leastMs),
             latest: Math.max(until.latest, now + leastMs * 1.5 + 1),
           };
-          expect(retry.after(new ClientError(code, "no", "Wait.", retryAfterSeconds))).toBe(!told.has(code));
+          expect(
+            retry.after(
+              new ClientError(code, "no", "Wait.", { retryAfterSeconds: retryAfterSeconds ?? undefined }),
+            ),
+          ).toBe(!told.has(code));
           told.add(code);
           expect(clock.pending).toBe(1);
         }

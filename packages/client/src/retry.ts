@@ -2,8 +2,10 @@
  * When to ask again for what was refused for a while: one timer for all of it, so that it travels together, and later each time. Knows
  * nothing of what was refused.
  */
+
+import type { ClientError } from "./client-error.js";
+import type { ClientClock } from "./client-options.js";
 import { waitMs } from "./machine.js";
-import type { ClientClock, ClientError } from "./types.js";
 
 /** The first wait, and the longest; between half as long again at random, so that pages do not come back together. */
 const FIRST_MS = 1000;
@@ -42,7 +44,7 @@ export class Retry {
       this.#rounds++;
     }
     const backOffMs = Math.min(MAX_MS, FIRST_MS * 2 ** (this.#rounds - 1));
-    const ms = Math.max(backOffMs, retryAfterSeconds === null ? 0 : waitMs(retryAfterSeconds));
+    const ms = Math.max(backOffMs, retryAfterSeconds === undefined ? 0 : waitMs(retryAfterSeconds));
     if (!this.#cancel || now + ms > this.#at) {
       this.cancel();
       const jitteredMs = Math.round(ms * (1 + random() / 2));

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { ClientError } from "./client-error.js";
 import { messagesOf } from "./sequence.js";
-import { ClientError, type Gap, type Message, type SubscribeOptions } from "./types.js";
+import type { Gap, Message, SubscribeOptions } from "./types.js";
 
 /** A client of which only `subscribe` is used. */
 function scripted() {
@@ -104,7 +105,9 @@ test.each([
   const server = scripted();
   const sequence = messagesOf(server.client, "news", {});
   const waiting = sequence.next();
-  server.fail(new ClientError(code, "not now", "Wait.", retryAfterSeconds));
+  server.fail(
+    new ClientError(code, "not now", "Wait.", { retryAfterSeconds: retryAfterSeconds ?? undefined }),
+  );
   server.message(1);
   expect((await waiting).value).toEqual(message(1));
   expect(server.calls).toEqual({ ended: 0, told: ["not now"] });

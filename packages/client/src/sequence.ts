@@ -1,5 +1,8 @@
 /** A subscription as an endless asynchronous sequence. */
-import { type Client, ClientError, type Gap, type Message, type SubscribeOptions } from "./types.js";
+
+import { ClientError } from "./client-error.js";
+import type { Client } from "./client-types.js";
+import type { Gap, Message, SubscribeOptions } from "./types.js";
 
 /** What a loop that is slower than its channel may leave waiting; what is beyond becomes a gap. */
 const MAX_WAITING = 10_000;

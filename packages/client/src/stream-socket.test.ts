@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
+import type { Fetch } from "./client-options.js";
 import { StreamSocket } from "./stream-socket.js";
 import { FakeClock } from "./testing/fake-clock.js";
 import { settled } from "./testing/scripted-server.js";
-import type { Fetch } from "./types.js";
 
 const EPOCH = "00000000000000a1";
 

@@ -3,9 +3,11 @@
  * link it looks like a socket. A stream carries fixed channels, so another set of them is another stream, which goes on where the
  * last one was.
  */
+
+import type { ClientClock, Fetch, SocketLike } from "./client-options.js";
 import { stopwatch } from "./environment.js";
 import { readEvents } from "./read-events.js";
-import type { ClientClock, Fetch, Position, SocketLike } from "./types.js";
+import type { Position } from "./types.js";
 
 const LOST = 1006;
 /** The code of answers that are not from our server. */

@@ -5,11 +5,12 @@
 import type { ServerFrame } from "@fanfare/protocol";
 import { type Again, Channel } from "./channel.js";
 import { checkAudible, checkHandler, checkPosition } from "./checks.js";
+import { ClientError } from "./client-error.js";
 import type { Link } from "./link.js";
 import { Listener, type ListenerHost } from "./listener.js";
 import { type Requests, type SubscribeItem, splitBatches } from "./requests.js";
 import { Retry } from "./retry.js";
-import { ClientError, type Message, type SubscribeOptions, type Subscription } from "./types.js";
+import type { Message, SubscribeOptions, Subscription } from "./types.js";
 
 /** The server closes a connection that it has refused more than 20 channels within a minute: this many we risk ourselves. */
 const MAX_FORBIDDEN = 15;

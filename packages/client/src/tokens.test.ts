@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import type { ClientOptions } from "./client-options.js";
 import { setUp } from "./testing/a-client.js";
 import { settled } from "./testing/scripted-server.js";
-import type { ClientOptions } from "./types.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

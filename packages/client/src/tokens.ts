@@ -3,8 +3,9 @@
  * one at once share one call of the page. Knows no sockets.
  */
 import { asError, type Expiry } from "@fanfare/protocol";
+import { ClientError } from "./client-error.js";
+import type { ClientClock, ClientOptions } from "./client-options.js";
 import { jitterMs } from "./machine.js";
-import { type ClientClock, ClientError, type ClientOptions } from "./types.js";
 
 /** A new token is fetched this long before the old one expires, or in the last quarter of its life. */
 const RENEW_BEFORE_MS = 60_000;

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { describe, expectTypeOf, test } from "vitest";
 import { z } from "zod";
 import { createClient } from "./client.js";
+import type { SocketConstructor } from "./client-options.js";
 import {
   type DataOf,
   defineChannels,
@@ -11,7 +12,7 @@ import {
   type NamesOf,
   type StateOf,
 } from "./define-channels.js";
-import type { Position, SocketConstructor } from "./types.js";
+import type { Position } from "./types.js";
 
 /** A socket that never opens. */
 class NoSocket {

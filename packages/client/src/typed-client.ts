@@ -1,4 +1,6 @@
 /** The client of an application with typed channels: the same client, of which the compiler knows what each channel carries. */
+
+import type { Client } from "./client-types.js";
 import type {
   ChannelDefinitions,
   DataOf,
@@ -10,15 +12,7 @@ import type {
   PatchOf,
   StateOf,
 } from "./define-channels.js";
-import type {
-  Client,
-  Gap,
-  PatchOptions,
-  Position,
-  PublishOptions,
-  SubscribeOptions,
-  Subscription,
-} from "./types.js";
+import type { Gap, PatchOptions, Position, PublishOptions, SubscribeOptions, Subscription } from "./types.js";
 
 export interface TypedClient<Channels extends ChannelDefinitions>
   extends Omit<Client, "subscribe" | "messages" | "publish" | "patch"> {

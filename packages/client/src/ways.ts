@@ -3,9 +3,10 @@
  * sockets, but nothing of what is said on them.
  */
 import { SUBPROTOCOL } from "@fanfare/protocol";
+import type { ClientClock, Fetch, SocketConstructor, SocketLike } from "./client-options.js";
 import { OPEN_WITHIN_MS } from "./machine.js";
 import { StreamSocket } from "./stream-socket.js";
-import type { ClientClock, Fetch, SocketConstructor, SocketLike, Transport } from "./types.js";
+import type { Transport } from "./types.js";
 
 /** This many WebSockets in a row that came to nothing are a reason to try the other way. */
 const MISSES = 2;

@@ -3,7 +3,7 @@ import type { ChannelName } from "./channel.js";
 import type { ErrorCode } from "./codes.js";
 import type { JsonObject } from "./merge-patch.js";
 import type { Epoch, Position } from "./position.js";
-import type { LockRecord } from "./shared.js";
+import type { LockRecord, Member } from "./shared.js";
 
 /** The WebSocket sub-protocol that names this version of the protocol. */
 export const SUBPROTOCOL = "fanfare.v1";
@@ -185,18 +185,7 @@ export interface SubscribedFrame extends Position {
   /** The offset of the change that made the state. */
   readonly stateOffset?: number;
   /** The members, for clients that may see them. Without `members` they are not known: a list follows, or there are too many. */
-  readonly presence?: { readonly count: number; readonly members?: readonly PresentMember[] };
-}
-/** Somebody who is present: a user with all of his connections, or a session that has no user. */
-export interface PresentMember {
-  /** Names the member; no secret. */
-  readonly id: string;
-  /** The id of the user, where there is one. */
-  readonly user?: string;
-  /** The application's words about the user. */
-  readonly info?: unknown;
-  /** Milliseconds since 1970. */
-  readonly since: number;
+  readonly presence?: { readonly count: number; readonly members?: readonly Member[] };
 }
 /**
  * The members have changed (`joined`, `left`), or the server tells them as a whole (`members`, page by page). With neither, only the count is
@@ -207,10 +196,10 @@ export interface PresenceFrame {
   readonly channel: ChannelName;
   readonly count: number;
   /** Members who are there now and were not, or whose `info` has changed. */
-  readonly joined?: readonly PresentMember[];
+  readonly joined?: readonly Member[];
   /** The ids of those who are there no more. */
   readonly left?: readonly string[];
-  readonly members?: readonly PresentMember[];
+  readonly members?: readonly Member[];
   /** The number of the page, from 0. */
   readonly page?: number;
   /** Another page follows. */

@@ -42,5 +42,13 @@ export {
   parsePosition,
   readPosition,
 } from "./position.js";
-export type { HeldState, LockHolder, LockRecord, Published, SequenceRecord } from "./shared.js";
+export type {
+  HeldState,
+  LockHolder,
+  LockRecord,
+  Member,
+  Numbers,
+  Published,
+  SequenceRecord,
+} from "./shared.js";
 export { findValueProblem, formatPath, MAX_DEPTH, type ValueProblem } from "./value.js";

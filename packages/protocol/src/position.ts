@@ -6,8 +6,10 @@ declare const epoch: unique symbol;
 export type Epoch = string & { readonly [epoch]: true };
 
 /** A place in a channel's log: after the message with this offset; 0 is before the first. */
-export interface Position {
-  readonly epoch: Epoch;
+export interface Position<EpochText extends string = Epoch> {
+  /** Says which log it belongs to; 16 hexadecimal characters. */
+  readonly epoch: EpochText;
+  /** 1, 2, 3 …; 0 is before the first message. */
   readonly offset: number;
 }
 

@@ -24,7 +24,7 @@ export interface LockHolder {
 
 /** The state of a lock. It is free where there is no `holder`. */
 export interface LockRecord {
-  /** The fencing token of who holds it, or held it last. Each holder has a greater one than the one before. */
+  /** The fencing token of its holder, or its last one. Each holder has a greater one than those before. */
   readonly token: number;
   readonly holder?: LockHolder;
   /** When the holder took it: milliseconds since 1970. */
@@ -37,6 +37,26 @@ export interface LockRecord {
   readonly info?: unknown;
   /** When it was let go, or its lease ended: milliseconds since 1970. */
   readonly freed?: number;
+}
+
+/** A member on a channel: a user with all of their connections, or a session that has no user. */
+export interface Member<Info = unknown> {
+  /** The same as long as the member is there; no secret. */
+  readonly id: string;
+  /** The id of the user, where there is one. */
+  readonly user?: string;
+  /** The application's words about the user, such as a name. */
+  readonly info?: Info;
+  /** Since when: milliseconds since 1970, by the server's clock. */
+  readonly since: number;
+}
+
+/** Numbers of a sequence: those from `first` to `last`, both included, belong to the caller alone. */
+export interface Numbers {
+  readonly first: number;
+  readonly last: number;
+  /** Are they remembered as given, should the server's process end? As the engine says. */
+  readonly durable: boolean;
 }
 
 /** The state of a sequence. */

@@ -20,6 +20,8 @@ export {
   type HeldState,
   type LockHolder,
   type LockRecord,
+  type Member,
+  type Numbers,
   type Position,
   type Published,
   type SetupCode,
@@ -52,7 +54,6 @@ export { StateConflictError } from "./engine/state-conflict.js";
 export type { ServiceOptions } from "./feathers/service-options.js";
 export type { ChannelEvent, ConnectionEvent, LifecycleEvents, LifecycleListener } from "./hub/lifecycle.js";
 export type { Limits } from "./hub/terms/limits.js";
-export type { Member } from "./hub/terms/member.js";
 export type { PresenceOptions, RuleOptions } from "./hub/terms/rules.js";
 export { type CloseOptions, createFanfare, type Fanfare } from "./library/fanfare.js";
 export type { FanfareLocks, Lock, LockOptions } from "./library/locks.js";
@@ -67,6 +68,6 @@ export type { FanfareOptions, ReloadOptions } from "./library/options.js";
 export type { Places } from "./library/places.js";
 export type { FanfarePresence, PresenceListOptions, Present } from "./library/presence.js";
 export type { MessageToMany, MessageToPublish } from "./library/publish-many.js";
-export type { FanfareSequences, NextOptions, Numbers } from "./library/sequences.js";
+export type { FanfareSequences, NextOptions } from "./library/sequences.js";
 export type { ChangeOptions, FanfareStates, JsonObject } from "./library/states.js";
 export type { TypedFanfare, TypedHistory, TypedPresence, TypedStates } from "./library/typed-fanfare.js";

@@ -1,5 +1,5 @@
 /** A lock in a component: its holder, and this window's own hold on it. */
-import type { Lock, LockOptions, LockState } from "@fanfare/client";
+import type { Lock, LockOptions, LockRecord } from "@fanfare/client";
 import { useEffect, useState } from "react";
 import { client } from "../push/fanfare";
 
@@ -7,7 +7,7 @@ export interface LockInUse {
   /** This window holds it. */
   readonly lock: Lock | null;
   /** Its holder, as all windows see it. */
-  readonly state: LockState | null;
+  readonly state: LockRecord | null;
   /** @throws ClientError `locked`, `not_connected` */
   take(): Promise<void>;
   release(): Promise<void>;
@@ -15,7 +15,7 @@ export interface LockInUse {
 
 export function useLock(name: string, options: LockOptions): LockInUse {
   const [lock, setLock] = useState<Lock | null>(null);
-  const [state, setState] = useState<LockState | null>(null);
+  const [state, setState] = useState<LockRecord | null>(null);
   useEffect(() => {
     const watching = client.watchLock(name, setState);
     return () => watching.unsubscribe();

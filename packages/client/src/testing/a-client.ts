@@ -1,6 +1,7 @@
 /** A client in a test: its server, its clock and its page are played by the test. */
 import { createClient } from "../client.js";
-import type { ClientOptions, Connection } from "../types.js";
+import type { ClientOptions } from "../client-options.js";
+import type { Connection } from "../types.js";
 import { FakeClock } from "./fake-clock.js";
 import { FakePage, ScriptedServer, settled } from "./scripted-server.js";
 

@@ -1,5 +1,5 @@
 /** A clock that stands still until a test moves it. */
-import type { ClientClock } from "../types.js";
+import type { ClientClock } from "../client-options.js";
 
 interface Timer {
   readonly due: number;

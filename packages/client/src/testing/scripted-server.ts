@@ -1,5 +1,5 @@
 /** The other side of a client, played by a test: sees what the client sends, and says what the test wants. */
-import type { PageEvents, SocketConstructor, SocketLike } from "../types.js";
+import type { PageEvents, SocketConstructor, SocketLike } from "../client-options.js";
 
 export const EPOCH = "00000000000000a1";
 export const LATER_EPOCH = "00000000000000b2";

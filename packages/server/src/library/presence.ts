@@ -1,10 +1,9 @@
 /** Presence as a library has it: who is on a channel, and how many. */
-import { parseChannelName } from "@fanfare/protocol";
+import { type Member, parseChannelName } from "@fanfare/protocol";
 import { DEFAULT_PAGE } from "../base/check.js";
 import { checkMembers, membersOf } from "../base/known-names.js";
 import { checkHistoryLimit } from "../http/routes/messages.js";
 import type { Hub } from "../hub/hub.js";
-import type { Member } from "../hub/terms/member.js";
 
 export interface PresenceListOptions {
   /** Only those with an id after this one. */

@@ -1,5 +1,5 @@
 /** Sequences as a library has them: names as texts. */
-import { parseChannelName } from "@fanfare/protocol";
+import { type Numbers, parseChannelName } from "@fanfare/protocol";
 import { checkMembers, membersOf } from "../base/known-names.js";
 import type { Sequences } from "../locks/sequences.js";
 
@@ -13,14 +13,6 @@ export interface NextOptions {
 }
 
 const NEXT_OPTIONS = membersOf<NextOptions>({ count: true, start: true, id: true });
-
-/** Numbers that belong to one caller alone. */
-export interface Numbers {
-  readonly first: number;
-  readonly last: number;
-  /** Are they remembered as given, should this process end? As the engine says. */
-  readonly durable: boolean;
-}
 
 /** `fanfare.sequences`. */
 export interface FanfareSequences {

@@ -1,6 +1,6 @@
 /** Sequences: nobody is given a number that somebody else has. */
 
-import { FanfareError, ownChannel, parseChannelName } from "@fanfare/protocol";
+import { FanfareError, type Numbers, ownChannel, parseChannelName } from "@fanfare/protocol";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Logs } from "../engine/engine.js";
@@ -11,7 +11,7 @@ import { aHub, type HubForTests } from "../testing/a-hub.js";
 import { changedEngine } from "../testing/changed-engine.js";
 import { FakeClock, turns } from "../testing/fake-clock.js";
 import { seeded } from "../testing/seeded.js";
-import type { NextInput, Numbers } from "./sequences.js";
+import type { NextInput } from "./sequences.js";
 
 const NAME = parseChannelName("invoice");
 const CHANNEL = ownChannel("sequence", NAME);

@@ -5,6 +5,7 @@
 import {
   type ChannelName,
   FanfareError,
+  type Numbers,
   ownChannel,
   plainName,
   type SequenceRecord,
@@ -32,14 +33,6 @@ export interface NextInput {
   readonly owner?: string | undefined;
   /** Asked before numbers are taken. @default no question */
   readonly permit?: Permit | undefined;
-}
-
-/** The numbers from `first` to `last`, both included, belong to the caller alone. */
-export interface Numbers {
-  readonly first: number;
-  readonly last: number;
-  /** Are they remembered as given, should the process end? */
-  readonly durable: boolean;
 }
 
 /** Somebody who asks. */

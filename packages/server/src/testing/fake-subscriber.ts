@@ -1,8 +1,7 @@
 /** A client's connection for tests: frames are lines of JSON, and it reads when, and as much as, the test says. */
-import type { FanfareError, GapReason, JsonObject } from "@fanfare/protocol";
+import type { FanfareError, GapReason, JsonObject, Member } from "@fanfare/protocol";
 import type { Message } from "../engine/engine.js";
 import type { Connection } from "../hub/delivery/connection.js";
-import type { Member } from "../hub/terms/member.js";
 import type {
   Encoding,
   EndReason,

@@ -1,11 +1,17 @@
 /** The calls of clients, the same at every door, apart from subscriptions: publish, patch, lock, unlock, next. Encodes nothing. */
-import { type ChannelName, FanfareError, type Position, parseChannelName } from "@fanfare/protocol";
+import {
+  type ChannelName,
+  FanfareError,
+  type Numbers,
+  type Position,
+  parseChannelName,
+} from "@fanfare/protocol";
 import type { Acting } from "../../access/acting.js";
 import type { Action } from "../../access/grants/actions.js";
 import { holderOf } from "../../access/grants/principal.js";
 import type { MessageInput, StateInput } from "../../hub/terms/draft.js";
 import type { Held, LockInput } from "../../locks/locks.js";
-import type { NextInput, Numbers } from "../../locks/sequences.js";
+import type { NextInput } from "../../locks/sequences.js";
 import type { ClientSession } from "./client-session.js";
 
 /** Where something stands that was appended. */

@@ -2,7 +2,7 @@
  * The members present on each channel: of this node and, by what nodes tell each other, of all. Being present is having a subscription to
  * a channel whose rule says so. Costs nothing where no rule does.
  */
-import { type ChannelName, FanfareError } from "@fanfare/protocol";
+import { type ChannelName, FanfareError, type Member } from "@fanfare/protocol";
 import type { Clock } from "../../base/clock.js";
 import type { Failures } from "../../base/failures.js";
 import type { Slices } from "../../base/slices.js";
@@ -10,7 +10,7 @@ import type { Engine } from "../../engine/engine.js";
 import { FirstNames } from "../../engine/first-names.js";
 import type { Attending, Subscription } from "../delivery/subscription.js";
 import type { Counters } from "../terms/counters.js";
-import type { Attendance, Member, Present } from "../terms/member.js";
+import type { Attendance, Present } from "../terms/member.js";
 import type { PayloadChecks } from "../terms/payload-checks.js";
 import type { Rules } from "../terms/rules.js";
 import { ChannelPresence, type PresenceHost } from "./channel-presence.js";

@@ -26,14 +26,6 @@ export interface Present extends Attendant {
   readonly at: number;
 }
 
-/** A member as he is shown. */
-export interface Member<Info = unknown> {
-  readonly id: string;
-  readonly user?: string;
-  readonly info?: Info;
-  readonly since: number;
-}
-
 /** One node's word on a member. */
 export interface Word {
   readonly node: string;
