@@ -46,7 +46,7 @@ const IMPORTS: Readonly<Record<string, string>> = {
   metrics: "base engine hub locks access wire",
   http: "base engine hub locks access feathers wire doors metrics",
   library: "base engine hub locks access feathers wire doors http",
-  config: "base engine hub access feathers doors library",
+  config: "base engine access doors library",
   cli: "base engine access backup wire library config",
   ".": "base engine hub access feathers doors library",
 };

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { parseChannelName } from "@fanfare/protocol";
 import { expect, onTestFinished, test } from "vitest";
 import { Access } from "../../packages/server/src/access/access.js";
-import { Entrance } from "../../packages/server/src/access/entrance.js";
+import { Entrance, entranceSettings } from "../../packages/server/src/access/entrance.js";
 import { accessSettings } from "../../packages/server/src/access/settings.js";
 import { ACCESS_SPACE, AccessStore } from "../../packages/server/src/access/store/store.js";
 import { systemClock, systemRandom } from "../../packages/server/src/base/clock.js";
@@ -43,7 +43,7 @@ async function bareDoor() {
   const settings = accessSettings({ access: "open" });
   const log = silentLog;
   const failures = new Failures(log);
-  const entrance = new Entrance({}, { clock, random, log });
+  const entrance = new Entrance(entranceSettings(), { clock, random, log });
   const { rates, refusals } = entrance;
   const store = new AccessStore({ space: engine.space(ACCESS_SPACE), clock, log: silentLog });
   const access = new Access({ settings, store, engine, rates, refusals, failures, clock, random, log });

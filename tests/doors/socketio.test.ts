@@ -373,7 +373,7 @@ describe("the place", () => {
       [{ socketio: { services: ["a:b"] } }, /no name of a service/],
       [{ socketio: { services: [{ name: "a", path: "/push/a" }] } }, /is taken/],
       [{ socketio: { services: ["rest"] }, reservedPaths: "mendix" }, /keeps for itself/],
-      [{ socketio: { services: [{ name: "a", records: -1 }] } }, /records of a is -1/],
+      [{ socketio: { services: [{ name: "a", records: -1 }] } }, /records is -1/],
     ];
     for (const [options, message] of wrong) await expect(serving(options)).rejects.toThrow(message);
   });

@@ -196,8 +196,8 @@ describe("options that cannot work", () => {
 
   test("rules that are wrong are named, with what would be right", () => {
     for (const [rule, message] of [
-      [{ channels: "a", history: -1 }, "rule a: history is -1"],
-      [{ channels: "a", historySeconds: 0 }, "rule a: historySeconds is 0"],
+      [{ channels: "a", history: -1 }, "rules[0].history is -1"],
+      [{ channels: "a", historySeconds: 0 }, "rules[0].historySeconds is 0"],
       [{ channels: "a:*", auto: true }, "rule a:*: auto is set"],
     ] as const) {
       expect(() => createFanfare({ rules: [rule] })).toThrow(

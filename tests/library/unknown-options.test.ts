@@ -14,7 +14,7 @@ const SECRET = "0123456789abcdef0123456789abcdef";
 const KEY = "0123456789abcdef";
 
 const OPTIONS: readonly (readonly [options: object, message: string])[] = [
-  [{ tokns: {} }, 'createFanfare: "tokns" is not known. Did you mean tokens? Use path, '],
+  [{ tokns: {} }, 'createFanfare: "tokns" is not known. Did you mean tokens? Use apiKeys, '],
   [{ port: 3030 }, 'createFanfare: "port" is not known. '],
   [
     { limits: { conections: 1 } },
@@ -36,55 +36,55 @@ const OPTIONS: readonly (readonly [options: object, message: string])[] = [
     { apiKeys: [KEY, { key: KEY, grant: [] }] },
     'apiKeys[1]: "grant" is not known. Did you mean grants? Use key, name, grants.',
   ],
-  [{ anonymous: [{ channels: "a", action: ["publish"] }] }, 'grants[0] has "action", which is not known'],
-  [
-    { rules: [{ channels: "a", maxrate: 5 }] },
-    'rule a: "maxrate" is not known. Did you mean maxRate? Use channels, ',
-  ],
-  [
-    { rules: [{ channels: "a", presence: { maxlisted: 5 } }] },
-    'rule a: presence: "maxlisted" is not known. Did you mean maxListed? Use maxListed, intervalSeconds.',
-  ],
+  [{ anonymous: [{ channels: "a", action: ["publish"] }] }, "anonymous[0].actions is missing"],
+  [{ rules: [{ channels: "a", maxrate: 5 }] }, 'rules[0]: "maxrate" is not known'],
+  [{ rules: [{ channels: "a", presence: { maxlisted: 5 } }] }, 'rules[0].presence: "maxlisted" is not known'],
   [
     { socketio: { paht: "/x" } },
-    'socketio: "paht" is not known. Did you mean path? Use path, services, authentication.',
+    'socketio: "paht" is not known. Did you mean path? Use path, authentication, services.',
   ],
   [
     { socketio: { services: [{ name: "orders", jion: "named" }] } },
-    'services: "jion" is not known. Did you mean join? Use name, path, records, join, multi, paginate.',
+    'socketio.services[0]: "jion" is not known. Did you mean join? Use name, path, records, join, multi, paginate.',
   ],
   [{ channels: { a: { mesage: {} } } }, 'channels: "a" has "mesage", which is not known'],
 ];
 
 const WRONG: readonly (readonly [options: object, message: string])[] = [
-  [{ apiKeys: KEY }, "apiKeys is a string. Give a list."],
-  [{ apiKeys: [{}] }, "apiKeys[0] has 0 characters. Give at least 16"],
-  [{ userGrants: {} }, "userGrants is an object. Give a list."],
+  [{ apiKeys: KEY }, "apiKeys is a string. Give a list, each item at least 16 visible"],
+  [{ apiKeys: [{}] }, "apiKeys[0].key is missing. Give at least 16"],
+  [{ userGrants: {} }, "userGrants is an object"],
   [{ authorize: {} }, "authorize is an object. Give a function."],
-  [{ allowedOrigins: "https://app.example.com" }, "allowedOrigins is a string. Give a list."],
-  [{ allowedHosts: "push.internal" }, "allowedHosts is a string. Give a list."],
-  [{ loopbackOnly: "no" }, "loopbackOnly is a string. Give true or false."],
-  [{ trustedProxies: "10.0.0.1" }, "trustedProxies is a string. Give a list."],
-  [{ rules: {} }, "rules is an object. Give a list."],
-  [{ rules: [{}] }, "rules[0].channels is null. Give a text."],
-  [{ rules: [{ channels: "a", auto: "no" }] }, "rules[0].auto is a string. Give true or false."],
-  [{ tokens: { secrets: SECRET } }, "tokens.secrets is a string. Give a list."],
-  [{ tokens: { secrets: [SECRET], issuers: "me" } }, "tokens.issuers is a string. Give a list."],
+  [
+    { allowedOrigins: "https://app.example.com" },
+    "allowedOrigins is a string. Give a list, each item scheme, host and port only",
+  ],
+  [{ allowedHosts: "push.internal" }, "allowedHosts is a string. Give a list, each item a host name"],
+  [{ loopbackOnly: "no" }, 'loopbackOnly is "no". Give true or false.'],
+  [{ trustedProxies: "10.0.0.1" }, "trustedProxies is a string. Give a list, each item an address"],
+  [{ rules: {} }, "rules is an object"],
+  [{ rules: [{}] }, "rules[0].channels is missing"],
+  [{ rules: [{ channels: "a", auto: "no" }] }, 'rules[0].auto is "no"'],
+  [{ tokens: { secrets: SECRET } }, "tokens.secrets is a string. Give a list, each item at least 32 visible"],
+  [
+    { tokens: { secrets: [SECRET], issuers: "me" } },
+    "tokens.issuers is a string. Give a list, each item a text.",
+  ],
   [
     { forwardedSession: { url: "https://a.example", cookies: "SID" } },
-    "forwardedSession.cookies is a string. Give a list.",
+    "forwardedSession.cookies is a string. Give a list, each item a name of a cookie.",
   ],
-  [{ socketio: { services: "orders" } }, "socketio.services is a string. Give a list."],
+  [{ socketio: { services: "orders" } }, "socketio.services is a string. Give a list of names and services."],
   [
     { reservedPaths: "mendx" },
     'reservedPaths is "mendx". Give a list of names, or "mendix" for those of Mendix.',
   ],
-  [{ dataDir: 5 }, "dataDir is a number. Give a text."],
+  [{ dataDir: 5 }, "dataDir is 5. Give a text."],
   [{ channels: [] }, "channels is a list. Give an object."],
   [{ channels: { a: null } }, 'channels: "a" is null'],
-  [{ engine: "disk" }, "engine is a string. Give an object."],
+  [{ engine: "disk" }, 'engine is "disk". Give an object.'],
   [{ logger: () => {} }, "logger is a function. Give an object."],
-  [{ allowIsolated: "no" }, "allowIsolated is a string. Give true or false."],
+  [{ allowIsolated: "no" }, 'allowIsolated is "no". Give true or false.'],
 ];
 
 test.each(WRONG)("an option of another kind is refused, and no secret told: %j", (options, message) => {
@@ -100,9 +100,9 @@ describe("an option that is not known", () => {
     const fanfare = make({ rules: [{ channels: "a", history: 1 }] });
     const reload = (options: object) => () => fanfare.reload(options);
     expect(reload({ rules: [], tokns: {} })).toThrow(
-      'reload: "tokns" is not known. Did you mean tokens? Use access, ',
+      'reload: "tokns" is not known. Did you mean tokens? Use apiKeys, ',
     );
-    expect(reload({ rules: [], limits: {} })).toThrow('reload: "limits" is not known. Use access, ');
+    expect(reload({ rules: [], limits: {} })).toThrow('reload: "limits" is not known. Use apiKeys, ');
     await fanfare.publish("a", 1);
     await fanfare.publish("a", 2);
     expect((await fanfare.history("a")).messages).toHaveLength(1);

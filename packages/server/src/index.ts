@@ -26,7 +26,6 @@ export {
   type Published,
   type SetupCode,
 } from "@fanfare/protocol";
-export type { EntranceOptions } from "./access/entrance.js";
 export type { ForwardedSessionOptions } from "./access/forwarded-session-options.js";
 export type { Action } from "./access/grants/actions.js";
 export type { AccessRequest } from "./access/grants/credentials.js";
@@ -54,7 +53,7 @@ export { StateConflictError } from "./engine/state-conflict.js";
 export type { ServiceOptions } from "./feathers/service-options.js";
 export type { ChannelEvent, ConnectionEvent, LifecycleEvents, LifecycleListener } from "./hub/lifecycle.js";
 export type { Limits } from "./hub/terms/limits.js";
-export type { PresenceOptions, RuleOptions } from "./hub/terms/rules.js";
+export type { PresenceOptions, RuleOptions } from "./hub/terms/rule-options.js";
 export { type CloseOptions, createFanfare, type Fanfare } from "./library/fanfare.js";
 export type { FanfareLocks, Lock, LockOptions } from "./library/locks.js";
 export type {

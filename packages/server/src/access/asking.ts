@@ -8,7 +8,7 @@ import { inTime } from "../base/in-time.js";
 import { checkOptions, membersOf } from "../base/known-names.js";
 import type { Log } from "../base/log.js";
 import { ForwardedSession } from "./forwarded-session.js";
-import { DEFAULT_FORWARDED_SESSION } from "./forwarded-session-options.js";
+import { DEFAULT_CHECK_SECONDS } from "./forwarded-session-options.js";
 import { type AccessRequest, type Credentials, notLoggedIn } from "./grants/credentials.js";
 import { type Grant, userGrantsOf, userProblem } from "./grants/grants.js";
 import { infoOf } from "./grants/info.js";
@@ -45,7 +45,7 @@ export class Asking {
 
   constructor(settings: AccessSettings, { clock, random, log }: AskingParts) {
     const { authorize, forwardedSession, userGrants } = settings;
-    this.everyMs = (forwardedSession ?? DEFAULT_FORWARDED_SESSION).checkSeconds * 1000;
+    this.everyMs = (forwardedSession?.checkSeconds ?? DEFAULT_CHECK_SECONDS) * 1000;
     this.#authorize = authorize;
     this.#session = forwardedSession && new ForwardedSession(forwardedSession, clock, random, log);
     this.#userGrants = userGrants;

@@ -3,24 +3,51 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { FanfareError } from "@fanfare/protocol";
+import { z } from "zod";
 import type { Clock, Random } from "../base/clock.js";
-import type { Log } from "../base/log.js";
+import { type Log, silentLog } from "../base/log.js";
+import { described, type Given } from "../base/option.js";
+import { checkedOptions, explain } from "../base/option-checks.js";
+import { inCode } from "../base/option-kinds.js";
 import { Addresses, type Caller } from "./grants/addresses.js";
-import { type CheckOrigin, loopbackOnly, type OriginOptions, sameOrigin } from "./origins.js";
-import { type RateOptions, rateSettings } from "./rates/rate-options.js";
+import { type CheckOrigin, loopbackOnly, type OriginOptions, originOptions, sameOrigin } from "./origins.js";
+import { RATES } from "./rates/rate-options.js";
 import { Rates } from "./rates/rates.js";
 import { Refusals } from "./rates/refusals.js";
 
-export interface EntranceOptions extends OriginOptions {
+/** The comments are what editors show: `config/options.test.ts` holds them to the texts and defaults. */
+const ownOptions = {
   /** Answers only to requests that name this machine (localhost), against DNS rebinding. @default false */
-  readonly loopbackOnly?: boolean;
-  /**
-   * Proxies in front of this server, as addresses or ranges such as `10.0.0.0/8`: what they say in `X-Forwarded-For` and
-   * `X-Forwarded-Host` is believed. @default none
-   */
-  readonly trustedProxies?: readonly string[];
-  /** How much is taken at once from a connection, a user and an address; those left out have their defaults. */
-  readonly rates?: RateOptions;
+  loopbackOnly: inCode<boolean>({
+    text: "Answers only to requests that name this machine (localhost), against DNS rebinding.",
+    allowed: "true or false",
+    isRight: (given) => typeof given === "boolean",
+  }),
+  /** Proxies in front of this server: what they say in `X-Forwarded-For` and `X-Forwarded-Host` is believed. Each of them has to set these headers itself. @default none */
+  trustedProxies: described(
+    z
+      .array(z.string())
+      .superRefine((proxies, context) => explain(context, () => new Addresses(proxies, silentLog)))
+      .default([]),
+    {
+      text: "Proxies in front of this server: what they say in `X-Forwarded-For` and `X-Forwarded-Host` is believed. Each of them has to set these headers itself.",
+      allowed: "an address or a range, such as 10.0.0.7 or 10.0.0.0/8",
+    },
+  ),
+  /** How much the server takes from a connection, a user and an address; rates that are left out have their defaults. */
+  rates: RATES.prefault({}),
+};
+
+export const entranceOptions = { ...originOptions, ...ownOptions };
+const ENTRANCE = z.strictObject(entranceOptions);
+
+// Joined as types: editors show no comments of members that are spread.
+export type EntranceOptions = OriginOptions & Given<typeof ownOptions>;
+export type EntranceSettings = z.output<typeof ENTRANCE>;
+
+/** @param given nothing else than these options @throws TypeError */
+export function entranceSettings(given: EntranceOptions = {}): EntranceSettings {
+  return checkedOptions("the entrance", ENTRANCE, given, "");
 }
 
 export interface EntranceParts {
@@ -37,24 +64,18 @@ export class Entrance {
   #addresses: Addresses;
   #checkOrigin: CheckOrigin;
 
-  /** @throws TypeError */
-  constructor(options: EntranceOptions, { clock, random, log }: EntranceParts) {
+  constructor(options: EntranceSettings, { clock, random, log }: EntranceParts) {
     this.#log = log;
-    this.#addresses = new Addresses(options.trustedProxies ?? [], log);
+    this.#addresses = new Addresses(options.trustedProxies, log);
     this.#checkOrigin = originsOf(options);
-    this.rates = new Rates(rateSettings(options.rates), clock, random, this.refusals);
+    this.rates = new Rates(options.rates, clock, random, this.refusals);
   }
 
-  /** Checks other options. @returns goes on with them @throws TypeError */
-  prepare(options: EntranceOptions): () => void {
-    const addresses = new Addresses(options.trustedProxies ?? [], this.#log);
-    const checkOrigin = originsOf(options);
-    const rates = rateSettings(options.rates);
-    return () => {
-      this.#addresses = addresses;
-      this.#checkOrigin = checkOrigin;
-      this.rates.reload(rates);
-    };
+  /** Goes on with other options. */
+  reload(options: EntranceSettings): void {
+    this.#addresses = new Addresses(options.trustedProxies, this.#log);
+    this.#checkOrigin = originsOf(options);
+    this.rates.reload(options.rates);
   }
 
   /** The host name that the client called, where there is one. @param host the `Host` header, where it is not that of the headers */
@@ -94,6 +115,6 @@ export class Entrance {
   }
 }
 
-function originsOf(options: EntranceOptions): CheckOrigin {
+function originsOf(options: EntranceSettings): CheckOrigin {
   return options.loopbackOnly ? loopbackOnly : sameOrigin(options);
 }

@@ -1,76 +1,81 @@
-/** Where to ask whose session it is, and what is shown there. */
+/** Where to ask whose session it is, and what is shown there: each option is declared here once. */
 import { shown } from "@fanfare/protocol";
-import { checkKinds, checkOptions, givenOf, membersOf } from "../base/known-names.js";
+import { z } from "zod";
+import { described, type Given } from "../base/option.js";
+import { explain } from "../base/option-checks.js";
 
-export interface ForwardedSessionOptions {
-  /**
-   * Address of the application that says whose session it is. It is asked with GET, the listed cookies, the CSRF token as
-   * `X-Csrf-Token` and the browser's host as `X-Forwarded-Host`; it answers 200 with `{"user": "alice", "grants": […], "expires": …}`
-   * or `{"user": null}`, or 401. @default none
-   */
-  readonly url?: string | undefined;
-  /** Names of the cookies that make up a session; no other is shown to anybody. */
-  readonly cookies?: readonly string[];
-  /** How often the application is asked again about those who are connected, in seconds. @default 300 */
-  readonly checkSeconds?: number;
-  /** How long the application may take to answer, in seconds. @default 5 */
-  readonly timeoutSeconds?: number;
-}
+/** How often somebody is asked again about those who are connected. */
+export const DEFAULT_CHECK_SECONDS = 300;
 
-export interface ForwardedSessionSettings extends Required<ForwardedSessionOptions> {
-  readonly url: string;
-}
+/** The comments are what editors show: `config/options.test.ts` holds them to the texts and defaults. */
+const options = {
+  /** Address of your application that says whose session it is, by the cookies of `forwardedSession.cookies`. Empty is none. @default "" */
+  url: described(
+    z
+      .string()
+      .superRefine((url, context) => explain(context, () => checkUrl(url)))
+      .default(""),
+    {
+      text: "Address of your application that says whose session it is, by the cookies of `forwardedSession.cookies`. Empty is none.",
+      allowed: "an address with http or https",
+    },
+  ),
+  /** Names of the cookies that make up a session of your application. No other cookie is shown to it. @default none */
+  cookies: described(
+    z
+      .array(z.string())
+      .superRefine((cookies, context) => explain(context, () => checkCookies(cookies)))
+      .default([]),
+    {
+      text: "Names of the cookies that make up a session of your application. No other cookie is shown to it.",
+      allowed: "a name of a cookie",
+    },
+  ),
+  /** How often your application is asked again about those who are connected. While it cannot be reached, the server keeps them for this time. @default 300 */
+  checkSeconds: described(z.number().min(1).default(DEFAULT_CHECK_SECONDS), {
+    text: "How often your application is asked again about those who are connected. While it cannot be reached, the server keeps them for this time.",
+    allowed: "a number from 1 up",
+    unit: "seconds",
+  }),
+  /** How long your application may take to answer. @default 5 */
+  timeoutSeconds: described(z.number().min(0.1).max(60).default(5), {
+    text: "How long your application may take to answer.",
+    allowed: "a number from 0.1 to 60",
+    unit: "seconds",
+  }),
+};
 
-export const DEFAULT_FORWARDED_SESSION = { checkSeconds: 300, timeoutSeconds: 5 } as const;
+export const FORWARDED_SESSION = z
+  .strictObject(options)
+  .superRefine(({ url, cookies }, context) => explain(context, () => checkBoth(url, cookies)));
 
-const OPTIONS = membersOf<ForwardedSessionOptions>({
-  url: true,
-  cookies: true,
-  checkSeconds: true,
-  timeoutSeconds: true,
-});
+export type ForwardedSessionOptions = Given<typeof options>;
+export type ForwardedSessionSettings = z.output<typeof FORWARDED_SESSION>;
 
 /** A token of RFC 6265. */
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
-/** `null` where there is no address to ask. @throws TypeError */
-export function forwardedSessionSettings(
-  options: ForwardedSessionOptions = {},
-): ForwardedSessionSettings | null {
-  checkOptions("forwardedSession", options, OPTIONS);
-  checkKinds("forwardedSession.", options, { cookies: "a list" });
-  const { url, cookies = [] } = options;
-  const { checkSeconds, timeoutSeconds } = { ...DEFAULT_FORWARDED_SESSION, ...givenOf(options) };
-  if (!url) {
-    if (cookies.length === 0) return null;
+function checkBoth(url: string, cookies: readonly string[]): void {
+  if (url === "" && cookies.length > 0) {
     throw new TypeError("forwardedSession.cookies is set without forwardedSession.url. Give both.");
   }
-  checkUrl(url);
-  if (cookies.length === 0) {
+  if (url !== "" && cookies.length === 0) {
     throw new TypeError("forwardedSession.cookies is empty. Name the cookies that make up a session.");
   }
-  checkCookies(cookies);
-  for (const [name, value] of Object.entries({ checkSeconds, timeoutSeconds })) {
-    if (Number.isFinite(value) && value > 0) continue;
-    throw new TypeError(`forwardedSession.${name} is ${shown(value)}. Give a number of seconds above 0.`);
-  }
-  return { url, cookies, checkSeconds, timeoutSeconds };
 }
 
-/** @throws TypeError */
-export function checkUrl(url: string): void {
-  const found = typeof url === "string" && URL.canParse(url) ? new URL(url) : null;
+function checkUrl(url: string): void {
+  if (url === "") return;
+  const found = URL.canParse(url) ? new URL(url) : null;
   if (found && /^https?:$/.test(found.protocol) && found.username === "" && found.password === "") return;
   throw new TypeError(
     `forwardedSession.url: ${shown(url)} is no address. Give one such as https://app.example.com/fanfare-session.`,
   );
 }
 
-/** @throws TypeError */
-export function checkCookies(cookies: readonly string[]): void {
-  const at = cookies.findIndex((name) => typeof name !== "string" || !COOKIE_NAME.test(name));
-  if (at < 0) return;
-  const wrong = cookies[at];
+function checkCookies(cookies: readonly string[]): void {
+  const wrong = cookies.find((name) => !COOKIE_NAME.test(name));
+  if (wrong === undefined) return;
   throw new TypeError(
     `forwardedSession.cookies: ${shown(wrong)} is no name of a cookie. Give one such as JSESSIONID.`,
   );

@@ -1,5 +1,6 @@
 import { FanfareError } from "@fanfare/protocol";
 import { describe, expect, test } from "vitest";
+import { entranceSettings } from "./entrance.js";
 import { type CheckOrigin, loopbackOnly, sameOrigin } from "./origins.js";
 
 /** The code of the refusal, or `null`. */
@@ -162,10 +163,14 @@ describe("a server that knows how it is called", () => {
   });
 
   test.each([
-    [{ publicUrl: "push.example" }, /publicUrl: "push.example" is no origin/],
-    [{ publicUrl: "https://push.example/push" }, /publicUrl/],
-    [{ allowedHosts: ["https://push.example"] }, /allowedHosts: .* is no host/],
+    [{ publicUrl: "push.example" }, 'publicUrl is "push.example". Give scheme, host and port only'],
+    [{ publicUrl: "https://push.example/push" }, 'publicUrl is "https://push.example/push". Give scheme'],
+    [
+      { allowedHosts: ["https://push.example"] },
+      'allowedHosts[0] is "https://push.example". Give a host name',
+    ],
+    [{ allowedOrigins: ["*"] }, 'allowedOrigins[0] is "*". Give scheme, host and port only'],
   ])("%o is refused", (options, message) => {
-    expect(() => sameOrigin(options)).toThrow(message);
+    expect(() => entranceSettings(options)).toThrow(message);
   });
 });

@@ -3,6 +3,8 @@
  * of another site, so a foreign page is told apart; `Host` tells a DNS name that was rebound to this machine.
  */
 import { FanfareError, quote } from "@fanfare/protocol";
+import { z } from "zod";
+import { described, type Given } from "../base/option.js";
 
 /** What matters here of a request. */
 interface RequestOrigin {
@@ -13,17 +15,34 @@ interface RequestOrigin {
   readonly cookies: boolean;
 }
 
-export interface OriginOptions {
-  /** Pages of other origins that may come in, such as `https://app.example.com`. @default none */
-  readonly allowedOrigins?: readonly string[];
-  /**
-   * Where browsers reach this server, such as `https://push.example.com`: requests of browsers have to name this host, and their pages
-   * have to come from this origin. @default none: the page's host has to be the host that it calls
-   */
-  readonly publicUrl?: string | undefined;
-  /** Further host names, with port where it is not 80 or 443, such as `push.internal:3030`. @default none */
-  readonly allowedHosts?: readonly string[];
-}
+/** The comments are what editors show: `config/options.test.ts` holds them to the texts and defaults. */
+export const originOptions = {
+  /** Origins whose pages may connect, besides the host that Fanfare is reached by. `null` and `*` are not possible. @default none */
+  allowedOrigins: described(z.array(z.string().refine(isOrigin)).default([]), {
+    text: "Origins whose pages may connect, besides the host that Fanfare is reached by. `null` and `*` are not possible.",
+    allowed: "scheme, host and port only, such as https://app.example.com",
+  }),
+  /** Where browsers reach this server. Then they have to call it so, and their pages have to come from there or from `allowedOrigins`. Empty: the page's host has to be the host that it calls. @default "" */
+  publicUrl: described(
+    z
+      .string()
+      .refine((url) => url === "" || isOrigin(url))
+      .default(""),
+    {
+      text: "Where browsers reach this server. Then they have to call it so, and their pages have to come from there or from `allowedOrigins`. Empty: the page's host has to be the host that it calls.",
+      allowed: "scheme, host and port only, such as https://push.example.com",
+    },
+  ),
+  /** Further host names by which browsers may call this server. @default none */
+  allowedHosts: described(z.array(z.string().refine((host) => normalHost(host) !== "")).default([]), {
+    text: "Further host names by which browsers may call this server.",
+    allowed: "a host name, with its port where it is not 80 or 443",
+  }),
+};
+
+export type OriginOptions = Given<typeof originOptions>;
+/** Options of origins, as their schemas have them. */
+export type OriginSettings = z.output<z.ZodObject<typeof originOptions>>;
 
 /** @throws FanfareError `host_not_allowed`, `origin_not_allowed` */
 export type CheckOrigin = (request: RequestOrigin) => void;
@@ -55,18 +74,16 @@ export const loopbackOnly: CheckOrigin = ({ host, origin }) => {
 /**
  * For everything else: a browser page must come from the host that it calls, or from an origin that is allowed; and where it is
  * known how this server is called, browsers must call it so.
- *
- * @throws TypeError
  */
 export function sameOrigin({
   allowedOrigins = [],
-  publicUrl,
+  publicUrl = "",
   allowedHosts = [],
-}: OriginOptions = {}): CheckOrigin {
-  const allowed = new Set(allowedOrigins.map((origin) => checkedOrigin("allowedOrigins", origin)));
-  const own = publicUrl ? checkedOrigin("publicUrl", publicUrl) : null;
+}: Partial<OriginSettings> = {}): CheckOrigin {
+  const allowed = new Set(allowedOrigins);
+  const own = publicUrl === "" ? null : publicUrl;
   if (own !== null) allowed.add(own);
-  const hosts = new Set(allowedHosts.map(checkedHost));
+  const hosts = new Set(allowedHosts.map(normalHost));
   if (own !== null) hosts.add(plainHost(new URL(own).host));
   return ({ host, origin, cookies }) => {
     if (hosts.size > 0 && (cookies || origin !== undefined) && !hosts.has(normalHost(host))) {
@@ -90,14 +107,6 @@ function isSameHost(origin: string, host: string | undefined): boolean {
   return url !== null && host !== undefined && url.host === parseUrl(`${url.protocol}//${host}`)?.host;
 }
 
-function checkedHost(host: string): string {
-  const normal = normalHost(host);
-  if (normal !== "") return normal;
-  throw new TypeError(
-    `allowedHosts: ${quote(host)} is no host. Give a name, with its port where it is not 80 or 443.`,
-  );
-}
-
 /** Empty where it is none. */
 function normalHost(host: string | undefined): string {
   return hostName(host) === "" ? "" : plainHost(parseUrl(`http://${host}`)?.host ?? "");
@@ -108,12 +117,8 @@ function plainHost(host: string): string {
   return host.replace(/:(?:80|443)$/, "").replace(/\.(?=:|$)/, "");
 }
 
-function checkedOrigin(option: string, origin: string): string {
-  const url = parseUrl(origin);
-  if (url && url.origin === origin) return origin;
-  throw new TypeError(
-    `${option}: ${quote(origin)} is no origin. Give scheme, host and port only, such as https://app.example.com.`,
-  );
+function isOrigin(text: string): boolean {
+  return parseUrl(text)?.origin === text;
 }
 
 /** Empty where the header is no host with or without a port. */

@@ -1,18 +1,18 @@
 /** How access is set up: the options, and what they mean. Can be replaced while the server runs. */
-import { shown } from "@fanfare/protocol";
+import { z } from "zod";
 import type { Log } from "../base/log.js";
-import {
-  type ForwardedSessionOptions,
-  type ForwardedSessionSettings,
-  forwardedSessionSettings,
-} from "./forwarded-session-options.js";
+import { described, type Given } from "../base/option.js";
+import { checkedOptions } from "../base/option-checks.js";
+import { inCode } from "../base/option-kinds.js";
+import { FORWARDED_SESSION, type ForwardedSessionSettings } from "./forwarded-session-options.js";
 import type { AccessRequest } from "./grants/credentials.js";
+import { grantsOption } from "./grants/grant-options.js";
 import { ALL_GRANTS, type Grant, Grants, NO_GRANTS } from "./grants/grants.js";
-import type { ApiKey } from "./store/keys.js";
-import { type TokenOptions, type TokenSettings, tokenSettings } from "./tokens/token-options.js";
+import { API_KEYS, type ApiKey } from "./store/keys.js";
+import { TOKENS, type TokenSettings } from "./tokens/token-options.js";
 
 /** `granted`: a client may do what its grants say. `open`: an anonymous client may do everything. */
-export const ACCESS_MODES = ["granted", "open"] as const;
+const ACCESS_MODES = ["granted", "open"] as const;
 export type AccessMode = (typeof ACCESS_MODES)[number];
 
 /** Somebody whom your own code knows. */
@@ -38,37 +38,45 @@ export interface AuthorizeRequest extends AccessRequest {
 /** The user; `null` when you do not know them: then they are anonymous, or refused when they gave a token. */
 export type AuthorizeHook = (request: AuthorizeRequest) => Authorized | null | Promise<Authorized | null>;
 
-export interface AccessOptions {
-  /**
-   * `granted`: a client may do what its grants say, and a client that does not log in may do what `anonymous` says. `open`: a client that
-   * does not log in may do everything, as an administrator may; for development, and for networks where you trust every client. Users
-   * and API keys have their own grants either way.
-   *
-   * @default "granted"
-   */
-  readonly access?: AccessMode;
-  /**
-   * The grants of clients that do not log in, such as `[{ channels: "news:**", actions: ["subscribe", "history"] }]`. Not together with
-   * `access: "open"`.
-   *
-   * @default none: these clients may do nothing
-   */
-  readonly anonymous?: readonly Grant[];
-  /**
-   * Keys of other servers: `Authorization: Bearer <key>`. At least 16 characters each. A key alone may do everything.
-   *
-   * @default none
-   */
-  readonly apiKeys?: readonly ApiKey[];
-  /** The grants of every user, beside those in their token, such as `user:{sub}:**`. @default nothing */
-  readonly userGrants?: readonly Grant[];
+/** The comments are what editors show: `config/options.test.ts` holds them to the texts and defaults. */
+export const accessOptions = {
+  /** Keys with which your servers publish: `Authorization: Bearer <key>`. A key alone may do everything; an object with `key`, `name` and `grants` may do less. `fanfare key add` makes keys while the server runs. Several allow to replace one without a pause. @default none */
+  apiKeys: API_KEYS,
+  /** `granted`: a client may do what its grants say, and a client that does not log in may do what `anonymous` says. `open`: a client that does not log in may do everything, as an administrator may; for networks where you trust every client. Users and API keys have their own grants either way. @default "granted" */
+  access: described(z.enum(ACCESS_MODES).default("granted"), {
+    text: "`granted`: a client may do what its grants say, and a client that does not log in may do what `anonymous` says. `open`: a client that does not log in may do everything, as an administrator may; for networks where you trust every client. Users and API keys have their own grants either way.",
+    allowed: ACCESS_MODES.join(" or "),
+  }),
+  /** Grants of clients that do not log in. Without grants these clients may do nothing. Not together with `access: open`. @default none */
+  anonymous: described(grantsOption(null).default([]), {
+    text: "Grants of clients that do not log in. Without grants these clients may do nothing. Not together with `access: open`.",
+    allowed: "a list of grants",
+    code: "invalid_grants",
+    fromText: (text) => JSON.parse(text) as unknown,
+    asText: "the list as JSON",
+  }),
+  /** Grants of every user, beside those in the token. @default none */
+  userGrants: described(grantsOption("somebody").default([]), {
+    text: "Grants of every user, beside those in the token.",
+    allowed: "a list of grants",
+    code: "invalid_grants",
+    fromText: (text) => JSON.parse(text) as unknown,
+    asText: "the list as JSON",
+  }),
   /** How tokens of users are checked. @default no token is accepted */
-  readonly tokens?: TokenOptions;
-  /** Your own code that knows who is asking: by cookie, header or token. It is asked where no API key and no token of `tokens` is given. */
-  readonly authorize?: AuthorizeHook;
-  /** Another application that knows who is asking by its session cookies; not together with `authorize`. @default none */
-  readonly forwardedSession?: ForwardedSessionOptions;
-}
+  tokens: TOKENS.prefault({}),
+  /** Your own code that knows who is asking: by cookie, header or token. It is asked where no API key and no token of `tokens` is given. Not together with `forwardedSession`. @default none */
+  authorize: inCode<AuthorizeHook>({
+    text: "Your own code that knows who is asking: by cookie, header or token. It is asked where no API key and no token of `tokens` is given. Not together with `forwardedSession`.",
+    allowed: "a function",
+    isRight: (given) => typeof given === "function",
+  }),
+  /** Another application that knows who is asking by its session cookies. Not together with `authorize`. @default none */
+  forwardedSession: FORWARDED_SESSION.prefault({}),
+};
+
+export type AccessOptions = Given<typeof accessOptions>;
+const ACCESS = z.strictObject(accessOptions);
 
 export interface AccessSettings {
   /** The grants of anonymous clients. */
@@ -80,26 +88,28 @@ export interface AccessSettings {
   readonly forwardedSession: ForwardedSessionSettings | null;
 }
 
-/** @throws TypeError, FanfareError `invalid_grants` */
-export function accessSettings(options: AccessOptions): AccessSettings {
-  const { apiKeys = [], userGrants = [], authorize = null } = options;
-  const tokens = tokenSettings(options.tokens);
-  // Checked as if there were a user, since `{sub}` may be in them.
-  new Grants(userGrants, "anybody");
-  const forwardedSession = forwardedSessionSettings(options.forwardedSession);
+/** @param given nothing else than these options @throws TypeError, FanfareError `invalid_grants` */
+export function accessSettings(given: AccessOptions): AccessSettings {
+  return settingsOf(checkedOptions("access", ACCESS, given, ""));
+}
+
+/** @param checked options, as their schemas have them @throws TypeError */
+export function settingsOf(checked: z.output<typeof ACCESS>): AccessSettings {
+  const { apiKeys, userGrants, tokens, authorize = null, forwardedSession: asked } = checked;
+  const forwardedSession = asked.url === "" ? null : asked;
   if (authorize && forwardedSession) {
     throw new TypeError("authorize and forwardedSession are both set. Give one of them.");
   }
-  return { anonymous: anonymousGrants(options), apiKeys, userGrants, tokens, authorize, forwardedSession };
+  return { anonymous: anonymousGrants(checked), apiKeys, userGrants, tokens, authorize, forwardedSession };
 }
 
-/** @throws TypeError, FanfareError `invalid_grants` */
-export function anonymousGrants({ access = "granted", anonymous }: AccessOptions): Grants {
-  if (!ACCESS_MODES.includes(access)) {
-    throw new TypeError(`access is ${shown(access)}. Give "granted" or "open".`);
-  }
-  if (access === "granted") return anonymous === undefined ? NO_GRANTS : new Grants(anonymous, null);
-  if (anonymous === undefined || anonymous.length === 0) return ALL_GRANTS;
+/** @throws TypeError */
+export function anonymousGrants({
+  access,
+  anonymous,
+}: Pick<z.output<typeof ACCESS>, "access" | "anonymous">): Grants {
+  if (access === "granted") return anonymous.length === 0 ? NO_GRANTS : new Grants(anonymous, null);
+  if (anonymous.length === 0) return ALL_GRANTS;
   throw new TypeError(
     'access is "open", and anonymous has grants. Remove access to allow these grants only, or remove anonymous.',
   );

@@ -56,12 +56,6 @@ export function givenOf<T extends object>(options: T): T {
   return Object.fromEntries(given) as T;
 }
 
-/** Looks at the items of a list; what they are is not shown, since it may be a secret. @throws TypeError */
-export function checkTexts(where: string, list: readonly unknown[]): void {
-  const wrong = list.findIndex((item) => typeof item !== "string");
-  if (wrong >= 0) throw new TypeError(`${where}[${wrong}] is ${kindOf(list[wrong])}. Give a text.`);
-}
-
 /**
  * Looks at something of the application's own that is called later.
  *
@@ -94,7 +88,8 @@ function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function kindOf(value: unknown): string {
+/** The kind of a value, for messages that must not show it. */
+export function kindOf(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (value === null || value === undefined) return String(value);
   return `${typeof value === "object" ? "an" : "a"} ${typeof value}`;

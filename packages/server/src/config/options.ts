@@ -1,8 +1,8 @@
 /** The options as a flat list, taken from the schema: how each is called in a file, in the environment and as a flag. */
 import { z } from "zod";
 import { type Description, descriptionOf } from "../base/option.js";
-import { bare } from "../base/schema-parts.js";
-import { configSchema, listed } from "./schema.js";
+import { bare, inside, isObjectSchema } from "../base/schema-parts.js";
+import { configSchema } from "./schema.js";
 
 export interface Option extends Description {
   /** As in a file, members joined by dots: `limits.connections`. */
@@ -25,31 +25,6 @@ export const OPTIONS: readonly Option[] = [...optionsOf(configSchema, [])];
 export const GROUPS: readonly string[] = [
   ...new Set(OPTIONS.filter(({ path }) => path.length > 1).map(({ path }) => path[0] ?? "")),
 ];
-
-/** The description of what stands at this place of a configuration, the nearest that there is. */
-export function descriptionAt(path: readonly PropertyKey[]): Description | undefined {
-  let schema: z.core.$ZodType = configSchema;
-  let found: Description | undefined;
-  for (const step of path) {
-    const here = inside(bare(schema));
-    const next: z.core.$ZodType | undefined =
-      here instanceof z.ZodObject
-        ? here.shape[String(step)]
-        : here instanceof z.ZodArray
-          ? here.element
-          : undefined;
-    if (next === undefined) break;
-    schema = next;
-    found = descriptionOf(schema) ?? found;
-  }
-  return found;
-}
-
-/** Of several forms, the one that has something inside. */
-function inside(schema: z.core.$ZodType): z.core.$ZodType {
-  if (!(schema instanceof z.ZodUnion)) return schema;
-  return schema.options.find((form) => form instanceof z.ZodArray || isObject(form)) ?? schema;
-}
 
 function* optionsOf(schema: z.ZodObject, above: readonly string[]): Generator<Option> {
   for (const [name, field] of Object.entries(schema.shape)) {
@@ -81,16 +56,20 @@ function parserOf(schema: z.core.$ZodType, { fromText }: Description): Option["p
 function membersOf(schema: z.core.$ZodType): Option["members"] {
   const list = inside(schema);
   const element = list instanceof z.ZodArray ? bare(list.element) : undefined;
-  const item = element instanceof z.ZodUnion ? element.options.find(isObject) : element;
-  if (!isObject(item)) return [];
+  const item = element instanceof z.ZodUnion ? element.options.find(isObjectSchema) : element;
+  if (!isObjectSchema(item)) return [];
   return Object.entries(item.shape).flatMap(([name, field]) => {
     const description = descriptionOf(field);
     return description ? [{ name, description }] : [];
   });
 }
 
-function isObject(schema: z.core.$ZodType | undefined): schema is z.ZodObject {
-  return schema instanceof z.ZodObject;
+/** A list as the text of an environment variable. */
+function listed(text: string): string[] {
+  return text
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
 }
 
 function snake(name: string): string {

@@ -1,9 +1,10 @@
-/** What the schema found wrong, in words: the key, the value, where it came from, and what would be right. */
-import { quote } from "@fanfare/protocol";
+/** The problems that the schema finds, in words: the key, the value, where it came from, and what would be right. */
 import type { z } from "zod";
 import { nearest } from "../base/nearest.js";
+import { explainedBy, nearestForm, spelled, valueAt, wrongValue } from "../base/option-checks.js";
 import type { Origin } from "./config.js";
-import { descriptionAt, GROUPS, OPTIONS } from "./options.js";
+import { GROUPS, OPTIONS } from "./options.js";
+import { configSchema } from "./schema.js";
 
 /** @param originOf where the option with this key came from */
 export function problemOf(
@@ -18,18 +19,18 @@ export function problemOf(
     return issue.keys.map((key) => unknownKey([...path, key], from));
   }
   const key = spelled(path);
-  if (issue.code === "custom" && issue.params?.explained === true)
-    return [explained(issue.message, key, originOf)];
-  const inside = issue.code === "invalid_union" ? nearestForm(issue) : [];
+  const error = explainedBy(issue);
+  if (error) return [explained(error, key, originOf)];
+  const inside = nearestForm(issue);
   if (inside.length > 0) return inside.flatMap((deeper) => problemOf(deeper, values, originOf));
-  const description = descriptionAt(path);
-  const allowed = allowedFor(issue, description?.allowed);
-  const value = shown(valueAt(values, path), description?.secret === true || option?.secret === true);
+  const { value, allowed } = wrongValue(issue, configSchema, values, "empty");
   return [`${key} is ${value} (${from}). Give ${allowed}.${hintOf(key, valueAt(values, path))}`];
 }
 
 /** Most of what the server itself says begins with the key. */
-function explained(message: string, key: string, originOf: (key: string) => Origin): string {
+function explained(error: Error, key: string, originOf: (key: string) => Origin): string {
+  const remedy = "remedy" in error ? ` ${String(error.remedy)}` : "";
+  const message = `${error.message.replace(/\.?$/, ".")}${remedy}`;
   const named = [...OPTIONS.map((option) => option.key), key].find(
     (candidate) => message.startsWith(`${candidate}:`) || message.startsWith(`${candidate} `),
   );
@@ -37,13 +38,6 @@ function explained(message: string, key: string, originOf: (key: string) => Orig
   return named === undefined
     ? `${key} ${from}: ${message}`
     : `${named} ${from}${message.slice(named.length)}`;
-}
-
-/** Of several forms, a value is most likely meant to have the one in which something can be wrong inside of it. */
-function nearestForm({ path, errors }: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] {
-  const isInside = (issue: z.core.$ZodIssue) => issue.path.length > 0 || issue.code === "unrecognized_keys";
-  const issues = errors.find((form) => form.some(isInside)) ?? [];
-  return issues.map((issue) => ({ ...issue, path: [...path, ...issue.path] }));
 }
 
 function unknownKey(path: readonly PropertyKey[], from: string): string {
@@ -63,45 +57,8 @@ function isIn(path: readonly PropertyKey[], above: readonly PropertyKey[]): bool
   return above.every((step, index) => path[index] === step);
 }
 
-/** Most lists say of their items what is allowed. */
-function allowedFor(issue: z.core.$ZodIssue, allowed = "an object"): string {
-  const noList = issue.code === "invalid_type" && issue.expected === "array";
-  return noList && !allowed.startsWith("a list") ? `a list, each item ${allowed}` : allowed;
-}
-
 function hintOf(key: string, value: unknown): string {
   return key === "port" && /^tcp:\/\//.test(String(value))
     ? " Kubernetes makes this variable for a service called fanfare: set enableServiceLinks: false for the pod."
     : "";
-}
-
-/** `rules[0].history` */
-function spelled(path: readonly PropertyKey[]): string {
-  return path
-    .map((step) => (typeof step === "number" ? `[${step}]` : `.${printable(String(step))}`))
-    .join("")
-    .replace(/^\./, "");
-}
-
-/** A key of a file may be anything. */
-function printable(key: string): string {
-  return /^[\w$-]{1,60}$/.test(key) ? key : quote(key);
-}
-
-function valueAt(values: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (inner, step) => (inner as Record<PropertyKey, unknown> | undefined)?.[step],
-    values,
-  );
-}
-
-/** Never the whole of a value, and nothing of a secret. */
-function shown(value: unknown, secret: boolean): string {
-  if (value === undefined) return "missing";
-  if (value === null) return "empty";
-  if (Array.isArray(value)) return "a list";
-  if (typeof value === "object") return "an object";
-  if (secret)
-    return `a ${typeof value === "string" ? "text" : typeof value} of ${String(value).length} characters`;
-  return typeof value === "string" ? quote(value) : String(value);
 }

@@ -1,62 +1,90 @@
 /** Which Feathers services there are, and what each of them keeps. */
-import { type ChannelName, isChannelName, quote, shown } from "@fanfare/protocol";
-import { checkKinds, checkOptions, membersOf } from "../base/known-names.js";
+import { type ChannelName, isChannelName, quote } from "@fanfare/protocol";
+import { z } from "zod";
+import { described, type Given } from "../base/option.js";
+import { explain } from "../base/option-checks.js";
 import { checkPath, overlap, type ReservedPaths } from "../base/path.js";
 import { AUTHENTICATION } from "./authentication.js";
 
 /** The clients that hear the events of a service. */
-export const JOINS = ["all", "named"] as const;
+const JOINS = ["all", "named"] as const;
 type Join = (typeof JOINS)[number];
 
-export const DEFAULT_RECORDS = 1000;
-export const MAX_RECORDS = 100_000;
+const DEFAULT_RECORDS = 1000;
+const MAX_RECORDS = 100_000;
 
 /** Methods that can be called for many records at once. */
-export const MANY = ["create", "patch", "remove"] as const;
+const MANY = ["create", "patch", "remove"] as const;
 export type Many = (typeof MANY)[number];
 
 /** Records of a page where nothing else is said, and at most. */
-export const DEFAULT_PAGE = 100;
-export const MAX_PAGE = 1000;
+const DEFAULT_PAGE = 100;
+const MAX_PAGE = 1000;
 
-/** Pages of what `find` finds. */
+/** Pages of what `find` finds: records of a page for which no `$limit` is given, and the most records of a page. */
 export interface Pages {
-  /** Records of a page for which no `$limit` is given. @default 100 */
   readonly default: number;
-  /** The most records of a page. @default 1000 */
   readonly max: number;
 }
 
-export interface ServiceOptions {
-  /** Such as `orders`: one segment of a channel name. It is the channel that carries all events of the service. */
-  readonly name: string;
-  /** Where the REST interface is; `""` is nowhere. @default "/" and the name */
-  readonly path?: string;
-  /**
-   * How many records are kept, as the states of the channels `<name>:<id>`; when there is one more, the oldest is removed. They
-   * are listed in one state, so no more are kept than have room in `limits.stateBytes`. 0: events only. @default 1000
-   */
-  readonly records?: number;
-  /**
-   * `all`: every client hears all events, as with Feathers, unless it names the records that it wants. `named`: a client hears
-   * only what it names. @default "all"
-   */
-  readonly join?: Join;
-  /** Lets clients create, patch or remove many records with one call: all of these methods, or those that are named. @default false */
-  readonly multi?: boolean | readonly Many[];
-  /** The pages of `find`. `false`: `find` answers with a list instead. @default { default: 100, max: 1000 } */
-  readonly paginate?: Partial<Pages> | false;
-}
-
-const OPTIONS = membersOf<ServiceOptions>({
-  name: true,
-  path: true,
-  records: true,
-  join: true,
-  multi: true,
-  paginate: true,
+const pageSize = described(z.int().min(1).max(MAX_PAGE).optional(), {
+  text: "Records of a page.",
+  allowed: `a whole number from 1 to ${MAX_PAGE}`,
 });
-const PAGES = membersOf<Pages>({ default: true, max: true });
+
+/** The comments are what editors show: `config/options.test.ts` holds them to the texts. */
+const options = {
+  /** The channel that carries all events of the service; a record is the channel `name:id`. */
+  name: described(
+    z.string().refine((name): boolean => isServiceName(name)),
+    {
+      text: "The channel that carries all events of the service; a record is the channel `name:id`.",
+      allowed:
+        "one segment of a channel name, such as orders: 1 to 200 characters of A-Z a-z 0-9 _ - . = @ , ; ~",
+    },
+  ),
+  /** Where its REST interface is; empty is nowhere. Default: `/` and the name. */
+  path: described(z.string().optional(), {
+    text: "Where its REST interface is; empty is nowhere. Default: `/` and the name.",
+    allowed: "a path such as /orders",
+  }),
+  /** How many records are kept; the oldest goes when there is one more. Their ids have to fit into one state (`limits.stateBytes`). 0: events only. Default 1000. */
+  records: described(z.int().min(0).max(MAX_RECORDS).optional(), {
+    text: `How many records are kept; the oldest goes when there is one more. Their ids have to fit into one state (\`limits.stateBytes\`). 0: events only. Default ${DEFAULT_RECORDS}.`,
+    allowed: `a whole number from 0 to ${MAX_RECORDS}`,
+  }),
+  /** `all`: every client hears all events, unless it names the records that it wants. `named`: a client hears only what it names. Default `all`. */
+  join: described(z.enum(JOINS).optional(), {
+    text: "`all`: every client hears all events, unless it names the records that it wants. `named`: a client hears only what it names. Default `all`.",
+    allowed: JOINS.join(" or "),
+  }),
+  /** Lets clients create, patch or remove many records with one call. Default false. */
+  multi: described(z.union([z.boolean(), z.array(z.enum(MANY))]).optional(), {
+    text: "Lets clients create, patch or remove many records with one call. Default false.",
+    allowed: `true, false, or a list of ${MANY.join(", ")}`,
+  }),
+  /** Records of a page of `find`: `default` where no `$limit` is given, 100, and `max`, 1000. false: `find` answers with a list. */
+  paginate: described(
+    z.union([z.literal(false), z.strictObject({ default: pageSize, max: pageSize })]).optional(),
+    {
+      text: `Records of a page of \`find\`: \`default\` where no \`$limit\` is given, ${DEFAULT_PAGE}, and \`max\`, ${MAX_PAGE}. false: \`find\` answers with a list.`,
+      allowed: "false, or an object with default and max",
+    },
+  ),
+};
+
+export type ServiceOptions = Given<typeof options>;
+
+const SERVICE = described(z.union([z.string(), z.strictObject(options)]), {
+  text: "A service.",
+  allowed:
+    "a name such as orders, or an object with name and, if wanted, path, records, join, multi and paginate",
+});
+
+/** Services, by their names or with options. */
+export const SERVICES = z
+  .array(SERVICE)
+  .superRefine((services, context) => explain(context, () => serviceSettings(services)));
 
 export interface ServiceSettings {
   readonly name: ChannelName;
@@ -70,13 +98,13 @@ export interface ServiceSettings {
 }
 
 /**
- * The settings of services that were given as names or with options.
+ * The settings of services that were given as names or with options, as {@link SERVICES} has them.
  *
  * @param taken paths where something else is served
  * @throws TypeError, FanfareError `reserved_path`
  */
 export function serviceSettings(
-  given: readonly (string | ServiceOptions)[],
+  given: z.output<typeof SERVICES>,
   taken: readonly string[] = [],
   reserved: ReservedPaths = [],
 ): readonly ServiceSettings[] {
@@ -98,54 +126,34 @@ export function serviceSettings(
   });
 }
 
-function settingsOf(options: ServiceOptions, reserved: ReservedPaths): ServiceSettings {
-  checkOptions("services", options, OPTIONS);
-  checkKinds("services: ", options, { path: "a text" });
-  const { name, records = DEFAULT_RECORDS, join = "all" } = options;
+function settingsOf(
+  { name, path = `/${name}`, records = DEFAULT_RECORDS, join = "all", multi = false, paginate = {} }: Service,
+  reserved: ReservedPaths,
+): ServiceSettings {
   if (name === AUTHENTICATION) {
     throw new TypeError(`services: ${quote(name)} is where clients log in. Give the service another name.`);
   }
-  if (!isChannelName(name) || name.includes(":")) {
+  // One that is given as a name alone.
+  if (!isServiceName(name)) {
     throw new TypeError(
-      `services: ${shown(name)} is no name of a service. Give 1 to 200 characters of A-Z a-z 0-9 _ - . = @ , ; ~`,
+      `services: ${quote(name)} is no name of a service. Give 1 to 200 characters of A-Z a-z 0-9 _ - . = @ , ; ~`,
     );
   }
-  if (!(Number.isInteger(records) && records >= 0 && records <= MAX_RECORDS)) {
-    throw new TypeError(
-      `services: records of ${name} is ${shown(records)}. Give a whole number from 0 to ${MAX_RECORDS}.`,
-    );
-  }
-  if (!JOINS.includes(join)) {
-    throw new TypeError(`services: join of ${name} is ${shown(join)}. Give ${JOINS.join(" or ")}.`);
-  }
-  const { path = `/${name}` } = options;
   return {
     name,
     path: path === "" ? null : checkPath(path, reserved),
     records,
     join,
-    multi: manyOf(name, options.multi ?? false),
-    paginate: pagesOf(name, options.paginate ?? {}),
+    multi: typeof multi === "boolean" ? (multi ? MANY : []) : multi,
+    paginate:
+      paginate === false
+        ? null
+        : { default: paginate.default ?? DEFAULT_PAGE, max: paginate.max ?? MAX_PAGE },
   };
 }
 
-function manyOf(name: string, multi: unknown): readonly Many[] {
-  if (typeof multi === "boolean") return multi ? MANY : [];
-  const named = Array.isArray(multi) ? MANY.filter((method) => multi.includes(method)) : [];
-  if (Array.isArray(multi) && named.length === multi.length) return named;
-  throw new TypeError(
-    `services: multi of ${name} is ${shown(multi)}. Give true, false, or a list of ${MANY.join(", ")}.`,
-  );
-}
+type Service = Exclude<z.output<typeof SERVICE>, string>;
 
-function pagesOf(name: string, paginate: Partial<Pages> | false): Pages | null {
-  if (paginate === false) return null;
-  const where = `services: paginate of ${name}`;
-  checkOptions(where, paginate, PAGES);
-  const { default: byDefault = DEFAULT_PAGE, max = MAX_PAGE } = paginate;
-  for (const [option, value] of Object.entries({ default: byDefault, max })) {
-    if (Number.isInteger(value) && value >= 1 && value <= MAX_PAGE) continue;
-    throw new TypeError(`${where} has ${option} ${shown(value)}. Give a whole number from 1 to ${MAX_PAGE}.`);
-  }
-  return { default: byDefault, max };
+function isServiceName(name: string): name is ChannelName {
+  return isChannelName(name) && !name.includes(":");
 }

@@ -23,7 +23,8 @@ import { seeded } from "../testing/seeded.js";
 import { Hub } from "./hub.js";
 import type { MessageInput, StateInput } from "./terms/draft.js";
 import { DEFAULT_LIMITS } from "./terms/limits.js";
-import { type RuleOptions, Rules } from "./terms/rules.js";
+import type { RuleOptions } from "./terms/rule-options.js";
+import { Rules } from "./terms/rules.js";
 
 const OWNERS = ["alice", "bob", undefined];
 const RUNS = Number(process.env.FAST_CHECK_RUNS ?? 150);

@@ -9,11 +9,11 @@ import type { MemoryEngineLimits } from "../engine/memory/memory-options.js";
 import type { Limits } from "../hub/terms/limits.js";
 import type { Rules } from "../hub/terms/rules.js";
 import type { MemoryPlan } from "./memory-plan.js";
-import type { FanfareOptions } from "./options.js";
+import type { FanfareSettings } from "./options.js";
 
 /** The engine to use, and the part of it that ends with this Fanfare. */
 export function enginesOf(
-  { engine: given, allowIsolated = false, dataDir, logger }: FanfareOptions,
+  { engine: given, allowIsolated = false, dataDir, logger }: FanfareSettings,
   rules: Rules,
   limits: Limits,
   plan: MemoryPlan,

@@ -4,7 +4,7 @@ import { FanfareError, shown } from "@fanfare/protocol";
 import { Access } from "../access/access.js";
 import { ControlServer } from "../access/control/control-server.js";
 import { Entrance } from "../access/entrance.js";
-import { accessSettings, tellAccess } from "../access/settings.js";
+import { settingsOf, tellAccess } from "../access/settings.js";
 import type { RevokedAnswer } from "../access/store/revoking.js";
 import { ACCESS_SPACE, AccessStore } from "../access/store/store.js";
 import { type SignedToken, TOKEN_REQUEST, type TokenRequest } from "../access/tokens/sign.js";
@@ -36,11 +36,11 @@ import { memoryThere, processMeter } from "./memory-meter.js";
 import { defaultsOf, MEMORY_REMEDY, planMemory, tellMemory, tooMuchOf } from "./memory-plan.js";
 import { type Messages, messages } from "./messages.js";
 import {
-  checkFanfareOptions,
-  checkLimits,
-  checkReloadOptions,
   type FanfareOptions,
+  fanfareSettings,
+  limitsOf,
   type ReloadOptions,
+  reloadSettings,
 } from "./options.js";
 import { openPlaces, type Places } from "./places.js";
 import { type FanfarePresence, fanfarePresence } from "./presence.js";
@@ -131,18 +131,18 @@ export function createFanfare<Channels extends ChannelDefinitions>(
   options: FanfareOptions & { readonly channels: Channels },
 ): TypedFanfare<Channels>;
 export function createFanfare(options?: FanfareOptions): Fanfare;
-export function createFanfare(options: FanfareOptions = {}): Fanfare {
-  checkFanfareOptions(options);
-  const path = checkPath(options.path ?? "/push", options.reservedPaths);
+export function createFanfare(given: FanfareOptions = {}): Fanfare {
+  const options = fanfareSettings(given);
+  const path = checkPath(options.path, options.reservedPaths);
   const socketio = options.socketio && socketIoSettings(options.socketio, path, options.reservedPaths);
   const { random = systemRandom, logger } = options;
   const log = logger ? guardedLog(logger) : silentLog;
   const failures = new Failures(log);
   const clock = guardedClock(options.clock ?? systemClock, failures);
   const plan = planMemory(memoryThere());
-  const limits = checkLimits(options.limits, defaultsOf(plan, !options.engine?.durable));
+  const limits = limitsOf(options.limits, given.limits, defaultsOf(plan, !options.engine?.durable));
   const rules = new Rules(options.rules);
-  const settings = accessSettings(options);
+  const settings = settingsOf(options);
   const entrance = new Entrance(options, { clock, random, log });
   const { engine, ownEngine } = enginesOf(options, rules, limits, plan, clock, random, failures);
   const store = new AccessStore({ space: engine.space(ACCESS_SPACE), clock, log });
@@ -252,14 +252,13 @@ export function createFanfare(options: FanfareOptions = {}): Fanfare {
       return access.makeToken(request);
     },
     logOut: async (user) => await access.revokeUser(checkedUser(user)),
-    reload(changed) {
-      checkReloadOptions(changed);
-      const next = accessSettings(changed);
-      const enter = entrance.prepare(changed);
+    reload(options) {
+      const changed = reloadSettings(options);
+      const next = settingsOf(changed);
       const takeOver = rules.prepareOthers(changed.rules);
       access.reload(next);
       if (!changed.loopbackOnly) tellAccess(next, access.canLogIn, log);
-      enter();
+      entrance.reload(changed);
       takeOver();
       hub.rulesChanged();
     },

@@ -1,171 +1,167 @@
-/** The options of a Fanfare in your own server. */
-
+/** The options of a Fanfare in your own server. Those that a file can have, too, are declared in the rooms that they are about. */
 import type { ChannelDefinitions } from "@fanfare/client";
-import type { EntranceOptions } from "../access/entrance.js";
-import type { AccessOptions } from "../access/settings.js";
+import { z } from "zod";
+import { type EntranceOptions, entranceOptions } from "../access/entrance.js";
+import { type AccessOptions, accessOptions } from "../access/settings.js";
 import type { Clock, Random } from "../base/clock.js";
-import {
-  checkKinds,
-  checkMethods,
-  checkOptions,
-  checkTexts,
-  type Kinds,
-  membersOf,
-} from "../base/known-names.js";
+import { checkMethods } from "../base/known-names.js";
 import type { Log } from "../base/log.js";
-import { checkedGroup } from "../base/option-groups.js";
-import type { ReservedPaths } from "../base/path.js";
-import type { SocketIoOptions } from "../doors/socketio/options.js";
+import { described, type Given } from "../base/option.js";
+import { checkedOptions, explain } from "../base/option-checks.js";
+import { inCode } from "../base/option-kinds.js";
+import { checkPath } from "../base/path.js";
+import { SOCKET_IO } from "../doors/socketio/options.js";
 import type { Engine } from "../engine/engine.js";
 import { LIMITS, type Limits } from "../hub/terms/limits.js";
 import type { WatchedMemory } from "../hub/terms/memory-guard.js";
-import type { RuleOptions } from "../hub/terms/rules.js";
+import { RULE } from "../hub/terms/rule-options.js";
+import { Rules } from "../hub/terms/rules.js";
 
-/** Options that you can change while clients are connected. */
-export interface ReloadOptions extends AccessOptions, EntranceOptions {
-  /** Rules for the channels that match a pattern. @default history of 100 messages or 5 minutes */
-  readonly rules?: readonly RuleOptions[];
-}
+const ruleOptions = {
+  /** Rules: options for the channels that match a pattern. @default none */
+  rules: described(
+    z
+      .array(RULE)
+      .superRefine((rules, context) => explain(context, () => new Rules(rules)))
+      .default([]),
+    {
+      text: "Rules: options for the channels that match a pattern.",
+      allowed: "a list of rules",
+      code: "invalid_rule",
+      fromText: (text) => JSON.parse(text) as unknown,
+      asText: "the list as JSON",
+    },
+  ),
+};
 
-export interface FanfareOptions extends ReloadOptions {
-  /** Everything of this Fanfare lives under this path. @default "/push" */
-  readonly path?: string;
-  /** First path segments that the host application keeps for itself. @default those of every Mendix app */
-  readonly reservedPaths?: ReservedPaths;
+/** Options that can change while clients are connected: also those that a running `fanfare start` takes over of its configuration. */
+export const reloadOptions = { ...accessOptions, ...entranceOptions, ...ruleOptions };
+
+/** Options of the place and the size, which code and a file have alike. */
+export const placeOptions = {
+  /** Path under which everything is served. @default "/push" */
+  path: described(
+    z
+      .string()
+      .superRefine((path, context) => explain(context, () => checkPath(path)))
+      .default("/push"),
+    {
+      text: "Path under which everything is served.",
+      allowed: "a path such as /push: segments of letters, digits and -._~",
+      flag: "path",
+    },
+  ),
+  /** First segments that the application behind the same host name keeps for itself, so that `path` may not begin with them. @default those of every Mendix app */
+  reservedPaths: described(z.union([z.literal("mendix"), z.array(z.string().min(1))]).default([]), {
+    text: "First segments that the application behind the same host name keeps for itself, so that `path` may not begin with them.",
+    allowed: 'a list of names, or "mendix" for those of Mendix',
+    fromText: (text) =>
+      text === "mendix"
+        ? text
+        : text
+            .split(",")
+            .map((name) => name.trim())
+            .filter((name) => name !== ""),
+    asText: "names separated by commas, or mendix",
+  }),
+  /** Bounds; those that are left out have their defaults. */
+  limits: LIMITS.prefault({}),
+};
+
+/** Options that only code can give, with the methods that are called of objects. */
+const codeOptions = {
   /** Opens the door for Socket.IO and Feathers; it is served where the Fanfare is attached to a server. @default closed */
-  readonly socketio?: SocketIoOptions;
+  socketio: SOCKET_IO.optional(),
   /**
    * Folder for what has to outlive the process: API keys that were made while running, and what was revoked. With an `engine` of your own,
    * that engine keeps them. A socket in this folder lets `fanfare key` and `fanfare token` ask this Fanfare.
    *
    * @default none: without an engine that keeps them, no keys can be made, and what is revoked is so until the process ends
    */
-  readonly dataDir?: string;
+  dataDir: described(z.string().optional(), {
+    text: "Folder for what has to outlive the process.",
+    allowed: "a text",
+  }),
   /**
    * The payloads of channels, as `defineChannels` says them. The server checks messages and states before it accepts them. Channels that are not
    * defined may carry anything.
    *
    * @default nothing is checked
    */
-  readonly channels?: ChannelDefinitions;
-  /** Bounds; those left out have their defaults. */
-  readonly limits?: Partial<Limits>;
+  channels: object<ChannelDefinitions>("The payloads of channels, as defineChannels says them."),
   /** Where logs live, such as `await DiskEngine.open()`. The application that gives it closes it. @default a `MemoryEngine` */
-  readonly engine?: Engine;
+  engine: object<Engine>("Where logs live.", {
+    engine: ["space", "now", "close"],
+    "engine.logs": [
+      "append",
+      "state",
+      "listen",
+      "unlisten",
+      "read",
+      "heads",
+      "list",
+      "remove",
+      "owners",
+      "holdings",
+    ],
+    "engine.signals": ["send", "on"],
+    "engine.sessions": ["put", "renew", "take"],
+  }),
   /** Runs although there are several processes that do not know of each other's messages. @default false */
-  readonly allowIsolated?: boolean;
+  allowIsolated: inCode<boolean>({
+    text: "Runs although there are several processes that do not know of each other's messages.",
+    allowed: "true or false",
+    isRight: (given) => typeof given === "boolean",
+  }),
   /** A pino logger, or anything with its four methods. @default nothing is logged */
-  readonly logger?: Log;
-  readonly clock?: Clock;
-  readonly random?: Random;
+  logger: object<Log>("A logger.", { logger: ["debug", "info", "warn", "error"] }),
+  /** Time, for tests. @default the machine's */
+  clock: object<Clock>("Time.", { clock: ["now", "monotonic", "after", "every", "endOfTurn"] }),
+  /** Randomness, for tests. @default the system's */
+  random: object<Random>("Randomness.", { random: ["bytes", "fraction"] }),
   /** Asks for the memory of this process, and what there is of it. @default the process, its heap's limit and its container */
-  readonly memory?: WatchedMemory;
-}
-
-/** Also what a running `fanfare start` takes over of its configuration. */
-export const RELOAD_OPTIONS = membersOf<ReloadOptions>({
-  access: true,
-  anonymous: true,
-  apiKeys: true,
-  userGrants: true,
-  tokens: true,
-  authorize: true,
-  forwardedSession: true,
-  allowedOrigins: true,
-  publicUrl: true,
-  allowedHosts: true,
-  loopbackOnly: true,
-  trustedProxies: true,
-  rates: true,
-  rules: true,
-});
-
-const OTHER_OPTIONS = membersOf<Omit<FanfareOptions, keyof ReloadOptions>>({
-  path: true,
-  reservedPaths: true,
-  socketio: true,
-  dataDir: true,
-  channels: true,
-  limits: true,
-  engine: true,
-  allowIsolated: true,
-  logger: true,
-  clock: true,
-  random: true,
-  memory: true,
-});
-
-const KINDS: Kinds<FanfareOptions> = {
-  apiKeys: "a list",
-  anonymous: "a list",
-  userGrants: "a list",
-  authorize: "a function",
-  allowedOrigins: "a list",
-  allowedHosts: "a list",
-  loopbackOnly: "true or false",
-  trustedProxies: "a list",
-  rules: "a list",
-  dataDir: "a text",
-  publicUrl: "a text",
-  channels: "an object",
-  engine: "an object",
-  allowIsolated: "true or false",
-  logger: "an object",
-  clock: "an object",
-  random: "an object",
-  memory: "an object",
+  memory: object<WatchedMemory>("Asks for the memory of this process."),
 };
 
-/** The methods that are called of objects that the application gives. */
-const METHODS = {
-  engine: ["space", "now", "close"],
-  "engine.logs": [
-    "append",
-    "state",
-    "listen",
-    "unlisten",
-    "read",
-    "heads",
-    "list",
-    "remove",
-    "owners",
-    "holdings",
-  ],
-  "engine.signals": ["send", "on"],
-  "engine.sessions": ["put", "renew", "take"],
-  logger: ["debug", "info", "warn", "error"],
-  clock: ["now", "monotonic", "after", "every", "endOfTurn"],
-  random: ["bytes", "fraction"],
-} as const;
+const RELOAD = z.strictObject(reloadOptions);
+const FANFARE = z.strictObject({ ...reloadOptions, ...placeOptions, ...codeOptions });
 
-/** What is not known, or cannot be it. @throws TypeError */
-export function checkFanfareOptions(options: FanfareOptions): void {
-  checkOptions("createFanfare", options, [...OTHER_OPTIONS, ...RELOAD_OPTIONS]);
-  checkKinds("", options, KINDS);
-  for (const [name, methods] of Object.entries(METHODS)) {
-    const [option = "", part] = name.split(".");
-    const given: unknown = options[option as keyof FanfareOptions];
-    if (given !== undefined) checkMethods(name, part === undefined ? given : Object(given)[part], methods);
-  }
-  checkLists(options);
+// Joined as types: editors show no comments of members that are spread.
+export type ReloadOptions = AccessOptions & EntranceOptions & Given<typeof ruleOptions>;
+export type FanfareOptions = ReloadOptions & Given<typeof placeOptions> & Given<typeof codeOptions>;
+
+export type FanfareSettings = z.output<typeof FANFARE>;
+
+/** The names of the options that a running server can take over. */
+export const RELOAD_OPTIONS: readonly string[] = Object.keys(reloadOptions);
+
+/** @throws TypeError, FanfareError `invalid_rule`, `invalid_grants`, `invalid_pattern`, `reserved_path` */
+export function fanfareSettings(given: FanfareOptions): FanfareSettings {
+  return checkedOptions("createFanfare", FANFARE, given, "");
 }
 
-function checkLists({ allowedOrigins = [], allowedHosts = [], trustedProxies = [] }: EntranceOptions): void {
-  for (const [name, list] of Object.entries({ allowedOrigins, allowedHosts, trustedProxies })) {
-    checkTexts(name, list);
-  }
+/** @throws TypeError, FanfareError `invalid_rule`, `invalid_grants`, `invalid_pattern` */
+export function reloadSettings(given: ReloadOptions): z.output<typeof RELOAD> {
+  return checkedOptions("reload", RELOAD, given, "");
 }
 
-/** @throws TypeError */
-export function checkReloadOptions(options: ReloadOptions): void {
-  checkOptions("reload", options, RELOAD_OPTIONS);
-  checkKinds<FanfareOptions>("", options, KINDS);
-  checkLists(options);
-}
-
-/** @param planned defaults from the memory that is there @throws TypeError */
-export function checkLimits(given: Partial<Limits> = {}, planned: Partial<Limits> = {}): Limits {
-  const limits = checkedGroup("limits", LIMITS, given);
+/** @param checked all limits @param given those that somebody set @param planned defaults from the memory that is there */
+export function limitsOf(checked: Limits, given: object = {}, planned: Partial<Limits> = {}): Limits {
   const unsaid = Object.entries(planned).filter(([name]) => Reflect.get(given, name) === undefined);
-  return { ...limits, ...Object.fromEntries(unsaid) };
+  return { ...checked, ...Object.fromEntries(unsaid) };
+}
+
+/** @param methods by the place, such as `engine.logs`: those that are called */
+function object<Value>(text: string, methods: Readonly<Record<string, readonly string[]>> = {}) {
+  return inCode<Value>({
+    text,
+    allowed: "an object",
+    isRight: (given) => typeof given === "object" && given !== null && !Array.isArray(given),
+    check(given) {
+      for (const [place, names] of Object.entries(methods)) {
+        const [, part] = place.split(".");
+        checkMethods(place, part === undefined ? given : Object(given)[part], names);
+      }
+    },
+  });
 }

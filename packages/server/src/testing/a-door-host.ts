@@ -2,7 +2,7 @@
 import type { ChannelName, FanfareError } from "@fanfare/protocol";
 import { onTestFinished } from "vitest";
 import { Access } from "../access/access.js";
-import { Entrance } from "../access/entrance.js";
+import { Entrance, type EntranceOptions, entranceSettings } from "../access/entrance.js";
 import type { Caller } from "../access/grants/addresses.js";
 import { type AccessOptions, accessSettings } from "../access/settings.js";
 import { ACCESS_SPACE, AccessStore } from "../access/store/store.js";
@@ -30,7 +30,7 @@ export const CALLER: Caller = { address: "203.0.113.7", line: "203.0.113.7" };
 
 export function aDoorHost(
   options: AccessOptions = {},
-  { rates, ...ofHub }: HubOptionsForTests & Pick<ConstructorParameters<typeof Entrance>[0], "rates"> = {},
+  { rates, ...ofHub }: HubOptionsForTests & Pick<EntranceOptions, "rates"> = {},
 ): DoorHostForTests {
   const all = aHub(ofHub);
   const { hub, locks, sequences, clock } = all;
@@ -38,7 +38,7 @@ export function aDoorHost(
   const note = (_fields: object, message: string) => void logged.push(message);
   const log: Log = { debug: note, info: note, warn: note, error: note };
   const failures = new Failures(log);
-  const entrance = new Entrance({ ...(rates && { rates }) }, { clock, random: systemRandom, log });
+  const entrance = new Entrance(entranceSettings({ rates }), { clock, random: systemRandom, log });
   const access = new Access({
     settings: accessSettings(options),
     store: new AccessStore({ space: hub.engine.space(ACCESS_SPACE), clock, log }),

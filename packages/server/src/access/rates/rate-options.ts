@@ -3,8 +3,8 @@
  * text. API keys are not limited, nor are the addresses of this machine.
  */
 import { z } from "zod";
-import { described } from "../../base/option.js";
-import { checkedGroup } from "../../base/option-groups.js";
+import { described, type Given } from "../../base/option.js";
+import { checkedOptions } from "../../base/option-checks.js";
 
 /** The window of all rates. */
 export const RATE_WINDOW_SECONDS = 10;
@@ -61,14 +61,14 @@ const options = {
 export const RATES = z.strictObject(options);
 
 /** Numbers within 10 seconds; 0 is no limit. */
-export type RateOptions = { readonly [Name in keyof typeof options]?: number };
-export type RateSettings = Required<RateOptions>;
+export type RateOptions = Given<typeof options>;
+export type RateSettings = z.output<typeof RATES>;
 
 export const DEFAULT_RATES: RateSettings = RATES.parse({});
 
 /** @throws TypeError */
 export function rateSettings(given: RateOptions = {}): RateSettings {
-  return checkedGroup("rates", RATES, given);
+  return checkedOptions("rates", RATES, given);
 }
 
 function rate(value: number, text: string) {

@@ -3,7 +3,8 @@ import { parseChannelName } from "@fanfare/protocol";
 import { describe, expect, test, vi } from "vitest";
 import { systemRandom } from "../../base/clock.js";
 import { seenByImports } from "../../testing/seen-by-imports.js";
-import { Keys, newKey } from "./keys.js";
+import { accessSettings } from "../settings.js";
+import { type ApiKey, Keys, newKey } from "./keys.js";
 
 const KEY = "0123456789abcdef0123456789abcdef";
 const grants = [{ channels: "order:*", actions: ["publish"] }] as const;
@@ -63,10 +64,12 @@ describe("API keys", () => {
   });
 
   test("that can be guessed are refused, without being shown", () => {
-    expect(() => new Keys(["short-secret"], [])).toThrow(/^apiKeys\[0\] has 12 characters.*openssl rand/);
-    expect(() => new Keys(["short-secret"], [])).not.toThrow(/short-secret/);
-    expect(() => new Keys(["x".repeat(15)], [])).toThrow(/Give at least 16/);
-    expect(new Keys(["x".repeat(16)], []).count).toBe(1);
+    const settings = (...apiKeys: ApiKey[]) => accessSettings({ apiKeys });
+    expect(() => settings("short-secret")).toThrow(/^apiKeys\[0\] is a text of 12 characters.*openssl rand/);
+    expect(() => settings({ key: "short-secret" })).toThrow(/^apiKeys\[0\]\.key is a text of 12 characters/);
+    expect(() => settings("short-secret")).not.toThrow(/short-secret/);
+    expect(() => settings("x".repeat(15))).toThrow(/Give at least 16/);
+    expect(settings("x".repeat(16)).apiKeys).toHaveLength(1);
   });
 
   test("are so many at most", () => {

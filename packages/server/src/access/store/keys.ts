@@ -1,15 +1,18 @@
 /** API keys: how other servers say who they are. Only hashes are kept, and they are compared in constant time. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { FanfareError } from "@fanfare/protocol";
+import { z } from "zod";
 import type { Random } from "../../base/clock.js";
-import { checkKinds, checkOptions, membersOf } from "../../base/known-names.js";
+import { described, type Given } from "../../base/option.js";
+import { visibleText } from "../../base/option-kinds.js";
 import type { Permit } from "../../hub/terms/permit.js";
+import { grantsOption } from "../grants/grant-options.js";
 import { ALL_GRANTS, type Grant, Grants } from "../grants/grants.js";
 import type { KeyHolder } from "../grants/principal.js";
 import type { AccessStore } from "./store.js";
 
 /** Shorter keys can be guessed. */
-export const MIN_KEY_LENGTH = 16;
+const MIN_KEY_LENGTH = 16;
 /** The most keys of one server: all are compared with what is given. */
 export const MAX_KEYS = 1000;
 /** The beginning of keys that Fanfare makes, so that people and scanners of code know them. */
@@ -17,18 +20,36 @@ const KEY_PREFIX = "fanfare_";
 const SECRET_BYTES = 24;
 const ID_BYTES = 6;
 
-/** A key as it is configured: the key itself, which may do everything, or with what it may do. */
-export type ApiKey =
-  | string
-  | {
-      readonly key: string;
-      /** Its name in lists and logs. @default config-1 and so on */
-      readonly name?: string;
-      /** Its grants. @default everything */
-      readonly grants?: readonly Grant[];
-    };
+const ALLOWED_KEY = `at least ${MIN_KEY_LENGTH} visible ASCII characters without commas, such as what openssl rand -hex 24 prints`;
 
-const API_KEY = membersOf<Exclude<ApiKey, string>>({ key: true, name: true, grants: true });
+const API_KEY = {
+  /** The key. */
+  key: described(visibleText(MIN_KEY_LENGTH), { text: "The key.", allowed: ALLOWED_KEY, secret: true }),
+  /** Its name in lists and logs. @default config-1 and so on */
+  name: described(z.string().optional(), {
+    text: "Its name in lists and logs. Default: config-1 and so on.",
+    allowed: "a text",
+  }),
+  /** Its grants. @default everything */
+  grants: described(grantsOption(null).optional(), {
+    text: "Its grants. Default: everything.",
+    allowed: "a list of grants",
+    code: "invalid_grants",
+  }),
+};
+
+export const API_KEYS = described(
+  z.array(z.union([visibleText(MIN_KEY_LENGTH), z.strictObject(API_KEY)])).default([]),
+  {
+    text: "Keys with which your servers publish: `Authorization: Bearer <key>`. A key alone may do everything; an object with `key`, `name` and `grants` may do less. `fanfare key add` makes keys while the server runs. Several allow to replace one without a pause.",
+    allowed: ALLOWED_KEY,
+    secret: true,
+    variable: "FANFARE_API_KEY",
+  },
+);
+
+/** A key as it is configured: the key itself, which may do everything, or with what it may do. */
+export type ApiKey = string | Given<typeof API_KEY>;
 
 /** A key as it is kept. */
 export interface StoredKey {
@@ -120,22 +141,9 @@ export class Keys {
   }
 }
 
+/** @param given as {@link API_KEYS} has it */
 function heldOf(given: ApiKey, index: number): Held {
-  if (typeof given !== "string") {
-    checkOptions(`apiKeys[${index}]`, given, API_KEY);
-    checkKinds(`apiKeys[${index}].`, given, { key: "a text", name: "a text" });
-  }
-  const {
-    key = "",
-    name = `config-${index + 1}`,
-    grants,
-  } = typeof given === "string" ? { key: given } : given;
-  if (key.length < MIN_KEY_LENGTH) {
-    // The key itself is a secret, also when it is a bad one.
-    throw new TypeError(
-      `apiKeys[${index}] has ${key.length} characters. Give at least ${MIN_KEY_LENGTH}, such as: openssl rand -hex 24`,
-    );
-  }
+  const { key, name = `config-${index + 1}`, grants } = typeof given === "string" ? { key: given } : given;
   const hash = digest(key);
   return {
     hash,

@@ -42,7 +42,7 @@ export class TokenKeys {
   constructor({ secrets, publicKeys, jwksUrl }: TokenSettings) {
     this.#secrets = secrets.map((secret) => new TextEncoder().encode(secret));
     this.#publicKeys = publicKeys.map(publicKeyOf);
-    this.#set = jwksUrl === undefined ? null : remoteSet(jwksUrl);
+    this.#set = jwksUrl === "" ? null : remoteSet(jwksUrl);
     const held = this.#publicKeys;
     this.algorithms = [
       ...(secrets.length > 0 ? SECRET_ALGORITHMS : []),
@@ -131,14 +131,26 @@ function publicKeyOf(pem: string, index: number): KeyObject {
   );
 }
 
-function remoteSet(address: string): RemoteSet {
+/** @throws TypeError, which names the key */
+export function checkPublicKeys(publicKeys: readonly string[]): void {
+  for (const [index, pem] of publicKeys.entries()) publicKeyOf(pem, index);
+}
+
+/** @param address none where it is empty @throws TypeError */
+export function checkKeySetUrl(address: string): void {
+  if (address !== "") keySetUrl(address);
+}
+
+function keySetUrl(address: string): URL {
   const url = URL.canParse(address) ? new URL(address) : null;
   const loopback = url !== null && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
-  if (url?.protocol !== "https:" && !(url?.protocol === "http:" && loopback)) {
-    // An attacker who can change the set on its way could log in as anybody.
-    throw new TypeError(`tokens.jwksUrl is ${shown(address, 200)}. Give an address with https.`);
-  }
-  return createRemoteJWKSet(url, {
+  if (url?.protocol === "https:" || (url?.protocol === "http:" && loopback)) return url;
+  // An attacker who can change the set on its way could log in as anybody.
+  throw new TypeError(`tokens.jwksUrl is ${shown(address, 200)}. Give an address with https.`);
+}
+
+function remoteSet(address: string): RemoteSet {
+  return createRemoteJWKSet(keySetUrl(address), {
     cacheMaxAge: SET_MAX_AGE_MS,
     cooldownDuration: SET_COOL_DOWN_MS,
     timeoutDuration: SET_TIMEOUT_MS,

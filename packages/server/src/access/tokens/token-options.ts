@@ -1,80 +1,89 @@
-/** How tokens of users are checked and made. Every member may be left out; without a secret or key no token is accepted. */
-import { shown } from "@fanfare/protocol";
-import { checkKinds, checkOptions, checkTexts, givenOf, type Kinds } from "../../base/known-names.js";
-import { TokenKeys } from "./token-keys.js";
-
-export interface TokenOptions {
-  /**
-   * Secrets of HS256, HS384 and HS512, at least 32 characters each. All are accepted, and the first makes tokens: to replace one, put
-   * the new one first, and take the old one out when its tokens have expired. @default none
-   */
-  readonly secrets?: readonly string[];
-  /** Public keys as PEM, for RS, PS and ES with 256, 384 or 512, and EdDSA (Ed25519). @default none */
-  readonly publicKeys?: readonly string[];
-  /** Address of a JSON Web Key Set; it is fetched when it is needed, and again when a token names a key that is not in it. @default none, and so is an empty one */
-  readonly jwksUrl?: string | undefined;
-  /** Accepted values of `iss`. @default not looked at */
-  readonly issuers?: readonly string[];
-  /** Accepted values of `aud`. @default not looked at */
-  readonly audiences?: readonly string[];
-  /** How far the clocks of those who make tokens may be off, in seconds. A token holds for this long after its `exp`, everywhere. @default 30 */
-  readonly clockSkewSeconds?: number;
-  /** For how long a token may be made at most, in seconds. @default 86,400: a day */
-  readonly maxSeconds?: number;
-}
-
-export type TokenSettings = Required<TokenOptions>;
-
-export const DEFAULT_TOKENS: TokenSettings = {
-  secrets: [],
-  publicKeys: [],
-  jwksUrl: undefined,
-  issuers: [],
-  audiences: [],
-  clockSkewSeconds: 30,
-  maxSeconds: 86_400,
-};
-
-const LISTS = ["secrets", "publicKeys", "issuers", "audiences"] as const;
-const KINDS: Kinds<TokenOptions> = {
-  secrets: "a list",
-  publicKeys: "a list",
-  issuers: "a list",
-  audiences: "a list",
-  jwksUrl: "a text",
-};
+/** How tokens of users are checked and made: each option is declared here once. Without a secret or key no token is accepted. */
+import { z } from "zod";
+import { checkKinds } from "../../base/known-names.js";
+import { described, type Given } from "../../base/option.js";
+import { checkedOptions, explain } from "../../base/option-checks.js";
+import { visibleText } from "../../base/option-kinds.js";
+import { checkKeySetUrl, checkPublicKeys } from "./token-keys.js";
 
 /** Shorter secrets can be found by trying. */
-export const MIN_SECRET_LENGTH = 32;
+const MIN_SECRET_LENGTH = 32;
+
+const ALLOWED_SECRET = `at least ${MIN_SECRET_LENGTH} visible ASCII characters without commas, such as what openssl rand -hex 32 prints`;
+
+/** The comments are what editors show: `config/options.test.ts` holds them to the texts and defaults. */
+const options = {
+  /** Secrets that tokens of users are signed with (HS256, HS384, HS512). The first makes tokens, all are accepted: so one can be replaced without a pause. @default none */
+  secrets: described(z.array(visibleText(MIN_SECRET_LENGTH)).default([]), {
+    text: "Secrets that tokens of users are signed with (HS256, HS384, HS512). The first makes tokens, all are accepted: so one can be replaced without a pause.",
+    allowed: ALLOWED_SECRET,
+    secret: true,
+    variable: "FANFARE_SECRET",
+  }),
+  /** Public keys that tokens are checked with (RS, PS, ES with 256, 384 or 512, and EdDSA). @default none */
+  publicKeys: described(
+    z
+      .array(z.string())
+      .superRefine((publicKeys, context) => explain(context, () => checkPublicKeys(publicKeys)))
+      .default([]),
+    {
+      text: "Public keys that tokens are checked with (RS, PS, ES with 256, 384 or 512, and EdDSA).",
+      allowed: "a list of public keys as PEM",
+    },
+  ),
+  /** Where to fetch the JSON Web Key Set that tokens are checked with. The server fetches it again after 10 minutes, and when a token names a key that is not in it, at most every 10 seconds. So publish a new key before you sign with it. Empty is nowhere. @default "" */
+  jwksUrl: described(
+    z
+      .string()
+      .superRefine((jwksUrl, context) => explain(context, () => checkKeySetUrl(jwksUrl)))
+      .default(""),
+    {
+      text: "Where to fetch the JSON Web Key Set that tokens are checked with. The server fetches it again after 10 minutes, and when a token names a key that is not in it, at most every 10 seconds. So publish a new key before you sign with it. Empty is nowhere.",
+      allowed: "an address with https",
+    },
+  ),
+  /** Accepted values of `iss`. None: it is not looked at. @default none */
+  issuers: described(z.array(z.string().min(1)).default([]), {
+    text: "Accepted values of `iss`. None: it is not looked at.",
+    allowed: "a text",
+  }),
+  /** Accepted values of `aud`. None: it is not looked at. @default none */
+  audiences: described(z.array(z.string().min(1)).default([]), {
+    text: "Accepted values of `aud`. None: it is not looked at.",
+    allowed: "a text",
+  }),
+  /** How far the clocks of those who make tokens may be off. A token holds for this long after its `exp`: at log-in, over HTTP and on open connections. @default 30 */
+  clockSkewSeconds: described(z.number().min(0).max(600).default(30), {
+    text: "How far the clocks of those who make tokens may be off. A token holds for this long after its `exp`: at log-in, over HTTP and on open connections.",
+    allowed: "a number from 0 to 600",
+    unit: "seconds",
+  }),
+  /** For how long a token may be made at most. The server remembers a log-out for this time. @default 86,400 */
+  maxSeconds: described(z.number().min(60).default(86_400), {
+    text: "For how long a token may be made at most. The server remembers a log-out for this time.",
+    allowed: "a number from 60 up",
+    unit: "seconds",
+  }),
+};
+
+export const TOKENS = z.strictObject(options);
+
+export type TokenOptions = Given<typeof options>;
+export type TokenSettings = z.output<typeof TOKENS>;
 
 /** Can anybody log in with a token? */
 export function acceptsTokens({ secrets, publicKeys, jwksUrl }: TokenSettings): boolean {
-  return secrets.length > 0 || publicKeys.length > 0 || jwksUrl !== undefined;
+  return secrets.length > 0 || publicKeys.length > 0 || jwksUrl !== "";
 }
 
 /** @throws TypeError */
-export function tokenSettings(options: TokenOptions = {}): TokenSettings {
-  checkOptions("tokens", options, Object.keys(DEFAULT_TOKENS));
-  checkKinds("tokens.", options, KINDS);
-  for (const name of LISTS) checkTexts(`tokens.${name}`, options[name] ?? []);
-  const settings = { ...DEFAULT_TOKENS, ...givenOf(options), jwksUrl: options.jwksUrl || undefined };
-  for (const [index, secret] of settings.secrets.entries()) checkSecret(secret, `tokens.secrets[${index}]`);
-  // Keys are looked at now, not with the first token.
-  new TokenKeys(settings);
-  for (const name of ["clockSkewSeconds", "maxSeconds"] as const) {
-    const value = settings[name];
-    if (!(Number.isFinite(value) && value >= 0)) {
-      throw new TypeError(`tokens.${name} is ${shown(value)}. Give a number of seconds, 0 or more.`);
-    }
-  }
-  return settings;
+export function tokenSettings(given: TokenOptions = {}): TokenSettings {
+  return checkedOptions("tokens", TOKENS, given);
 }
 
 /** @throws TypeError, which does not show the secret, also when it is a bad one */
 export function checkSecret(secret: string, name: string): void {
   checkKinds("", { [name]: secret ?? null }, { [name]: "a text" });
-  if (secret.length >= MIN_SECRET_LENGTH) return;
-  throw new TypeError(
-    `${name} has ${secret.length} characters. Give at least ${MIN_SECRET_LENGTH}, such as: openssl rand -hex 32`,
-  );
+  if (visibleText(MIN_SECRET_LENGTH).safeParse(secret).success) return;
+  throw new TypeError(`${name} is a text of ${secret.length} characters. Give ${ALLOWED_SECRET}.`);
 }

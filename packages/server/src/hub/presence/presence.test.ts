@@ -10,7 +10,7 @@ import {
   type SubscribedFrame,
 } from "../../testing/fake-subscriber.js";
 import type { Attendance } from "../terms/member.js";
-import type { RuleOptions } from "../terms/rules.js";
+import type { RuleOptions } from "../terms/rule-options.js";
 import type { PresencePage } from "./presence.js";
 
 const ROOM = parseChannelName("room");

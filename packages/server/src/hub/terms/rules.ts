@@ -10,10 +10,11 @@ import {
   parseChannelName,
   parsePattern,
   plainName,
-  shown,
 } from "@fanfare/protocol";
-import { checkKinds, checkOptions, membersOf } from "../../base/known-names.js";
+import type { z } from "zod";
+import { checkedOptions } from "../../base/option-checks.js";
 import type { Retention } from "../../engine/engine.js";
+import { DEFAULT_HISTORY, DEFAULT_PRESENCE, RULE, type RuleOptions } from "./rule-options.js";
 
 /** The rule of a channel. */
 export interface Rule {
@@ -38,37 +39,8 @@ export interface PresenceRule {
   readonly intervalMs: number;
 }
 
-/** A rule as it is written in options and configuration. Members that are left out take the default. */
-export interface RuleOptions {
-  /** The channels it is for, such as `order:*`, `ticker:**` or `broadcast`. The most specific pattern wins whole. */
-  readonly channels: string;
-  /** How many messages the log keeps, 0 to 100,000. @default 100 */
-  readonly history?: number;
-  /** How long the log keeps a message, in seconds. @default 300 */
-  readonly historySeconds?: number;
-  /** At most this many writes a second reach each subscriber. @default no limit */
-  readonly maxRate?: number;
-  /** `latest` delivers only the newest message per event name of what waits. @default "all" */
-  readonly events?: "all" | "latest";
-  /** `memory` takes the channels out of a durable engine. @default "engine" */
-  readonly durability?: "engine" | "memory";
-  /** Subscribes every connection without being asked; only for a pattern that names one channel. @default false */
-  readonly auto?: boolean;
-  /** Follows who is subscribed, and tells those who have the action `presence`. `true` takes the defaults. @default false */
-  readonly presence?: boolean | PresenceOptions;
-}
-
-export interface PresenceOptions {
-  /** With more members than this, subscribers are told the count only, 0 to 100,000. @default 10,000 */
-  readonly maxListed?: number;
-  /** Changes within this many seconds travel as one frame, 0.1 to 60. @default 1 */
-  readonly intervalSeconds?: number;
-}
-
-export const DEFAULT_PRESENCE: PresenceRule = { maxListed: 10_000, intervalMs: 1000 };
-
 export const DEFAULT_RULE: Rule = {
-  retention: { messages: 100, ageMs: 300_000 },
+  retention: { messages: DEFAULT_HISTORY.messages, ageMs: DEFAULT_HISTORY.seconds * 1000 },
   maxWritesPerSecond: null,
   events: "all",
   durability: "engine",
@@ -96,7 +68,7 @@ export class Rules {
   #rules: readonly PreparedRule[];
   #auto: readonly ChannelName[];
 
-  /** @throws FanfareError `invalid_rule`, `invalid_pattern`, TypeError for a member that rules do not have */
+  /** @throws TypeError for a value that a rule cannot have; FanfareError `invalid_rule`, `invalid_pattern` */
   constructor(options: readonly RuleOptions[] = []) {
     this.#rules = prepare(options);
     this.#auto = autoOf(this.#rules);
@@ -154,16 +126,8 @@ export class Rules {
 /** The most specific first. */
 function prepare(options: readonly RuleOptions[]): PreparedRule[] {
   const rules = options.map((option, index) => {
-    const channels: unknown = option?.channels;
-    checkOptions(
-      channels === undefined
-        ? `rules[${index}]`
-        : `rule ${typeof channels === "string" ? channels : shown(channels)}`,
-      option,
-      RULE_MEMBERS,
-    );
-    checkKinds(`rules[${index}].`, { ...option, channels: option.channels ?? null }, RULE_KINDS);
-    return { pattern: parsePattern(option.channels), rule: toRule(option) };
+    const checked = checkedOptions(`rules[${index}]`, RULE, option);
+    return { pattern: parsePattern(checked.channels), rule: toRule(checked) };
   });
   rules.sort((a, b) => bySpecificity(a.pattern, b.pattern));
   const seen = new Set<string>();
@@ -186,75 +150,26 @@ function placesOf(rules: readonly PreparedRule[]): string {
   return rules.map(({ pattern, rule }) => `${pattern.text} ${rule.durability}`).join("\n");
 }
 
-const RULE_MEMBERS = membersOf<RuleOptions>({
-  channels: true,
-  history: true,
-  historySeconds: true,
-  maxRate: true,
-  events: true,
-  durability: true,
-  auto: true,
-  presence: true,
-});
-
-const RULE_KINDS = { channels: "a text", auto: "true or false" } as const;
-
-const PRESENCE_MEMBERS = membersOf<PresenceOptions>({ maxListed: true, intervalSeconds: true });
-
-function toRule(options: RuleOptions): Rule {
-  const { channels, history, historySeconds, maxRate, events, durability, auto } = options;
-  const refuse = (name: string, value: unknown, wanted: string) =>
-    invalidRule(`rule ${channels}: ${name} is ${shown(value)}`, `Give ${name} ${wanted}.`);
-  if (history !== undefined && !(Number.isInteger(history) && history >= 0 && history <= 100_000)) {
-    throw refuse("history", history, "a whole number from 0 to 100000");
-  }
-  if (historySeconds !== undefined && !(Number.isFinite(historySeconds) && historySeconds > 0)) {
-    throw refuse("historySeconds", historySeconds, "a number above 0");
-  }
-  if (maxRate !== undefined && !(Number.isFinite(maxRate) && maxRate > 0 && maxRate <= 1000)) {
-    throw refuse("maxRate", maxRate, "a number of writes per second above 0 and up to 1000");
-  }
-  if (events !== undefined && events !== "all" && events !== "latest") {
-    throw refuse("events", events, '"all" or "latest"');
-  }
-  if (durability !== undefined && durability !== "engine" && durability !== "memory") {
-    throw refuse("durability", durability, '"engine" or "memory"');
-  }
+function toRule({ channels, presence, ...options }: z.output<typeof RULE>): Rule {
+  const { messages, seconds } = DEFAULT_HISTORY;
+  const { history = messages, historySeconds = seconds, maxRate = null, auto = false } = options;
   if (auto && !parsePattern(channels).literal) {
     throw invalidRule(`rule ${channels}: auto is set`, "Use auto only with the name of one channel.");
   }
   return {
-    retention: {
-      messages: history ?? DEFAULT_RULE.retention.messages,
-      ageMs: historySeconds === undefined ? DEFAULT_RULE.retention.ageMs : historySeconds * 1000,
-    },
-    maxWritesPerSecond: maxRate ?? null,
-    events: events ?? "all",
-    durability: durability ?? "engine",
-    auto: auto ?? false,
-    presence: toPresence(channels, options.presence, refuse),
+    retention: { messages: history, ageMs: historySeconds * 1000 },
+    maxWritesPerSecond: maxRate,
+    events: options.events ?? "all",
+    durability: options.durability ?? "engine",
+    auto,
+    presence: presence ? toPresence(presence === true ? DEFAULT_PRESENCE : presence) : null,
   };
 }
 
-function toPresence(
-  channels: string,
-  presence: RuleOptions["presence"],
-  refuse: (name: string, value: unknown, wanted: string) => FanfareError,
-): PresenceRule | null {
-  if (presence === undefined || presence === false) return null;
-  if (presence === true) return DEFAULT_PRESENCE;
-  if (typeof presence !== "object" || presence === null) {
-    throw refuse("presence", presence, "true, false or { maxListed, intervalSeconds }");
-  }
-  checkOptions(`rule ${channels}: presence`, presence, PRESENCE_MEMBERS);
-  const { maxListed = DEFAULT_PRESENCE.maxListed, intervalSeconds = DEFAULT_PRESENCE.intervalMs / 1000 } =
-    presence;
-  if (!(Number.isInteger(maxListed) && maxListed >= 0 && maxListed <= 100_000)) {
-    throw refuse("presence.maxListed", maxListed, "a whole number from 0 to 100000");
-  }
-  if (!(Number.isFinite(intervalSeconds) && intervalSeconds >= 0.1 && intervalSeconds <= 60)) {
-    throw refuse("presence.intervalSeconds", intervalSeconds, "a number of seconds from 0.1 to 60");
-  }
+function toPresence({
+  maxListed,
+  intervalSeconds,
+}: Readonly<Record<keyof typeof DEFAULT_PRESENCE, number>>): PresenceRule {
   return { maxListed, intervalMs: intervalSeconds * 1000 };
 }
 
