@@ -12,7 +12,7 @@ import { reportError } from "./listener.js";
 import type { Lock, LockOptions, NextOptions } from "./lock-types.js";
 import { Locks, whenConnected } from "./locks.js";
 import { jitterMs, RETRY_MIN_MS, waitMs } from "./machine.js";
-import { CLIENT, checkNames, LOCK, MESSAGES, NEXT, PATCH, PUBLISH, SUBSCRIBE } from "./names.js";
+import { CLIENT, checkOptions, LOCK, MESSAGES, NEXT, PATCH, PUBLISH, SUBSCRIBE } from "./names.js";
 import { Publisher, type PublisherHost } from "./publisher.js";
 import { Requests } from "./requests.js";
 import { messagesOf } from "./sequence.js";
@@ -57,7 +57,7 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
   readonly #handlers = new Handlers();
 
   constructor(options: ClientOptions) {
-    checkNames(options, CLIENT);
+    checkOptions(options, CLIENT);
     this.#link = new Link(options, this);
     this.#subscriptions = new Subscriptions(this, this.#link, this.#requests);
     this.#publisher = new Publisher(this, options.queue);
@@ -87,7 +87,7 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
     handler: (message: Message<Data>) => void,
     options?: SubscribeOptions,
   ): Subscription {
-    checkNames(options, SUBSCRIBE);
+    checkOptions(options, SUBSCRIBE);
     // The type of the data is the page's own promise to itself.
     return this.#subscriptions.subscribe(name, handler as (message: Message) => void, options);
   }
@@ -96,22 +96,22 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
     channel: string,
     options: Pick<SubscribeOptions, "since"> = {},
   ): AsyncIterableIterator<Message<Data> | Gap> {
-    checkNames(options, MESSAGES);
+    checkOptions(options, MESSAGES);
     return messagesOf<Data>(this, channel, options);
   }
 
   async publish(channel: string, data: unknown, options?: PublishOptions): Promise<Position> {
-    checkNames(options, PUBLISH);
+    checkOptions(options, PUBLISH);
     return this.#publisher.publish(channel, data, options);
   }
 
   async patch(channel: string, patch: JsonObject, options?: PatchOptions): Promise<Position> {
-    checkNames(options, PATCH);
+    checkOptions(options, PATCH);
     return this.#publisher.patch(channel, patch, options);
   }
 
   async lock(name: string, options?: LockOptions): Promise<Lock> {
-    checkNames(options, LOCK);
+    checkOptions(options, LOCK);
     return this.#locks.lock(name, options);
   }
 
@@ -120,7 +120,7 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
   }
 
   async next(name: string, options?: NextOptions): Promise<Numbers> {
-    checkNames(options, NEXT);
+    checkOptions(options, NEXT);
     return this.#locks.next(name, options);
   }
 

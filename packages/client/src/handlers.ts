@@ -1,5 +1,6 @@
 /** The page's handlers of what the client tells. */
-
+import { shown } from "@fanfare/protocol";
+import { checkHandler } from "./checks.js";
 import { ClientError } from "./client-error.js";
 import { callPage } from "./listener.js";
 import type { ClientEvents } from "./types.js";
@@ -16,14 +17,15 @@ export class Handlers {
 
   /** @returns what ends it. @throws ClientError `invalid_request` when there is no such event */
   on<Name extends keyof ClientEvents>(event: Name, handler: Handler<Name>): () => void {
-    const handlers = this.#of[event];
-    if (!handlers) {
+    if (!Object.hasOwn(this.#of, event)) {
       throw new ClientError(
         "invalid_request",
-        `${JSON.stringify(event)} is no event of a client`,
+        `${shown(event)} is no event of a client`,
         `Use ${Object.keys(this.#of).join(", ")}; messages come to the handler of subscribe.`,
       );
     }
+    checkHandler(handler);
+    const handlers = this.#of[event];
     handlers.add(handler);
     return () => void handlers.delete(handler);
   }

@@ -5,7 +5,7 @@
 
 import type { LockRecord, Numbers } from "@fanfare/protocol";
 import { asError, type OkFrame, shown } from "@fanfare/protocol";
-import { checkChannel } from "./checks.js";
+import { checkChannel, checkHandler, checkJson } from "./checks.js";
 import { ClientError } from "./client-error.js";
 import type { ClientClock } from "./client-options.js";
 import type { Client } from "./client-types.js";
@@ -60,6 +60,7 @@ export class Locks {
         "Give seconds, from 0 up.",
       );
     }
+    if (options.info !== undefined) checkJson("info", options.info);
     const until = this.#clock.monotonic() + waitSeconds * 1000;
     for (;;) {
       try {
@@ -76,6 +77,7 @@ export class Locks {
 
   watch(name: string, handler: (lock: LockRecord | null) => void, quiet = false): Subscription {
     checkChannel(name);
+    checkHandler(handler);
     // Only the server writes this state, and a gap in it is closed by the next one.
     return this.#client.subscribe(`$lock:${name}`, ignore, {
       onState: ({ state }) => handler(state as LockRecord | null),
@@ -94,6 +96,7 @@ export class Locks {
 
   watchSequence(name: string, handler: (last: number | null) => void): Subscription {
     checkChannel(name);
+    checkHandler(handler);
     return this.#client.subscribe(`$sequence:${name}`, ignore, {
       onState: ({ state }) => handler(typeof state?.last === "number" ? state.last : null),
       onGap: ignore,

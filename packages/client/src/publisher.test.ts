@@ -44,7 +44,6 @@ describe("publishing", () => {
   test("is refused for what is no channel, and for what is no JSON", async () => {
     const connected = await live();
     await expect(connected.client.publish("a b", 1)).rejects.toMatchObject({ code: "invalid_channel" });
-    await expect(connected.client.publish("chat", 1n)).rejects.toThrow(TypeError);
     await expect(connected.client.publish("chat", undefined)).rejects.toMatchObject({
       code: "invalid_value",
     });

@@ -3,10 +3,10 @@
  * page wants that.
  */
 import type { JsonObject, OkFrame } from "@fanfare/protocol";
-import { checkChannel, checkPosition } from "./checks.js";
+import { checkChannel, checkJson, checkPosition } from "./checks.js";
 import { ClientError } from "./client-error.js";
 import { randomKey } from "./environment.js";
-import { checkNames, QUEUE } from "./names.js";
+import { checkOptions, QUEUE } from "./names.js";
 import { Outbox, type OutboxHost } from "./outbox.js";
 import { positionOf } from "./requests.js";
 import type { Connection, PatchOptions, Position, PublishOptions, QueueOptions } from "./types.js";
@@ -27,9 +27,8 @@ export class Publisher {
   /** @throws ClientError `invalid_options` */
   constructor(host: PublisherHost, queue: boolean | QueueOptions = false) {
     this.#host = host;
-    const options = queue === true ? {} : queue;
-    if (options) checkNames(options, QUEUE);
-    this.#outbox = options ? new Outbox(host, options) : null;
+    if (typeof queue !== "boolean") checkOptions(queue, QUEUE, "queue is");
+    this.#outbox = queue ? new Outbox(host, queue === true ? {} : queue) : null;
   }
 
   get waiting(): number {
@@ -43,7 +42,7 @@ export class Publisher {
 
   async patch(channel: string, patch: JsonObject, { ifVersion, id }: PatchOptions = {}): Promise<Position> {
     checkJson("patch", patch);
-    checkPosition(ifVersion ?? undefined);
+    checkPosition(ifVersion);
     return this.#append({ type: "patch", channel, patch, ifVersion, id });
   }
 
@@ -84,10 +83,4 @@ interface Appending {
   readonly channel: string;
   readonly id: string | undefined;
   readonly [field: string]: unknown;
-}
-
-/** A value that is not JSON throws by itself. For what JSON leaves out, the server would close the connection. */
-function checkJson(name: string, value: unknown): void {
-  if (JSON.stringify(value) !== undefined) return;
-  throw new ClientError("invalid_value", `${name} is nothing that JSON has`, "Send JSON values only.");
 }

@@ -18,7 +18,7 @@ const EPOCH = /^[0-9a-f]{16}$/;
 const OFFSET = /^(?:0|[1-9][0-9]{0,15})$/;
 
 export function isEpoch(text: string): text is Epoch {
-  return EPOCH.test(text);
+  return typeof text === "string" && EPOCH.test(text);
 }
 
 /** @throws FanfareError `invalid_position` */
