@@ -1,11 +1,10 @@
 /**
- * The rates of users and addresses, over all their connections and requests. Asking costs a look into a map that is empty as
- * long as no caller is over a rate; counting is done by `rate-limiter-flexible`. What one connection may do is counted in
+ * The rates of users and addresses, over all their connections and requests, counted in windows that begin with the first that is
+ * counted. Asking costs a look into a map that is empty as long as no caller is over a rate. What one connection may do is counted in
  * `meter.ts`.
  */
 import { hash } from "node:crypto";
 import { FanfareError } from "@fanfare/protocol";
-import { RateLimiterMemory, type RateLimiterRes } from "rate-limiter-flexible";
 import type { Clock, Random } from "../../base/clock.js";
 import type { Caller } from "../grants/addresses.js";
 import { ownerOf, type Principal } from "../grants/principal.js";
@@ -139,20 +138,29 @@ class Shared {
   }
 }
 
-/** One rate: counts by the library, and remembers who is over it, so that a flood is refused by a look. */
+/** What a place has had since its window began. */
+interface Window {
+  readonly until: number;
+  count: number;
+}
+
+/** The windows that are dropped with each new one, at most, when they are over. */
+const DROPPED_PER_WINDOW = 2;
+
+/** One rate: counts by the monotonic clock, and remembers who is over it, so that a flood is refused by a look. */
 class Rate {
   readonly name: keyof RateSettings;
   readonly limit: number;
   readonly #clock: Clock;
-  readonly #counter: RateLimiterMemory;
-  /** Until when, by the monotonic clock. */
+  /** By place; those that began first come first. */
+  readonly #windows = new Map<string, Window>();
+  /** Until when. */
   readonly #over = new Map<string, number>();
 
   constructor(name: keyof RateSettings, limit: number, clock: Clock) {
     this.name = name;
     this.limit = limit;
     this.#clock = clock;
-    this.#counter = new RateLimiterMemory({ points: limit, duration: RATE_WINDOW_SECONDS });
   }
 
   over(place: string): Over | null {
@@ -165,15 +173,27 @@ class Rate {
     return null;
   }
 
-  /** A caller that used up the rate with this is over it from the end of this turn on. */
+  /** A caller that used up the rate with this is over it until its window ends. */
   count(place: string, count: number): void {
-    const look = ({ remainingPoints, msBeforeNext }: RateLimiterRes) => {
-      if (remainingPoints > 0) return;
-      this.#over.set(place, this.#clock.monotonic() + msBeforeNext);
-      // Counting begins anew when it is over.
-      void this.#counter.delete(place);
-    };
-    this.#counter.consume(place, count).then(look, look);
+    const now = this.#clock.monotonic();
+    let window = this.#windows.get(place);
+    if (!window || window.until <= now) window = this.#begin(place, now);
+    window.count += count;
+    if (window.count >= this.limit) this.#over.set(place, window.until);
+  }
+
+  #begin(place: string, now: number): Window {
+    // At the end of the map: it is the last to be over.
+    this.#windows.delete(place);
+    let dropped = 0;
+    for (const [other, { until }] of this.#windows) {
+      if (until > now || dropped++ === DROPPED_PER_WINDOW) break;
+      this.#windows.delete(other);
+      this.#over.delete(other);
+    }
+    const window = { until: now + RATE_WINDOW_SECONDS * 1000, count: 0 };
+    this.#windows.set(place, window);
+    return window;
   }
 }
 
