@@ -149,20 +149,3 @@ test("a ticket is no better than what it was asked with, and ends with its user'
   loggedOut = false;
   await expect(tickets.use(name, null)).rejects.toThrow(UNKNOWN);
 });
-
-test("an engine that does not answer is waited for 5 seconds", async () => {
-  const never = () => new Promise<never>(() => {});
-  const { tickets, clock, issue } = aNode({
-    durable: false,
-    get: never,
-    compareAndSet: never,
-    list: never,
-    version: never,
-  });
-  const [issuing, using] = [issue("a"), tickets.use("x", null)].map((call) =>
-    expect(call).rejects.toMatchObject({ code: "unavailable" }),
-  );
-  await turns(2);
-  clock.advance(5000);
-  await Promise.all([issuing, using]);
-});

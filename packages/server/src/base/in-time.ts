@@ -18,17 +18,3 @@ export async function inTime(clock: Clock, ms: number, promise: Promise<unknown>
     timer.cancel();
   }
 }
-
-/**
- * The answer of something that may never answer.
- *
- * @throws Error when it takes longer than this; what it was rejected with
- */
-export async function answeredWithin<Answer>(
-  clock: Clock,
-  ms: number,
-  asked: Promise<Answer>,
-): Promise<Answer> {
-  if (await inTime(clock, ms, asked)) return await asked;
-  throw new Error(`there was no answer within ${ms / 1000} seconds`);
-}

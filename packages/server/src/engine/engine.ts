@@ -35,8 +35,11 @@ export interface EngineStats {
   readonly commits?: Durations;
 }
 
-/** `full`: there is no room for messages. `gone`: the place where they are kept was removed or replaced. */
-export type EngineTrouble = "full" | "gone";
+/**
+ * `full`: there is no room for messages. `gone`: the place where they are kept was removed or replaced. `silent`: it did not answer in
+ * time.
+ */
+export type EngineTrouble = "full" | "gone" | "silent";
 
 export interface Engine {
   /** Does what was acknowledged outlive the process? */

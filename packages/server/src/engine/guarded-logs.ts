@@ -4,6 +4,7 @@
  */
 import { type ChannelName, type Position, shown } from "@fanfare/protocol";
 import type { Failures } from "../base/failures.js";
+import type { AnswerDeadline } from "./answer-deadline.js";
 import type {
   AnyDraft,
   Appended,
@@ -18,33 +19,30 @@ import type {
   ReadLimit,
   Retention,
 } from "./logs.js";
-import { promised } from "./promised.js";
 
 export class GuardedLogs implements Logs {
   readonly #logs: Logs;
   readonly #failures: Failures;
+  readonly #deadline: AnswerDeadline;
 
-  constructor(logs: Logs, failures: Failures) {
+  constructor(logs: Logs, failures: Failures, deadline: AnswerDeadline) {
     this.#logs = logs;
     this.#failures = failures;
+    this.#deadline = deadline;
   }
 
-  /** Called for each message: makes nothing of its own as long as all is well. */
   append(channel: ChannelName, draft: AnyDraft, retention: Retention): Promise<Appended> {
-    try {
-      const answer = this.#logs.append(channel, draft, retention);
-      return answer instanceof Promise ? answer : Promise.resolve(answer);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return this.#asked("append", channel, () => this.#logs.append(channel, draft, retention));
   }
 
   state(channel: ChannelName): Promise<PresentState> {
-    return promised(() => this.#logs.state(channel));
+    return this.#asked("state", channel, () => this.#logs.state(channel));
   }
 
   listen(channel: ChannelName, listener: LogListener): Promise<Listened> {
-    return promised(() => this.#logs.listen(channel, listener));
+    const listen = () => this.#logs.listen(channel, listener);
+    // When it comes too late, its announcements would have no listener any more.
+    return this.#asked("listen", channel, listen, () => this.unlisten(channel, listener));
   }
 
   unlisten(channel: ChannelName, listener: LogListener): void {
@@ -56,28 +54,37 @@ export class GuardedLogs implements Logs {
   }
 
   async read(channel: ChannelName, after: Position | null, limit: ReadLimit): Promise<Page> {
-    const page = await this.#logs.read(channel, after, limit);
+    const page = await this.#asked("read", channel, () => this.#logs.read(channel, after, limit));
     if (typeof page.epoch === "string" && Array.isArray(page.messages)) return page;
     throw new TypeError(`the engine answered ${shown(page)} instead of a page of ${channel}`);
   }
 
   heads(channels: readonly ChannelName[]): Promise<Position[]> {
-    return promised(() => this.#logs.heads(channels));
+    return this.#asked("heads", null, () => this.#logs.heads(channels));
   }
 
   list(after: ChannelName | null, limit: number): Promise<ListedChannel[]> {
-    return promised(() => this.#logs.list(after, limit));
+    return this.#asked("list", null, () => this.#logs.list(after, limit));
   }
 
   remove(channel: ChannelName): Promise<boolean> {
-    return promised(() => this.#logs.remove(channel));
+    return this.#asked("remove", channel, () => this.#logs.remove(channel));
   }
 
   owners(by: keyof Holdings, limit: number): Promise<OwnerHoldings[]> {
-    return promised(() => this.#logs.owners(by, limit));
+    return this.#asked("owners", null, () => this.#logs.owners(by, limit));
   }
 
   holdings(owner: string): Promise<Holdings> {
-    return promised(() => this.#logs.holdings(owner));
+    return this.#asked("holdings", null, () => this.#logs.holdings(owner));
+  }
+
+  #asked<Answer>(
+    call: keyof Logs,
+    channel: ChannelName | null,
+    ask: () => Promise<Answer>,
+    late?: () => void,
+  ): Promise<Answer> {
+    return this.#deadline.of(`logs.${call}`, channel, ask, late);
   }
 }

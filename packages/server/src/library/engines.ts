@@ -1,6 +1,7 @@
 /** The engine of a Fanfare: the one that it is given, one in memory, or both, as the rules say. */
 import type { Clock, Random } from "../base/clock.js";
 import type { Failures } from "../base/failures.js";
+import type { Log } from "../base/log.js";
 import { DividedEngine } from "../engine/divided-engine.js";
 import type { Engine } from "../engine/engine.js";
 import { GuardedEngine } from "../engine/guarded-engine.js";
@@ -20,8 +21,9 @@ export function enginesOf(
   clock: Clock,
   random: Random,
   failures: Failures,
+  log: Log,
 ): { engine: Engine; ownEngine: Engine | null } {
-  const engine = given && new GuardedEngine(given, failures);
+  const engine = given && new GuardedEngine(given, failures, clock, log);
   if (engine && !(engine.durable && rules.someInMemory)) return { engine, ownEngine: null };
   const memory = new MemoryEngine({
     clock,

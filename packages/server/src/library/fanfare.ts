@@ -144,7 +144,7 @@ export function createFanfare(given: FanfareOptions = {}): Fanfare {
   const rules = new Rules(options.rules);
   const settings = settingsOf(options);
   const entrance = new Entrance(options, { clock, random, log });
-  const { engine, ownEngine } = enginesOf(options, rules, limits, plan, clock, random, failures);
+  const { engine, ownEngine } = enginesOf(options, rules, limits, plan, clock, random, failures, log);
   const store = new AccessStore({ space: engine.space(ACCESS_SPACE), clock, log });
   if (options.dataDir !== undefined) void warnIfOthersMayRead(options.dataDir, log);
   const { rates, refusals } = entrance;

@@ -1,7 +1,12 @@
-/** An engine for tests that another has written badly: each of its methods may throw, reject with what is no error, or answer anything. */
+/** An engine for tests that another has written badly: each of its methods may throw, reject with what is no error, answer anything, or never. */
 import type { Engine } from "../engine/engine.js";
 
-export const MOODS = ["throws at once", "rejects with what is no error", "answers anything"] as const;
+export const MOODS = [
+  "throws at once",
+  "rejects with what is no error",
+  "answers anything",
+  "never answers",
+] as const;
 export type Mood = (typeof MOODS)[number] | "is as it should be";
 
 const NO_ERRORS = [null, undefined, "a text", 7, Object.create(null), Symbol("no error")];
@@ -23,6 +28,7 @@ export function wildEngine(inner: Engine): { readonly engine: Engine; mood: Mood
   const misbehave = (name: string | symbol): unknown => {
     wild.calls++;
     if (wild.mood === "throws at once") throw new TypeError(`${String(name)} is broken`);
+    if (wild.mood === "never answers") return new Promise(() => {});
     if (wild.mood === "answers anything") {
       const { answer, isAtOnce } = next(name, ANYTHING);
       return isAtOnce ? answer : Promise.resolve(answer);
@@ -39,7 +45,8 @@ export function wildEngine(inner: Engine): { readonly engine: Engine; mood: Mood
         if (PARTS.has(name) && Object(value) === value) return behind(Object(value));
         if (typeof value !== "function") return value;
         return (...args: unknown[]) => {
-          if (wild.mood !== "is as it should be") return misbehave(name);
+          const isWild = wild.mood !== "never answers" || !(AT_ONCE.has(name) || name === "space");
+          if (wild.mood !== "is as it should be" && isWild) return misbehave(name);
           const answer: unknown = value.apply(target, args);
           return name === "space" ? behind(Object(answer)) : answer;
         };

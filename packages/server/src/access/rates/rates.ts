@@ -138,7 +138,7 @@ class Shared {
   }
 }
 
-/** What a place has had since its window began. */
+/** The count of a place since its window began. */
 interface Window {
   readonly until: number;
   count: number;

@@ -12,8 +12,8 @@ import { type AccessData, NOTHING_STORED, PARTS, type Part, withPart } from "./s
 /** The name of the space. */
 export const ACCESS_SPACE = "access";
 const LOOK_EVERY_MS = 500;
-/** An engine that takes longer to answer does not answer. */
-const ANSWER_WITHIN_MS = 5000;
+/** How long callers wait for the first time that it is read. */
+const LOADED_WITHIN_MS = 5000;
 /** Each try fails only because another node has changed the same meanwhile. */
 const MAX_TRIES = 50;
 
@@ -41,8 +41,6 @@ export class AccessStore {
   /** Reading and changing follow each other. */
   #last: Promise<unknown> = Promise.resolve();
   #looking = false;
-  /** The call to the engine that is under way, of which there is one at a time: the timer looks after its time, too. */
-  #waiting: { readonly until: number; readonly failed: (error: Error) => void } | null = null;
   #closed = false;
   /** What went wrong last, as it was logged; an error that stays is logged once. */
   #told: { readonly reading: string | null; readonly writing: string | null } = {
@@ -57,10 +55,7 @@ export class AccessStore {
     this.#firstRead = new Promise((resolve) => {
       this.#wasRead = resolve;
     });
-    this.#timer = clock.every(LOOK_EVERY_MS, () => {
-      this.#endWaiting();
-      this.#look();
-    });
+    this.#timer = clock.every(LOOK_EVERY_MS, () => this.#look());
     this.#look();
   }
 
@@ -76,7 +71,7 @@ export class AccessStore {
 
   /** Resolves when it has been read. @throws FanfareError `unavailable` after 5 seconds */
   async loaded(): Promise<void> {
-    if (this.#loaded || (await inTime(this.#clock, ANSWER_WITHIN_MS, this.#firstRead))) return;
+    if (this.#loaded || (await inTime(this.#clock, LOADED_WITHIN_MS, this.#firstRead))) return;
     throw notAnswered("read", undefined);
   }
 
@@ -114,13 +109,7 @@ export class AccessStore {
   close(): void {
     this.#closed = true;
     this.#timer.cancel();
-    this.#waiting?.failed(new Error("the server has stopped"));
     this.#listeners.length = 0;
-  }
-
-  #endWaiting(): void {
-    if (this.#waiting === null || this.#clock.monotonic() < this.#waiting.until) return;
-    this.#waiting.failed(new Error(`the engine did not answer within ${ANSWER_WITHIN_MS / 1000} seconds`));
   }
 
   #look(): void {
@@ -194,15 +183,7 @@ export class AccessStore {
 
   async #ask<Answer>(call: () => Promise<Answer>): Promise<Answer> {
     if (this.#closed) throw new Error("the server has stopped");
-    const until = this.#clock.monotonic() + ANSWER_WITHIN_MS;
-    try {
-      return await new Promise<Answer>((answer, failed) => {
-        this.#waiting = { until, failed };
-        call().then(answer, failed);
-      });
-    } finally {
-      this.#waiting = null;
-    }
+    return await call();
   }
 
   #next<Answer>(work: () => Promise<Answer>): Promise<Answer> {

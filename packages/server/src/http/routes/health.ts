@@ -4,7 +4,7 @@ import type { HttpContext } from "../exchange/context.js";
 import type { Route } from "../exchange/route.js";
 
 const readinessSchema = z
-  .object({ status: z.enum(["ready", "stopping", "deaf", "full", "gone"]) })
+  .object({ status: z.enum(["ready", "stopping", "deaf", "full", "gone", "silent"]) })
   .meta({ id: "Readiness" });
 const livenessSchema = z.object({ status: z.literal("live") }).meta({ id: "Liveness" });
 
@@ -21,7 +21,7 @@ export function healthRoutes({ hub, stopping }: HttpContext): Route[] {
         200: { description: "The server is ready.", schema: readinessSchema },
         503: {
           description:
-            "The server stops, may miss announcements of other nodes (`deaf`), has too little room for messages on its disk or in its memory (`full`), or its `dataDir`, or the file of keys in it, was removed or replaced (`gone`).",
+            "The server stops, may miss announcements of other nodes (`deaf`), has too little room for messages on its disk or in its memory (`full`), or its `dataDir`, or the file of keys in it, was removed or replaced (`gone`). Or its engine has not answered in time a moment ago (`silent`).",
           schema: readinessSchema,
         },
       },
