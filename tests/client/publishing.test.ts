@@ -132,3 +132,19 @@ test("after the page has closed the client nothing waits", async () => {
     remedy: "Call connect().",
   });
 });
+
+test("what is too large is refused by the call, on each side of what the server reads of a frame", async () => {
+  const { client } = await setUp({ limits: { messageBytes: 40_000, stateBytes: 50 } });
+  const one = client();
+  const heard = await listening(one, "chat");
+  const id = one.connection.status === "connected" && one.connection.id;
+  for (const length of [39_999, 40_100, 44_050, 100_000, 3_000_000]) {
+    await expect(one.publish("chat", "x".repeat(length))).rejects.toMatchObject({ code: "too_large" });
+  }
+  await one.patch("chat", { a: "x".repeat(40) });
+  await expect(one.patch("chat", { b: 1 })).rejects.toMatchObject({ code: "too_large" });
+  await expect(one.lock("chat", { info: "x".repeat(2000) })).rejects.toMatchObject({ code: "too_large" });
+  await one.publish("chat", "x".repeat(39_998));
+  await heard.atLeast(1);
+  expect(one.connection).toMatchObject({ status: "connected", id });
+});

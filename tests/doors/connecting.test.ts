@@ -13,6 +13,7 @@ describe("connecting", () => {
       session: expect.stringMatching(/^[\w-]{22}$/),
       resumed: false,
       pingSeconds: 15,
+      frameBytes: 69_632,
     });
   });
 

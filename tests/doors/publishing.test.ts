@@ -122,14 +122,46 @@ describe("publishing", () => {
     await client.alive();
   });
 
-  test("data over the limit closes with 4413", async () => {
-    const { url } = await serve({ access: "open", limits: { messageBytes: 1000 } });
+  test.each([
+    ["a message", { type: "publish", channel: "a", data: "x".repeat(999) }, /^data is 1001 bytes/],
+    ["a patch", { type: "patch", channel: "a", patch: { x: "x".repeat(1000) } }, /^patch is 1008 bytes/],
+    [
+      "a state",
+      { type: "patch", channel: "full", patch: { y: "y" } },
+      /^the state of full would be 1004 bytes/,
+    ],
+    ["the words about a lock", { type: "lock", name: "a", info: "x".repeat(1023) }, /^info is 1025 bytes/],
+  ] as const)("%s over the limit is refused, and the connection lives on", async (_, frame, message) => {
+    const { url, fanfare } = await serve({
+      access: "open",
+      limits: { messageBytes: 1000, stateBytes: 1000 },
+    });
+    await fanfare.states.set("full", { x: "x".repeat(988) });
     const client = await Client.connect(url);
     expect(await client.ask({ type: "publish", channel: "a", data: "x".repeat(998) })).toMatchObject({
       type: "ok",
     });
-    client.say({ type: "publish", request: 9, channel: "a", data: "x".repeat(999) });
-    expect(await client.closed).toEqual({ code: 4413, reason: expect.stringContaining("1001 bytes") });
+    expect(await client.ask(frame)).toMatchObject({
+      type: "error",
+      code: "too_large",
+      message: expect.stringMatching(message),
+    });
+    await client.alive();
+  });
+
+  test("a frame of as many bytes as the server says is read, and one more closes with 1009", async () => {
+    const { url } = await serve({ access: "open", limits: { messageBytes: 40_000, stateBytes: 1000 } });
+    const client = await Client.open(url);
+    const { frameBytes } = await client.connect();
+    expect(frameBytes).toBe(40_000 + 4096);
+    const frame = (length: number) => {
+      const text = JSON.stringify({ type: "publish", request: 1, channel: "a", data: "" });
+      return text.replace('""', `"${"x".repeat(length - text.length)}"`);
+    };
+    client.say(frame(Number(frameBytes)));
+    expect(await client.answers.next()).toMatchObject({ type: "error", request: 1, code: "too_large" });
+    client.say(frame(Number(frameBytes) + 1));
+    expect(await client.closed).toMatchObject({ code: 1009 });
   });
 
   test("a limit for messages below 32 KiB is none for batches of subscribes and unsubscribes", async () => {

@@ -230,7 +230,7 @@ describe("while a session is looked up", () => {
     );
     await asked;
     letGo();
-    expect(await client.close()).toMatchObject({ code: 4413 });
+    expect(await client.json("error")).toMatchObject({ request: 1, code: "too_large" });
   });
 
   test("a client may be gone before the answer", async () => {

@@ -165,7 +165,20 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
     if (!this.#link.connected) {
       throw new ClientError("not_connected", "there is no connection", "Ask when it is connected.");
     }
-    return this.#requests.ask((request) => this.#link.send(`{"request":${request},${frame.slice(1)}`));
+    const { frameBytes } = this.#link;
+    return this.#requests.ask((request) => {
+      const text = `{"request":${request},${frame.slice(1)}`;
+      // For a larger one the server would close the connection, which all share.
+      const bytes = 3 * text.length > frameBytes ? new TextEncoder().encode(text).length : 0;
+      if (bytes > frameBytes) {
+        throw new ClientError(
+          "too_large",
+          `the frame has ${bytes} bytes, and the server reads ${frameBytes}`,
+          "Send less, or send a reference to the data.",
+        );
+      }
+      this.#link.send(text);
+    });
   }
 
   get isConnected(): boolean {

@@ -45,6 +45,8 @@ export interface LinkOwner {
 
 export class Link implements TokensHost {
   connection: Connection = { status: "idle" };
+  /** The most bytes of a frame that the server reads. */
+  frameBytes = Number.POSITIVE_INFINITY;
   /** What others know this client by; `null` before the first connection. */
   memberId: string | null = null;
   readonly clock: ClientClock;
@@ -244,6 +246,8 @@ export class Link implements TokensHost {
     this.#step({ kind: "heard" });
     if (frame.type === "connected") {
       const { connection, resumed, user } = frame;
+      // A stream says none: HTTP requests are answered, whatever their size.
+      this.frameBytes = Number(frame.frameBytes) || Number.POSITIVE_INFINITY;
       // A session that goes on is known by the name of its first connection.
       if (user !== undefined) this.memberId = `user:${user}`;
       else if (!resumed) this.memberId = `session:${connection}`;

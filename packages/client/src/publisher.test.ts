@@ -50,6 +50,41 @@ describe("publishing", () => {
     expect(connected.server.socket.news()).toEqual([]);
   });
 
+  test.each([false, true])(
+    "is refused for more bytes than the server reads of a frame (queue: %s)",
+    async (queue) => {
+      const { client, server } = setUp({ queue });
+      client.connect();
+      const refused = {
+        code: "too_large",
+        passes: false,
+        message: expect.stringContaining("the server reads 200"),
+      };
+      const early = client.publish("chat", "x".repeat(200));
+      server.socket.open();
+      server.socket.say({
+        type: "connected",
+        connection: "c",
+        session: "s",
+        resumed: false,
+        frameBytes: 200,
+      });
+      await expect(early).rejects.toMatchObject(refused);
+      // Bytes count, and not characters.
+      await expect(client.publish("chat", "€".repeat(60))).rejects.toMatchObject(refused);
+      await expect(client.patch("chat", { x: "x".repeat(200) })).rejects.toMatchObject(refused);
+      await expect(client.lock("chat", { info: "x".repeat(200) })).rejects.toMatchObject(refused);
+      expect([server.socket.sent.length, client.connection.status, client.queued]).toEqual([
+        1,
+        "connected",
+        0,
+      ]);
+      void client.publish("chat", "x".repeat(60));
+      await settled();
+      expect(server.socket.sent).toHaveLength(2);
+    },
+  );
+
   test("is rejected with the server's words", async () => {
     const { client, server } = await live();
     const published = client.publish("chat", 1);

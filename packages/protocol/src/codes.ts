@@ -103,9 +103,9 @@ export const CLOSE = {
   },
   tooBig: {
     code: 4413,
-    meaning: "A message is larger than the limit.",
+    meaning: "A frame that carries no message is larger than the limit.",
     reconnect: false,
-    remedy: "Send less, or raise the message limit on the server.",
+    remedy: "Split batches at 32 KiB.",
   },
   tooFast: {
     code: 4429,

@@ -160,6 +160,8 @@ export interface ConnectedFrame extends Expiry {
   readonly user?: string;
   /** Seconds between the pings that the server would like to see. */
   readonly pingSeconds: number;
+  /** The most bytes of a frame that the server reads at all. */
+  readonly frameBytes: number;
 }
 /** The new token was accepted. */
 export interface RenewedFrame extends Expiry {

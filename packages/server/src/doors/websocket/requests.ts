@@ -47,7 +47,8 @@ export class Requests {
     const most = Math.max(session.host.hub.limits.messageBytes, MIN_FRAME_BYTES);
     const carriesData = frame.type === "publish" || frame.type === "patch";
     if (!carriesData && length > most) {
-      this.#tooBig(`a ${frame.type} frame of ${length} bytes; ${most} are allowed`);
+      const message = `a ${frame.type} frame of ${length} bytes; ${most} are allowed`;
+      session.close({ close: CLOSE.tooBig, error: new FanfareError("too_large", message) });
       return;
     }
     switch (frame.type) {
@@ -134,15 +135,10 @@ export class Requests {
     try {
       this.#session.connection.answer(encodeFrame({ type: "ok", request, ...(await work()) }));
     } catch (error) {
-      if (error instanceof FanfareError && error.code === "too_large") this.#tooBig(error.message);
-      else this.#refuse(error, request, channel);
+      this.#refuse(error, request, channel);
     } finally {
       this.#requester.publishing(-length);
     }
-  }
-
-  #tooBig(message: string): void {
-    this.#session.close({ close: CLOSE.tooBig, error: new FanfareError("too_large", message) });
   }
 
   /** Tells the client, unless it was closed for it. */

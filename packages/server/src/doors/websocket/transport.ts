@@ -248,6 +248,7 @@ export class WebSocketTransport
         resumed: admitted.resumed !== null,
         ...(identity.principal.kind === "user" && { user: identity.principal.user }),
         pingSeconds: CLIENT_PING_SECONDS,
+        frameBytes: this.#door.maxPayload,
         ...session.expiry,
       }),
     );
