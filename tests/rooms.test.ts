@@ -9,7 +9,7 @@ const ROOMS = [
   "base",
   // Frames of WebSockets: knows nothing of the application.
   "doors/rfc6455",
-  ...["engine", "engine/memory", "engine/hostile", "engine/disk/store", "engine/disk"],
+  ...["engine", "engine/memory", "engine/hostile", "engine/remote", "engine/disk/store", "engine/disk"],
   ...["hub/terms", "hub/log", "hub/delivery", "hub/presence", "hub"],
   "locks",
   ...["access/grants", "access/tokens", "access/store", "access/control", "access/rates", "access"],
@@ -28,7 +28,8 @@ const ROOMS = [
 const SIBLINGS = [
   ["doors/websocket", "doors/sse", "doors/socketio"],
   ["engine/memory", "engine/hostile"],
-  ["engine/disk", "engine/hostile"],
+  ["engine/disk", "engine/hostile", "engine/remote"],
+  ["engine/memory", "engine/remote"],
   ["access/tokens", "access/store", "access/rates"],
   ["cli/shared", "cli/serving"],
 ];
@@ -47,7 +48,7 @@ const IMPORTS: Readonly<Record<string, string>> = {
   http: "base engine hub locks access feathers wire doors metrics",
   library: "base engine hub locks access feathers wire doors http",
   config: "base engine access doors library",
-  cli: "base engine access backup wire library config",
+  cli: "base engine hub access backup wire library config",
   ".": "base engine hub access feathers doors library",
 };
 const MOST_FILES = 25;

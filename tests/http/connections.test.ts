@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { describe, expect, test } from "vitest";
 import { MemoryEngine } from "../../packages/server/src/index.js";
 import { Client } from "../doors/client.js";
@@ -31,6 +32,7 @@ describe("the connections", () => {
       connections: [
         {
           connection,
+          node: `${hostname()}:${process.pid}`,
           door: "websocket",
           since: expect.toSatisfy((since: number) => since >= before && since <= Date.now()),
           subscriptions: 2,
@@ -41,6 +43,7 @@ describe("the connections", () => {
         },
       ],
       next: null,
+      silent: [],
     });
   });
 
@@ -56,7 +59,7 @@ describe("the connections", () => {
     expect([first.next, second.next, third.next]).toEqual([names[1], names[3], null]);
     expect((await list("?limit=5")).next).toBeNull();
     for (const { client } of joined) await client.leave();
-    expect(await list()).toEqual({ connections: [], next: null });
+    expect(await list()).toEqual({ connections: [], next: null, silent: [] });
   });
 
   test.each(["limit=0", "limit=x", "after=", `after=${"x".repeat(101)}`])(
@@ -101,7 +104,7 @@ describe("a client that is sent away", () => {
     const answer = await fetch(at, { method: "DELETE" });
     expect([answer.status, await answer.text()]).toEqual([204, ""]);
     expect(await client.closed).toEqual({ code: 4410, reason: expect.stringContaining("administrator") });
-    expect(await list()).toEqual({ connections: [], next: null });
+    expect(await list()).toEqual({ connections: [], next: null, silent: [] });
     const again = await Client.open(`ws://127.0.0.1:${port}/push`);
     expect(await again.connect({ session })).toMatchObject({ resumed: false });
     expect((await fetch(at, { method: "DELETE" })).status).toBe(404);
@@ -111,7 +114,7 @@ describe("a client that is sent away", () => {
     const engine = new MemoryEngine();
     const [here, there] = [await serving({ engine }), await serving({ engine })];
     const { client, connection, at } = await there.join();
-    expect((await fetch(`${here.url}/${connection}`)).status).toBe(404);
+    expect(await (await fetch(`${here.url}/${connection}`)).json()).toMatchObject({ connection });
     expect((await fetch(`${here.url}/${connection}`, { method: "DELETE" })).status).toBe(204);
     expect((await client.closed).code).toBe(4410);
     expect((await fetch(at)).status).toBe(404);

@@ -126,7 +126,8 @@ function listen(
       if (hasCode(error, "EADDRINUSE")) done(null);
       else failed(error);
     });
-    server.listen(path, () => {
+    // Not by way of the process that started this one, as in a cluster.
+    server.listen({ path, exclusive: true }, () => {
       // On Windows it is no file, and others may not write to it.
       const closedToOthers = process.platform === "win32" ? Promise.resolve() : chmod(file, 0o600);
       closedToOthers.then(

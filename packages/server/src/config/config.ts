@@ -1,16 +1,16 @@
 /** The configuration: put together from flags, environment, file and defaults, and checked as a whole. */
-
+import { availableParallelism } from "node:os";
 import { anonymousGrants } from "../access/settings.js";
 import { nearest } from "../base/nearest.js";
 import { checkPath } from "../base/path.js";
 import { socketIoSettings } from "../doors/socketio/options.js";
 import { memoryThere } from "../library/memory-meter.js";
-import { defaultsOf, type MemoryThere, planMemory } from "../library/memory-plan.js";
+import { defaultsOf, type MemoryThere, partOf, planMemory } from "../library/memory-plan.js";
 import { ConfigError } from "./errors.js";
 import { type ConfigFile, readConfigFile } from "./file.js";
 import { GROUPS, OPTIONS, type Option, PREFIX } from "./options.js";
 import { problemOf } from "./problem.js";
-import { type Config, configSchema } from "./schema.js";
+import { type Config, configSchema, processesOf } from "./schema.js";
 
 /** Where a value came from. */
 export interface Origin {
@@ -85,7 +85,8 @@ export async function loadConfig(sources: Sources): Promise<InForce> {
 
 /** With defaults from the memory that is there, where no setting says otherwise. */
 function planned(config: Config, origins: ReadonlyMap<string, Origin>, there: MemoryThere): Config {
-  const fromMemory = defaultsOf(planMemory(there), config.engine === "memory");
+  const part = partOf(there, processesOf(config, availableParallelism()));
+  const fromMemory = defaultsOf(planMemory(part), config.engine === "memory");
   const unsaid = Object.entries(fromMemory).filter(([name]) => !origins.has(`limits.${name}`));
   return { ...config, limits: { ...config.limits, ...Object.fromEntries(unsaid) } };
 }

@@ -12,6 +12,8 @@ import { placeOptions, reloadOptions } from "../library/options.js";
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
+const MAX_WORKERS = 256;
+
 export const configSchema = z.strictObject({
   host: described(
     z
@@ -45,6 +47,13 @@ export const configSchema = z.strictObject({
     allowed: "disk or memory",
     flag: "engine",
   }),
+  workers: described(z.union([z.literal("auto"), z.int().min(1).max(MAX_WORKERS)]).default(1), {
+    text: "Processes that serve clients, each on a core of its own; `auto` is one for each core. With more than one, another process has the channels, and the memory is divided between all.",
+    allowed: `a whole number from 1 to ${MAX_WORKERS}, or auto`,
+    flag: "number",
+    fromText: (text) => (/^\d+$/.test(text) ? Number(text) : text),
+    asText: "a number, or auto",
+  }),
   rules: reloadOptions.rules,
   limits: placeOptions.limits,
   rates: entranceOptions.rates,
@@ -63,6 +72,17 @@ export const configSchema = z.strictObject({
     unit: "seconds",
   }),
 });
+
+/** How many processes serve clients. @param cores of this machine */
+export function workersOf({ workers }: Pick<Config, "workers">, cores: number): number {
+  return workers === "auto" ? Math.min(cores, MAX_WORKERS) : workers;
+}
+
+/** The processes of a server: its workers and, where there are several, the one that has the channels. */
+export function processesOf(config: Pick<Config, "workers">, cores: number): number {
+  const workers = workersOf(config, cores);
+  return workers === 1 ? 1 : workers + 1;
+}
 
 /** Everything that is in force. */
 export type Config = z.output<typeof configSchema>;

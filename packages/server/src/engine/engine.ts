@@ -51,6 +51,12 @@ export interface Engine {
   /** Are the entries that it announces the same objects that its logs keep on this heap? @default false */
   readonly sharesEntries?: boolean;
 
+  /**
+   * Are its nodes processes of one server, at one address? Then the process that has the channels keeps those in memory whose rules say so,
+   * and figures are asked of all nodes. @default false
+   */
+  readonly isOneServer?: boolean;
+
   /** The reason that keeps it from taking messages, though reading works; `null` when there is none. Left out where that cannot be. */
   readonly trouble?: EngineTrouble | null;
 

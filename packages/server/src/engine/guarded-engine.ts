@@ -18,6 +18,7 @@ export class GuardedEngine implements Engine {
   readonly durable: boolean;
   readonly lossy: boolean;
   readonly sharesEntries: boolean;
+  readonly isOneServer: boolean;
   readonly logs: Logs;
   readonly signals: Signals;
   readonly sessions: Sessions;
@@ -33,6 +34,7 @@ export class GuardedEngine implements Engine {
     this.durable = engine.durable;
     this.lossy = engine.lossy;
     this.sharesEntries = engine.sharesEntries ?? false;
+    this.isOneServer = engine.isOneServer ?? false;
     this.#engine = engine;
     this.#failures = failures;
     const deadline = new AnswerDeadline(clock, log);

@@ -9,8 +9,9 @@ import { readableBy } from "../access/readable.js";
 import { TICKETS_SPACE, Tickets } from "../access/tickets.js";
 import type { Log } from "../base/log.js";
 import type { SseDoor } from "../doors/sse/door.js";
-import type { Disconnects } from "../hub/disconnects.js";
+import type { AllConnections } from "../hub/all-connections.js";
 import type { Hub } from "../hub/hub.js";
+import type { Nodes } from "../hub/nodes.js";
 import type { Locks } from "../locks/locks.js";
 import type { Sequences } from "../locks/sequences.js";
 import type { Bodies } from "../wire/bodies.js";
@@ -48,7 +49,8 @@ export interface AppOptions {
   readonly hub: Hub;
   readonly locks: Locks;
   readonly sequences: Sequences;
-  readonly disconnects: Disconnects;
+  readonly nodes: Nodes;
+  readonly allConnections: AllConnections;
   readonly access: Access;
   readonly entrance: Entrance;
   readonly sse: SseDoor;
@@ -64,8 +66,21 @@ const LOGGED = new Set<ErrorCode>(["host_not_allowed", "origin_not_allowed", "no
 const ANY_METHOD = "ALL";
 
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const { path, version, hub, locks, sequences, disconnects, access, entrance, sse, bodies, log, stopping } =
-    options;
+  const {
+    path,
+    version,
+    hub,
+    locks,
+    sequences,
+    nodes,
+    allConnections,
+    access,
+    entrance,
+    sse,
+    bodies,
+    log,
+    stopping,
+  } = options;
   const { allow, count, hasRead } = checks(entrance.rates);
   const app = new Hono<HttpEnv>({ strict: false }).basePath(path);
   const admit = admission(entrance);
@@ -74,7 +89,8 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     hub,
     locks,
     sequences,
-    disconnects,
+    nodes,
+    allConnections,
     access,
     entrance,
     sse,

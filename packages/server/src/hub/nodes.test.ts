@@ -7,16 +7,16 @@ import { HostileEngine } from "../engine/hostile/hostile-engine.js";
 import { MemoryEngine } from "../engine/memory/memory-engine.js";
 import { aHub } from "../testing/a-hub.js";
 import { FakeClock, turns } from "../testing/fake-clock.js";
-import { Disconnects } from "./disconnects.js";
+import { AllConnections } from "./all-connections.js";
 import { Nodes } from "./nodes.js";
 
 async function aNode(engine: Engine, clock: FakeClock) {
   const node = aHub({ engine, clock });
   const nodes = new Nodes(node.hub);
-  const disconnects = new Disconnects(node.hub, nodes);
+  const allConnections = new AllConnections(node.hub, nodes);
   onTestFinished(() => nodes.close());
   await turns(2);
-  return { ...node, name: node.hub.node, nodes, disconnects };
+  return { ...node, name: node.hub.node, nodes, allConnections };
 }
 
 function anEngine() {
@@ -114,12 +114,12 @@ test("a client is sent away on whatever node it is, and none is found only where
   const { clock, memory } = anEngine();
   const [one, two] = [await aNode(memory, clock), await aNode(memory, clock)];
   const client = two.open();
-  expect(await one.disconnects.disconnect(client.connection.id)).toBe(true);
+  expect(await one.allConnections.disconnect(client.connection.id)).toBe(true);
   expect(client.ended).toBe("disconnected");
-  expect(await one.disconnects.disconnect("nobody")).toBe(false);
+  expect(await one.allConnections.disconnect("nobody")).toBe(false);
 
   await aNode(new HostileEngine(memory, { clock, random: () => 0, drop: 1 }), clock);
-  const asking = one.disconnects.disconnect("nobody").catch((error: unknown) => error);
+  const asking = one.allConnections.disconnect("nobody").catch((error: unknown) => error);
   await turns();
   await clock.forward(1000);
   expect(await asking).toMatchObject({
@@ -129,6 +129,31 @@ test("a client is sent away on whatever node it is, and none is found only where
       message: expect.stringContaining(`${hostname()}:${process.pid}`),
     },
   });
+});
+
+test("connections are listed page by page over all nodes, and a node that does not answer is named", async () => {
+  const { clock, memory } = anEngine();
+  const [one, two] = [await aNode(memory, clock), await aNode(memory, clock)];
+  const clients = [one, two, two, one, two].map((node) => node.open().connection.id);
+  const pages = [await one.allConnections.list(null, 2)];
+  for (let next = pages[0]?.next; next; next = pages.at(-1)?.next)
+    pages.push(await one.allConnections.list(next, 2));
+  const listed = pages.flatMap(({ connections }) => connections.map(({ connection }) => connection));
+  expect(listed).toEqual(clients.sort());
+  expect(pages.map(({ silent }) => silent)).toEqual([[], [], []]);
+  expect(await one.allConnections.look(clients[0] ?? "")).toMatchObject({
+    connection: clients[0],
+    channels: [],
+  });
+  expect(await one.allConnections.look("nobody")).toBeNull();
+
+  await aNode(new HostileEngine(memory, { clock, random: () => 0, drop: 1 }), clock);
+  const asking = one.allConnections.list(null, 10);
+  await turns();
+  await clock.forward(1000);
+  const { connections, silent } = await asking;
+  expect(connections).toHaveLength(5);
+  expect(silent).toEqual([`${hostname()}:${process.pid}`]);
 });
 
 test("an ask that waits ends when its node is closed", async () => {

@@ -84,6 +84,11 @@ export class Nodes {
     this.#renewSoon();
   }
 
+  /** The machine and the process of this node. */
+  get address(): string {
+    return this.#info.address;
+  }
+
   /** The nodes whose leases last, this one included. @throws FanfareError `unavailable` */
   async list(): Promise<NodeInfo[]> {
     const [values, now] = await Promise.all([this.#space.list(null, MAX_NODES), this.#host.engine.now()]);

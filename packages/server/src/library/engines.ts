@@ -14,7 +14,12 @@ import type { FanfareSettings } from "./options.js";
 
 /** The engine to use, and the part of it that ends with this Fanfare. */
 export function enginesOf(
-  { engine: given, allowIsolated = false, dataDir, logger }: FanfareSettings,
+  {
+    engine: given,
+    allowIsolated = false,
+    dataDir,
+    logger,
+  }: Pick<FanfareSettings, "engine" | "allowIsolated" | "dataDir" | "logger">,
   rules: Rules,
   limits: Limits,
   plan: MemoryPlan,
@@ -24,7 +29,8 @@ export function enginesOf(
   log: Log,
 ): { engine: Engine; ownEngine: Engine | null } {
   const engine = given && new GuardedEngine(given, failures, clock, log);
-  if (engine && !(engine.durable && rules.someInMemory)) return { engine, ownEngine: null };
+  if (engine && (engine.isOneServer || !engine.durable || !rules.someInMemory))
+    return { engine, ownEngine: null };
   const memory = new MemoryEngine({
     clock,
     random,
@@ -50,7 +56,7 @@ function leastOf(limits: Limits, plan: MemoryPlan): Limits {
   };
 }
 
-/** What the bounds of a Fanfare are to an engine that lives in its process. */
+/** The bounds of a Fanfare, for an engine that lives in its process. */
 export function engineLimits(limits: Limits): Partial<MemoryEngineLimits> {
   return {
     maxBytes: limits.historyBytes,

@@ -21,7 +21,7 @@ import type { DoorHost } from "../doors/door.js";
 import { socketIoSettings } from "../doors/socketio/options.js";
 import type { Engine } from "../engine/engine.js";
 import { checkedUser } from "../http/routes/access.js";
-import { Disconnects } from "../hub/disconnects.js";
+import { AllConnections } from "../hub/all-connections.js";
 import { Hub } from "../hub/hub.js";
 import type { LifecycleEvents, LifecycleListener } from "../hub/lifecycle.js";
 import { Nodes } from "../hub/nodes.js";
@@ -172,7 +172,7 @@ export function createFanfare(given: FanfareOptions = {}): Fanfare {
   hub.lifecycle.onFailure((error) => log.error({ err: error }, "a listener of the application failed"));
   const sessions = new Sessions(hub, (publisher) => locks.sessionEnded(publisher));
   const nodes = new Nodes(hub);
-  const disconnects = new Disconnects(hub, nodes);
+  const allConnections = new AllConnections(hub, nodes);
   const clients = new Clients({ hub, access, entrance, log });
   const wheel = new TimingWheel(clock);
   const bodies = new Bodies({ clock, maxBytes: limits.bodyBytes });
@@ -194,7 +194,8 @@ export function createFanfare(given: FanfareOptions = {}): Fanfare {
     path,
     socketio,
     host,
-    disconnects,
+    nodes,
+    allConnections,
     stopping: () => closing !== null,
   });
 

@@ -1,4 +1,4 @@
-/** What is wrong with a value, as a sentence for its sender. */
+/** Says what is wrong with a value, in a sentence for its sender. */
 import type { SchemaIssue } from "@fanfare/client";
 import { formatPath, printable } from "@fanfare/protocol";
 

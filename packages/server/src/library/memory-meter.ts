@@ -5,7 +5,7 @@ import { getHeapStatistics } from "node:v8";
 import type { MemoryMeter } from "../hub/terms/memory-guard.js";
 import type { MemoryThere } from "./memory-plan.js";
 
-/** What there is. Without a container, or with one that is not bounded, it is the machine's. */
+/** The memory that there is. Without a container, or with one that is not bounded, it is the machine's. */
 export function memoryThere(): MemoryThere {
   const machine = totalmem();
   const container = process.constrainedMemory?.() ?? 0;

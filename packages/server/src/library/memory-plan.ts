@@ -9,11 +9,11 @@ import { type MemoryReading, type MemoryRoom, SHRINK_ABOVE } from "../hub/terms/
 
 const MiB = 1024 * 1024;
 
-/** What there is, in bytes. */
+/** The memory that there is, in bytes. */
 export interface MemoryThere {
-  /** What V8 lets the heap grow to (`heap_size_limit`). */
+  /** The bytes that V8 lets the heap grow to (`heap_size_limit`). */
   readonly heapLimit: number;
-  /** What the container may take, or else what the machine has. */
+  /** The bytes that the container may take, or else those of the machine. */
   readonly total: number;
 }
 
@@ -42,7 +42,7 @@ const SHARES = {
 } as const satisfies Partial<Record<keyof Limits, { readonly part: number; readonly cost: number }>>;
 
 /**
- * What one owner may take of the room, by what is kept as long as that owner wants it. These are no bounds of all together: they keep one
+ * The part of the room that one owner may take, by what is kept as long as that owner wants it. These are no bounds of all together: they keep one
  * owner from being the reason why others are refused.
  */
 const OWNER_SHARES = {
@@ -69,6 +69,11 @@ type PlannedLimit =
   | keyof typeof OUTSIDE_SHARES
   | keyof typeof OWNER_SHARES
   | "stateBytesPerOwner";
+
+/** The part of one of several processes, where all are alike. */
+export function partOf({ heapLimit, total }: MemoryThere, processes: number): MemoryThere {
+  return { heapLimit: Math.min(heapLimit, (total * HEAP_PART) / processes), total: total / processes };
+}
 
 /** Never more than {@link DEFAULT_LIMITS}, which fit where the heap may have about 1.5 GiB. */
 export function planMemory({ heapLimit, total }: MemoryThere): MemoryPlan {
@@ -105,7 +110,7 @@ export function defaultsOf({ limits }: MemoryPlan, inMemory: boolean): Partial<L
   return inMemory ? limits : { windowBytes, waitingBytes, bodyBytes, subscriptionsPerOwner };
 }
 
-/** What is wrong with bounds that somebody has set himself, in sentences. @param inMemory as of {@link defaultsOf} */
+/** The problems of bounds that an operator has set, in sentences. @param inMemory as of {@link defaultsOf} */
 export function tooMuchOf(plan: MemoryPlan, limits: Limits, inMemory: boolean): string[] {
   const problems: string[] = [];
   const room = roomIn(plan.heapBytes);

@@ -20,7 +20,8 @@ import { checkExchange, checkRequest, checkServer } from "../http/exchange/given
 import { createListener, failed } from "../http/exchange/listener.js";
 import { feathersPlaces } from "../http/routes/feathers.js";
 import { authenticationPlace } from "../http/routes/feathers-authentication.js";
-import type { Disconnects } from "../hub/disconnects.js";
+import type { AllConnections } from "../hub/all-connections.js";
+import type { Nodes } from "../hub/nodes.js";
 import { answerNothingHere, type Mounted, mount, nothingServedAt, serve } from "../wire/mount.js";
 import { refuseUpgrade } from "../wire/refuse-upgrade.js";
 import { SlowAnswers } from "../wire/slow-answers.js";
@@ -48,7 +49,8 @@ export interface PlacesOptions {
   readonly path: string;
   readonly socketio: SocketIoSettings | undefined;
   readonly host: DoorHost;
-  readonly disconnects: Disconnects;
+  readonly nodes: Nodes;
+  readonly allConnections: AllConnections;
   /** Is the server on its way out? */
   readonly stopping: () => boolean;
 }
@@ -86,7 +88,7 @@ export interface ClosePlaces {
 
 /** Opens the doors. Clients have been sent away before it is closed. */
 export function openPlaces(options: PlacesOptions): Places & ClosePlaces {
-  const { path, socketio, host, disconnects, stopping } = options;
+  const { path, socketio, host, nodes, allConnections, stopping } = options;
   const { hub, locks, sequences, access, entrance, bodies, log, failures } = host;
   const webSocket = new WebSocketDoor(host);
   const sse = new SseDoor(host);
@@ -102,7 +104,8 @@ export function openPlaces(options: PlacesOptions): Places & ClosePlaces {
     hub,
     locks,
     sequences,
-    disconnects,
+    nodes,
+    allConnections,
     access,
     entrance,
     sse,

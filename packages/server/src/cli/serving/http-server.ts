@@ -53,6 +53,24 @@ export function listen(
   });
 }
 
+/** Listens where the configuration says. @throws UsageError as {@link listen} */
+export async function listenAt(
+  {
+    host,
+    port,
+    keepAliveSeconds,
+  }: { readonly host: string; readonly port: number; readonly keepAliveSeconds: number },
+  listener: RequestListener,
+): Promise<Server> {
+  try {
+    return await listen(port, host, listener, keepAliveSeconds);
+  } catch (error) {
+    // `fanfare dev` tries an address that may not be there; here it was asked for.
+    if (codeOf(error) === "EADDRNOTAVAIL") throw hostUnknown(host, "is no address of this machine");
+    throw error;
+  }
+}
+
 const socketsOf = new WeakMap<Server, Set<Socket>>();
 
 /** Ends a server and all connections that it has, upgraded ones included. Its port is free when this resolves. */
@@ -79,7 +97,7 @@ export function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
-export function hostUnknown(host: string, why: string): UsageError {
+function hostUnknown(host: string, why: string): UsageError {
   return new UsageError(
     `the host ${quote(host)} ${why}`,
     "Give an address of this machine, such as --host 127.0.0.1 or --host 0.0.0.0.",

@@ -1,11 +1,17 @@
 /** The log of the command: JSON lines on standard error, or readable ones when a person looks. */
+import { hostname } from "node:os";
 import { quote } from "@fanfare/protocol";
 import { type DestinationStream, type Logger, pino } from "pino";
 import { UsageError } from "../../base/usage-error.js";
 import { LOG_LEVELS } from "../../config/schema.js";
 
-export async function createLogger(level: string): Promise<Logger> {
-  return pino({ level }, process.stderr.isTTY ? await readable() : pino.destination({ dest: 2, sync: true }));
+/** @param fields stand in each line */
+export async function createLogger(level: string, fields: object = {}): Promise<Logger> {
+  const base = { pid: process.pid, hostname: hostname(), ...fields };
+  return pino(
+    { level, base },
+    process.stderr.isTTY ? await readable() : pino.destination({ dest: 2, sync: true }),
+  );
 }
 
 /** Loaded where somebody looks: it would take a tenth of what a command needs to start. */

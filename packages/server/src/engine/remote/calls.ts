@@ -6,7 +6,7 @@ import type { Signals } from "../signals.js";
 import type { Space } from "../space.js";
 
 /** A space by its name, and whether its values may be lost: see `SpaceOptions`. */
-export interface SpaceName {
+interface SpaceName {
   readonly name: string;
   readonly volatile: boolean;
 }

@@ -29,6 +29,8 @@ export interface EngineServerParts {
   readonly folder: string;
   readonly clock: Clock;
   readonly failures: Failures;
+  /** Asked before each append. @throws FanfareError `insufficient_storage` */
+  readonly assertRoom?: () => void;
   /** With more bytes waiting, a node misses announcements until it has taken all of them. @default 32 MiB */
   readonly maxWaitingBytes?: number;
 }
@@ -214,6 +216,7 @@ class ServedNode {
 
   async #asked(name: string, args: readonly unknown[]): Promise<unknown> {
     const calls = this.#calls;
+    if (name === "append") this.#parts.assertRoom?.();
     if (!isCallName(name, calls)) throw new FanfareError("internal", `an engine has no call "${name}"`);
     // They come from this package, in another process.
     const call = calls[name] as (...args: readonly unknown[]) => Promise<unknown>;

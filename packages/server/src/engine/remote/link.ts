@@ -31,7 +31,7 @@ export interface LinkParts {
 
 /** Hears of the connection. */
 export interface LinkListener {
-  /** What the engine tells by itself. */
+  /** A message of the engine that is no answer. */
   told(message: EngineMessage): void;
   /** Calls work again; they did not since then, by the clock. */
   reconnected(since: number): void;

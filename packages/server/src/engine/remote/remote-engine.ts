@@ -24,8 +24,7 @@ export class RemoteEngine implements Engine {
   readonly durable: boolean;
   /** The other process may be slow, and the connection may be lost. */
   readonly lossy = true;
-  /** The other process knows the rules of channels in memory. */
-  readonly divides = true;
+  readonly isOneServer = true;
   readonly logs: RemoteLogs;
   readonly signals: Signals;
   readonly sessions: Sessions;
@@ -99,7 +98,7 @@ export class RemoteEngine implements Engine {
   }
 }
 
-/** What the link tells goes on to here, once there is an engine. */
+/** Messages of the link go on to here, once there is an engine. */
 interface Told {
   trouble: EngineTrouble | null;
   hear(message: EngineMessage): void;

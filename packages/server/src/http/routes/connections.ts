@@ -1,9 +1,7 @@
-/** `{path}/connections`: the clients of this node, how each keeps up, and how to send one away. */
+/** `{path}/connections`: the clients of all nodes, how each keeps up, and how to send one away. */
 import { FanfareError, quote } from "@fanfare/protocol";
 import { z } from "zod";
 import { limitSchema } from "../../base/check.js";
-import { FirstNames } from "../../engine/first-names.js";
-import { connectionDiagnostics, subscriptionDiagnostics } from "../../hub/diagnostics.js";
 import type { HttpContext } from "../exchange/context.js";
 import { readQuery } from "../exchange/query.js";
 import type { Route } from "../exchange/route.js";
@@ -22,9 +20,15 @@ const querySchema = z.strictObject({
   limit: limitSchema,
 });
 
+const node = z.string().meta({
+  description: "The machine and the process of a node.",
+  examples: ["server-1:4711"],
+});
+
 const connectionSchema = z
   .object({
     connection: connectionName,
+    node,
     door: z
       .string()
       .meta({ description: "The door that it came through.", examples: ["websocket", "sse", "socketio"] }),
@@ -40,7 +44,11 @@ const connectionSchema = z
   .meta({ id: "Connection" });
 
 const connectionsSchema = z
-  .object({ connections: z.array(connectionSchema), next: part.next })
+  .object({
+    connections: z.array(connectionSchema),
+    next: part.next,
+    silent: z.array(node).meta({ description: "Nodes that did not answer within a second." }),
+  })
   .meta({ id: "Connections" });
 
 const detailSchema = connectionSchema
@@ -57,60 +65,49 @@ const detailSchema = connectionSchema
   })
   .meta({ id: "ConnectionDetail" });
 
-export function connectionRoutes({ hub, allow, disconnects }: HttpContext): Route[] {
+export function connectionRoutes({ allow, allConnections }: HttpContext): Route[] {
   return [
     {
       method: "GET",
       path: "/connections",
       id: "connections",
-      summary: "List the connections of this node",
+      summary: "List the connections of all nodes",
       tag: "connections",
       needs: "admin",
       parameters: [{ in: "query", schema: querySchema }],
       answers: {
         200: {
-          description: "A page of connections, in the order of their names.",
+          description:
+            "A page of connections, in the order of their names. A node that did not answer within a second is named in `silent`, and its connections are left out.",
           schema: connectionsSchema,
         },
       },
-      errors: ["invalid_request"],
+      errors: ["invalid_request", "unavailable"],
       async handle(c) {
         allow(c, "admin", null);
         const { after, limit } = readQuery(c, querySchema);
-        const names = new FirstNames(limit + 1);
-        await hub.slices.each(hub.connections.ids(), (name) => {
-          if (after === undefined || name > after) names.offer(name);
-        });
+        const page = await allConnections.list(after ?? null, limit);
         c.get("requestCaller").check();
-        const found = names.take();
-        const shown = found.slice(0, limit);
-        const connections = shown.flatMap((name) => {
-          const connection = hub.connections.get(name);
-          return connection ? [connectionDiagnostics(connection)] : [];
-        });
-        const next = found.length > limit ? (shown.at(-1) ?? null) : null;
-        return c.json({ connections, next }, 200, { "Cache-Control": "no-store" });
+        return c.json(page, 200, { "Cache-Control": "no-store" });
       },
     },
     {
       method: "GET",
       path: "/connections/:connection",
       id: "connection",
-      summary: "Look at a connection of this node",
+      summary: "Look at a connection",
       tag: "connections",
       needs: "admin",
       parameters: [{ in: "path", schema: addressSchema }],
       answers: { 200: { description: "How it stands, channel by channel.", schema: detailSchema } },
-      errors: ["not_found"],
-      handle(c) {
+      errors: ["not_found", "unavailable"],
+      async handle(c) {
         allow(c, "admin", null);
         const name = c.req.param("connection") ?? "";
-        const connection = hub.connections.get(name);
-        if (!connection) throw unknown(name, "this node");
-        const channels = subscriptionDiagnostics(connection);
-        return c.json({ ...connectionDiagnostics(connection), channels }, 200, {
-          "Cache-Control": "no-store",
-        });
+        const connection = await allConnections.look(name);
+        c.get("requestCaller").check();
+        if (!connection) throw unknown(name);
+        return c.json(connection, 200, { "Cache-Control": "no-store" });
       },
     },
     {
@@ -128,15 +125,15 @@ export function connectionRoutes({ hub, allow, disconnects }: HttpContext): Rout
       async handle(c) {
         allow(c, "admin", null);
         const name = c.req.param("connection") ?? "";
-        if (!(await disconnects.disconnect(name))) throw unknown(name, "any node");
+        if (!(await allConnections.disconnect(name))) throw unknown(name);
         return c.body(null, 204);
       },
     },
   ];
 }
 
-function unknown(name: string, where: string): FanfareError {
-  return new FanfareError("not_found", `there is no connection ${quote(name)} on ${where}`, {
+function unknown(name: string): FanfareError {
+  return new FanfareError("not_found", `there is no connection ${quote(name)} on any node`, {
     remedy: "Compare the name with the list of connections; the client may have left.",
   });
 }
