@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type {
   Client,
+  ClientError,
   ClientOptions,
   Gap,
   JsonObject,
@@ -58,6 +59,7 @@ async function by(client: Client, transport: "websocket" | "sse"): Promise<void>
   );
 }
 
+const wordsOf = ({ code, message, remedy }: ClientError) => ({ code, message, remedy });
 const dataOf = (messages: readonly Message[]) => messages.map(({ data }) => data);
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
@@ -165,6 +167,58 @@ describe("behind a proxy that blocks WebSockets", () => {
     expect(await messages.atLeast(1)).toMatchObject([{ event: "said", data: { n: 1 }, id: "k1" }]);
     await expect(client.publish("a", "x".repeat(200))).rejects.toMatchObject({ code: "too_large" });
     expect(client.connection.status).toBe("connected");
+  });
+
+  test.each(["anonymous", "a user"])(
+    "what may not be done is refused in the same words as on a WebSocket: %s",
+    async (who) => {
+      const secret = "the-secret-of-the-tests-0123456789abcdef";
+      const grants = [{ channels: "b", actions: ["subscribe"] as const }];
+      let tokenOf = async () => "";
+      const ofClient: ClientOptions = who === "anonymous" ? {} : { getToken: () => tokenOf() };
+      const { client, fanfare, url } = await blocked(
+        { anonymous: grants, tokens: { secrets: [secret] } },
+        ofClient,
+      );
+      tokenOf = async () => (await fanfare.token({ user: "alice", grants })).token;
+      const other = clientOf(url, ofClient);
+      cleanUps.push(() => other.close());
+      const refusals = async (each: Client, transport: "websocket" | "sse") => {
+        const calls: Promise<unknown>[] = [];
+        follow(each, "b");
+        await by(each, transport);
+        calls.push(each.publish("a", 1), each.publish("a", 1, { event: "e", id: "k" }));
+        calls.push(each.patch("a", {}), each.patch("a", {}, { ifVersion: null }));
+        return await Promise.all(calls.map((call) => call.catch(wordsOf)));
+      };
+      const said = await refusals(client, "sse");
+      expect(said).toEqual(await refusals(other, "websocket"));
+      expect(said).toMatchObject([1, 2, 3, 4].map(() => ({ code: "forbidden" })));
+    },
+  );
+
+  test("an anonymous page that may only publish does, and is told what it may not hear", async () => {
+    const secret = "the-secret-of-the-tests-0123456789abcdef";
+    const { client, fanfare } = await blocked({
+      anonymous: [{ channels: "form:*", actions: ["publish"] }],
+      tokens: { secrets: [secret] },
+    });
+    client.connect();
+    await by(client, "sse");
+    expect((await client.publish("form:1", "hello")).offset).toBe(1);
+    expect(await follow(client, "form:1").errors.atLeast(1)).toMatchObject([{ code: "forbidden" }]);
+    await client.publish("form:1", "again");
+    expect((await fanfare.history("form:1")).messages).toHaveLength(2);
+  });
+
+  test("an anonymous page that may do nothing is told why, and does not ask again and again", async () => {
+    const secret = "the-secret-of-the-tests-0123456789abcdef";
+    const { client } = await blocked({ anonymous: [], tokens: { secrets: [secret] } });
+    client.connect();
+    expect(await inState(client, "closed")).toMatchObject({
+      code: 4401,
+      reason: "Anonymous clients may not subscribe to any channel (no grants).",
+    });
   });
 
   test("what a page publishes in one go arrives in that order", async () => {

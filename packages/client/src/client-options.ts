@@ -44,7 +44,7 @@ export interface ClientOptions {
   readonly getToken?: (call: { readonly signal: AbortSignal }) => string | Promise<string>;
   /**
    * The CSRF token of your application, where the server knows the page's user by the application's cookies; read before every
-   * connect.
+   * connect, and before each HTTP request where WebSockets are blocked.
    */
   readonly csrf?: () => string | undefined;
   /**

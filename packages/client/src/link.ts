@@ -2,7 +2,8 @@
  * The connection to the server: does what the state machine says, with a socket, a timer and the page's events. Knows
  * sessions and tokens, but nothing of channels.
  */
-import { asError, type ServerFrame } from "@fanfare/protocol";
+import { asError, type ServerFrame, shown } from "@fanfare/protocol";
+import { ClientError } from "./client-error.js";
 import type { ClientClock, ClientOptions, SocketLike } from "./client-options.js";
 import {
   causeOf,
@@ -81,6 +82,14 @@ export class Link implements TokensHost {
       Socket: () => socketConstructor(options.WebSocket),
       fetch: fetchOf(options),
       clock: this.clock,
+      csrf: () => {
+        try {
+          return this.#csrf();
+        } catch (error) {
+          this.error(asError(error));
+          return undefined;
+        }
+      },
       switchBack: () => this.#step({ kind: "switch" }),
     });
     this.#page = options.page ?? pageEvents();
@@ -281,7 +290,7 @@ export class Link implements TokensHost {
           publisher: token === undefined ? this.#publisher : undefined,
           since: since.length > 0 ? since : undefined,
           token,
-          csrf: this.#options.csrf?.(),
+          csrf: this.#csrf(),
         });
       }
     } catch (error) {
@@ -290,6 +299,12 @@ export class Link implements TokensHost {
       this.error(found);
       if (this.#socket === socket) this.#giveUp(`The token could not be had: ${found.message}`, true);
     }
+  }
+
+  #csrf(): string | undefined {
+    const csrf: unknown = this.#options.csrf?.() ?? undefined;
+    if (csrf === undefined || typeof csrf === "string") return csrf;
+    throw new ClientError("no_token", `csrf gave ${shown(csrf)}`, "Return a text, or undefined.");
   }
 
   renewed(token: string): void {

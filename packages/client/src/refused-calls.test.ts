@@ -141,7 +141,8 @@ describe.each([
         const expected = isOwn
           ? { code: "needs_websocket", passes: false }
           : {
-              code: refusal.code,
+              // HTTP has another word for what an anonymous client may not do.
+              code: isStream && refusal.code === "not_logged_in" ? "forbidden" : refusal.code,
               remedy: refusal.remedy,
               passes: "retryAfterSeconds" in refusal || PASSING.includes(refusal.code),
             };

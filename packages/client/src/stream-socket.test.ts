@@ -31,7 +31,8 @@ function setUp() {
     init.signal?.addEventListener("abort", () => controller?.error(new Error("aborted")));
     return new Response(body);
   };
-  const socket = new StreamSocket("wss://push.example.com/push/", fetch, clock);
+  let csrf: string | undefined;
+  const socket = new StreamSocket("wss://push.example.com/push/", fetch, clock, () => csrf);
   const heard: unknown[] = [];
   const closed: unknown[] = [];
   socket.onmessage = ({ data }: { data: string }) => void heard.push(JSON.parse(data));
@@ -47,7 +48,7 @@ function setUp() {
   };
   const connect = async () => {
     await settled();
-    await send({ type: "connect", token: "t", csrf: "c" });
+    await send({ type: "connect", token: "t" });
     stream().say("connected", { connection: "c1" });
     await settle();
   };
@@ -66,6 +67,9 @@ function setUp() {
     connect,
     refuse,
     news: () => heard.splice(0),
+    renewCsrf: (token: string) => {
+      csrf = token;
+    },
   };
 }
 
@@ -78,7 +82,7 @@ test("connects by a stream without channels, with what says who it is", async ()
   const { connect, calls, news } = setUp();
   await connect();
   expect(calls).toMatchObject([{ path: "/push/sse", body: { channels: [] }, init: { method: "POST" } }]);
-  expect(calls[0]?.init.headers).toMatchObject({ Authorization: "Bearer t", "X-Csrf-Token": "c" });
+  expect(calls[0]?.init.headers).toMatchObject({ Authorization: "Bearer t" });
   expect(news()).toEqual([{ type: "connected", resumed: false, connection: "c1" }]);
 });
 
@@ -184,10 +188,11 @@ describe("a channel that cannot go on in the next stream", () => {
 test.each([{}, { token: "t" }, { csrf: "c" }, { publisher: "p".repeat(32) }])(
   "a client that gives %j sends that in headers, and nothing else",
   async (given: { token?: string; csrf?: string; publisher?: string }) => {
-    const { calls, send } = setUp();
+    const { calls, send, renewCsrf } = setUp();
     await settled();
-    await send({ type: "connect", ...given });
     const { token, csrf, publisher } = given;
+    if (csrf) renewCsrf(csrf);
+    await send({ type: "connect", token, publisher });
     const headers = new Headers(calls[0]?.init.headers);
     expect(["Authorization", "X-Csrf-Token", "Fanfare-Publisher"].map((name) => headers.get(name))).toEqual([
       token ? `Bearer ${token}` : null,
@@ -196,6 +201,61 @@ test.each([{}, { token: "t" }, { csrf: "c" }, { publisher: "p".repeat(32) }])(
     ]);
   },
 );
+
+test("each request carries the CSRF token of its time", async () => {
+  const { connect, send, calls, refuse, renewCsrf } = setUp();
+  renewCsrf("first");
+  await connect();
+  refuse(403, { code: "forbidden", detail: "no", remedy: "" });
+  await send({ type: "publish", request: 1, channel: "a", data: 1 });
+  renewCsrf("second");
+  await send({ type: "publish", request: 2, channel: "a", data: 2 });
+  await send({ type: "patch", request: 3, channel: "a", patch: {}, id: "k" });
+  expect(calls.map(({ init }) => new Headers(init.headers).get("X-Csrf-Token"))).toEqual([
+    "first",
+    "first",
+    "second",
+    "second",
+  ]);
+});
+
+test.each(["ü€", "a\nb", " a", "a ", ""])(
+  "the id %j, which no header carries, needs a WebSocket",
+  async (id) => {
+    const { connect, send, calls, closed, news, refuse } = setUp();
+    await connect();
+    news();
+    await send({ type: "patch", request: 1, channel: "a", patch: {}, id });
+    expect(news()).toMatchObject([
+      {
+        type: "error",
+        request: 1,
+        channel: "a",
+        code: "needs_websocket",
+        message: expect.stringContaining(`no header can carry the id ${JSON.stringify(id)}`),
+      },
+    ]);
+    refuse(200, { results: [{ epoch: EPOCH, offset: 5 }] });
+    await send({ type: "publish", request: 2, channel: "a", data: 1, id });
+    expect(news()).toEqual([{ type: "ok", request: 2, channel: "a", epoch: EPOCH, offset: 5 }]);
+    expect([calls.length, closed]).toEqual([2, []]);
+  },
+);
+
+test.each([
+  ["anonymous", undefined, "forbidden"],
+  ["with a token", "t", "not_logged_in"],
+])("a call that HTTP wants a log-in for is refused to a client that is %s", async (_who, token, code) => {
+  const { send, stream, news, refuse } = setUp();
+  await settled();
+  await send({ type: "connect", token });
+  stream().say("connected", { connection: "c1" });
+  await settle();
+  news();
+  refuse(401, { code: "not_logged_in", detail: "who are you", remedy: "Say it." });
+  await send({ type: "publish", request: 1, channel: "a", data: 1 });
+  expect(news()).toMatchObject([{ type: "error", request: 1, code, message: "who are you" }]);
+});
 
 describe("is lost", () => {
   test("when the stream ends", async () => {
@@ -328,9 +388,7 @@ test("requests go one after the other, and a lost one is the end of the connecti
   await connect();
   void send({ type: "publish", request: 1, channel: "a", data: 1 });
   await send({ type: "publish", request: 2, channel: "a", data: 2 });
-  expect(calls.slice(1)).toMatchObject([
-    { path: "/push/messages", body: { messages: [{ channel: "a", data: 1 }] } },
-  ]);
+  expect(calls.slice(1)).toMatchObject([{ path: "/push/channels/a/messages", body: { data: 1 } }]);
   expect(socket.asking).toBe(2);
   streams.at(-1)?.end();
   await settle();

@@ -4,6 +4,7 @@
  * last one was.
  */
 
+import { shown } from "@fanfare/protocol";
 import type { ClientClock, Fetch, SocketLike } from "./client-options.js";
 import { stopwatch } from "./environment.js";
 import { readEvents } from "./read-events.js";
@@ -64,6 +65,7 @@ export class StreamSocket implements SocketLike {
   readonly #url: URL;
   readonly #fetch: Fetch;
   readonly #clock: ClientClock;
+  readonly #csrf: () => string | undefined;
   readonly #wanted = new Map<string, Wanted>();
   /** One after the other: what is published in order is to arrive so. */
   #asked: Promise<void> = Promise.resolve();
@@ -75,10 +77,12 @@ export class StreamSocket implements SocketLike {
   #begun = false;
   #openDue = false;
 
-  constructor(url: string, fetch: Fetch, clock: ClientClock) {
+  /** @param csrf is asked before each request, since pages get new ones */
+  constructor(url: string, fetch: Fetch, clock: ClientClock, csrf: () => string | undefined) {
     this.#url = new URL(url.replace(/^ws/, "http"));
     this.#fetch = fetch;
     this.#clock = clock;
+    this.#csrf = csrf;
     queueMicrotask(() => {
       if (this.readyState !== 0) return;
       this.readyState = 1;
@@ -92,7 +96,6 @@ export class StreamSocket implements SocketLike {
       case "connect":
       case "token":
         if (frame.publisher) this.#headers["Fanfare-Publisher"] = String(frame.publisher);
-        if (frame.csrf) this.#headers["X-Csrf-Token"] = String(frame.csrf);
         if (frame.token) this.#headers.Authorization = `Bearer ${frame.token}`;
         this.#openSoon();
         return;
@@ -231,16 +234,26 @@ export class StreamSocket implements SocketLike {
     const call = callOf(channel ?? "", frame);
     try {
       if (this.readyState !== 1) return;
-      const answer = call && (await this.#call(call));
-      if (!answer) {
-        this.#say({ type: "error", request, channel, ...NEEDS_WEBSOCKET });
+      if (typeof call === "string") {
+        this.#say({ type: "error", request, channel, code: "needs_websocket", message: call, remedy: LATER });
         return;
       }
+      const answer = await this.#call(call);
       const body: Answer = answer.ok ? await answer.json() : await problemIn(answer);
       const { code, detail, remedy, retryAfterSeconds, epoch, offset } = body.results?.[0] ?? body;
-      if (code)
-        this.#say({ type: "error", request, channel, code, message: detail, remedy, retryAfterSeconds });
-      else this.#say({ type: "ok", request, channel, epoch, offset });
+      if (code) {
+        // To HTTP each request could log in; this client is anonymous, as on a WebSocket.
+        const isAnonymous = code === "not_logged_in" && !this.#headers.Authorization;
+        this.#say({
+          type: "error",
+          request,
+          channel,
+          code: isAnonymous ? "forbidden" : code,
+          message: detail,
+          remedy,
+          retryAfterSeconds,
+        });
+      } else this.#say({ type: "ok", request, channel, epoch, offset });
     } catch {
       // It is not known what became of it, as when a socket is lost.
       this.#lose();
@@ -252,9 +265,15 @@ export class StreamSocket implements SocketLike {
   #call({ method, path, body, headers }: Call, signal?: AbortSignal): Promise<Response> {
     const url = new URL(this.#url);
     url.pathname = url.pathname.replace(/\/$/, "") + path;
+    const csrf = this.#csrf();
     return this.#fetch(url, {
       method,
-      headers: { "Content-Type": "application/json", ...this.#headers, ...headers },
+      headers: {
+        "Content-Type": "application/json",
+        ...this.#headers,
+        ...(csrf && { "X-Csrf-Token": csrf }),
+        ...headers,
+      },
       body: JSON.stringify(body),
       // As a WebSocket does, also to another origin.
       credentials: "include",
@@ -289,22 +308,26 @@ interface Answer {
 /** What an answer other than a stream means, in close codes; any other is tried again. */
 const CLOSE_CODES: Readonly<Record<number, number>> = { 400: 4400, 401: 4401, 429: 4429 };
 
-const NEEDS_WEBSOCKET = {
-  code: "needs_websocket",
-  message: "WebSockets are blocked here",
-  remedy: "Try again when the transport is websocket.",
-};
+const LATER = "Try again when the transport is websocket.";
+/** A text that stands in a header as it is. */
+const HEADER = /^[!-~]([ -~]*[!-~])?$/;
 
+/** @returns in place of the request, why there is none */
 function callOf(
   channel: string,
   { type, event, data, id, patch, ifVersion }: Record<string, unknown>,
-): Call | null {
-  if (type === "publish") {
-    return { method: "POST", path: "/messages", body: { messages: [{ channel, event, data, id }] } };
-  }
-  if (type !== "patch") return null;
+): Call | string {
   const headers: Record<string, string> = {};
-  if (id !== undefined) headers["Idempotency-Key"] = String(id);
+  const isHeader = HEADER.test(String(id));
+  if (id !== undefined && isHeader) headers["Idempotency-Key"] = String(id);
+  if (type === "publish") {
+    // A batch has the id in its body.
+    return isHeader
+      ? { method: "POST", path: `/channels/${channel}/messages`, body: { event, data }, headers }
+      : { method: "POST", path: "/messages", body: { messages: [{ channel, event, data, id }] } };
+  }
+  if (type !== "patch") return "WebSockets are blocked here";
+  if (!isHeader) return `WebSockets are blocked here, and no header can carry the id ${shown(id)}`;
   const version = ifVersion as Position | null | undefined;
   if (version) headers["If-Match"] = `"${version.epoch}:${version.offset}"`;
   else if (version === null) headers["If-None-Match"] = "*";

@@ -76,6 +76,22 @@ describe.each(ODD)("%s", (_name, thrown) => {
     expect(unhandled).not.toHaveBeenCalled();
   });
 
+  test("from csrf, before a request of its own, is told as an error, and the request goes without", async () => {
+    const fetch = vi.fn(() => new Promise<Response>(() => {}));
+    const { client, server, nextTry } = setUp({ csrf: throws, sse: true, fetch });
+    const onError = vi.fn();
+    client.on("error", onError);
+    client.connect();
+    for (let miss = 0; miss < 2; miss++) {
+      server.socket.lose();
+      nextTry();
+    }
+    await settled();
+    expect(client.connection.status).not.toBe("closed");
+    expect(onError).toHaveBeenCalled();
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+
   test("from a snapshot is told as an error, and the snapshot is loaded again", async () => {
     const { client, server, clock } = setUp();
     const onError = vi.fn();
@@ -158,4 +174,27 @@ describe("a frame with fields of another type", () => {
       reason: expect.stringContaining("not a Fanfare frame"),
     });
   });
+});
+
+test.each([
+  [Promise.resolve("c"), "csrf gave an object"],
+  [5, "csrf gave 5"],
+])("csrf that gives no text (%#) is told, and the client tries again", async (value, message) => {
+  const { client, server } = setUp({ csrf: () => value as never });
+  const onError = vi.fn();
+  client.on("error", onError);
+  client.connect();
+  server.socket.open();
+  await settled();
+  expect(server.socket.sent).toEqual([]);
+  expect(onError).toHaveBeenCalledWith(expect.objectContaining({ code: "no_token", message }));
+  expect(client.connection.status).toBe("reconnecting");
+});
+
+test("csrf that gives null gives none, as of a page without the element", async () => {
+  const { client, server } = setUp({ csrf: () => null as never });
+  client.connect();
+  server.socket.open();
+  await settled();
+  expect(server.socket.sent).toEqual([{ type: "connect", publisher: expect.any(String) }]);
 });

@@ -203,14 +203,19 @@ describe("a token that expires", () => {
   });
 });
 
-test.each(["", undefined, null])("a page that has no token (%j) is never nobody", async (token) => {
-  const { client, server } = setUp({ getToken: () => token as string });
+test.each([
+  ["", '""'],
+  [undefined, "undefined"],
+  [null, "null"],
+  [{ token: "t" }, "an object"],
+])("a page that has no token (%j) is never nobody", async (token, shown) => {
+  const { client, server } = setUp({ getToken: () => token as never });
   const errors: string[] = [];
   client.on("error", ({ message }) => errors.push(message));
   client.connect();
   server.socket.open();
   await settled();
   expect(server.socket.sent).toEqual([]);
-  expect(errors).toEqual(["getToken gave no token"]);
+  expect(errors).toEqual([`getToken gave ${shown}`]);
   expect(client.connection.status).toBe("reconnecting");
 });

@@ -2,7 +2,7 @@
  * The token that says who the page's user is: fetched before each connect, and again in time before it expires. Several who need
  * one at once share one call of the page. Knows no sockets.
  */
-import { asError, type Expiry } from "@fanfare/protocol";
+import { asError, type Expiry, shown } from "@fanfare/protocol";
 import { ClientError } from "./client-error.js";
 import type { ClientClock, ClientOptions } from "./client-options.js";
 import { jitterMs } from "./machine.js";
@@ -163,5 +163,5 @@ function late(): ClientError {
 /** Without one the page would be anonymous. */
 function checked(token: unknown): string {
   if (typeof token === "string" && token !== "") return token;
-  throw new ClientError("no_token", "getToken gave no token", "Return a text, or throw.");
+  throw new ClientError("no_token", `getToken gave ${shown(token)}`, "Return a text, or throw.");
 }

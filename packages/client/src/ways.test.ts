@@ -14,6 +14,7 @@ function setUp() {
     Socket: () => server.WebSocket,
     fetch: () => new Promise(() => {}),
     clock,
+    csrf: () => undefined,
     switchBack: () => switched++,
   });
   /** The way goes by Server-Sent Events, and the connection stands. */

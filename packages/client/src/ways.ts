@@ -24,6 +24,7 @@ export interface WaysParts {
   /** `null` where there is only one way. */
   readonly fetch: Fetch | null;
   readonly clock: ClientClock;
+  csrf(): string | undefined;
   /** WebSockets work again: the connection is to be opened anew. */
   switchBack(): void;
 }
@@ -43,10 +44,10 @@ export class Ways {
 
   /** @throws whatever the page's WebSocket throws */
   open(): SocketLike {
-    const { url, Socket, fetch, clock } = this.#parts;
+    const { url, Socket, fetch, clock, csrf } = this.#parts;
     this.ended();
     if (this.transport === "websocket" || !fetch) return new (Socket())(url(), SUBPROTOCOL);
-    this.#stream = new StreamSocket(url(), fetch, clock);
+    this.#stream = new StreamSocket(url(), fetch, clock, csrf);
     return this.#stream;
   }
 

@@ -127,7 +127,9 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     if (!body || !needs || below.includes("/:")) return handle;
     return (c) => {
       const { principal } = c.get("requestCaller");
-      if (!refusesParts || principal.kind === "nobody") access.allowSomewhere(principal, needs);
+      const { kind, grants } = principal;
+      const mayNothing = kind === "nobody" && grants.list.length === 0;
+      if (!refusesParts || mayNothing) access.allowSomewhere(principal, needs);
       return handle(c);
     };
   }

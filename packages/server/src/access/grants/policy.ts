@@ -57,17 +57,20 @@ function wantedGrant(action: Action, channel: ChannelName | null): Grant {
 export function explain(principal: Principal, action: Action, channel: ChannelName | null): Explanation {
   const { grants } = principal;
   const who = WHO[principal.kind];
-  const { does } = ACTIONS[action];
-  const what = channel === null ? does : `${does} ${channel}`;
+  const { does, on } = ACTIONS[action];
+  const isSomewhere = channel === null && on === "channel";
+  const what = on === "server" ? does : `${does} ${channel ?? "any channel"}`;
   const grant = grants.find(action, channel);
   if (grant)
     return { allowed: true, grant, reason: `${who} may ${what}: ${JSON.stringify(grant)}.`, remedy: "" };
-  const wanted = JSON.stringify(wantedGrant(action, channel));
+  const wanted = isSomewhere
+    ? `a grant with the action ${action}`
+    : `the grant ${JSON.stringify(wantedGrant(action, channel))}, or one with a pattern that covers it`;
   return {
     allowed: false,
     grant: null,
     reason: `${who} may not ${what} (${missing(principal, channel)}).`,
-    remedy: `${WHERE[principal.kind]} the grant ${wanted}, or one with a pattern that covers it.`,
+    remedy: `${WHERE[principal.kind]} ${wanted}.`,
   };
 }
 

@@ -27,7 +27,7 @@ export interface Description {
   readonly tag: Tag;
   /** The action that the caller needs a grant for; `null` for none. */
   readonly needs: Action | null;
-  /** The answer names the parts that the user may not do; only callers that are not logged in are refused as a whole. @default false */
+  /** The answer names the parts that the caller may not do; only anonymous callers without any grant are refused as a whole. @default false */
   readonly refusesParts?: boolean;
   /** The caller may say who it is otherwise than in a header, and the route looks at that itself. @default false */
   readonly identifies?: boolean;
