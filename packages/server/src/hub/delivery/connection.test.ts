@@ -30,6 +30,22 @@ test("answers of one turn are written at its end, in one go", async () => {
   expect(subscriber.story).toEqual(["pong", "ok"]);
 });
 
+test("a client whose socket cannot be written to is ended, and harms no other", async () => {
+  const hub = aHub();
+  const [broken, other] = [hub.open(), hub.open()];
+  const failed: unknown[] = [];
+  broken.failedInside = (error) => void failed.push(error);
+  const error = new Error("no socket");
+  broken.sink.write = () => {
+    throw error;
+  };
+  broken.connection.answer(answer("pong"));
+  other.connection.answer(answer("pong"));
+  await turns();
+  expect(failed).toEqual([error]);
+  expect(other.story).toEqual(["pong"]);
+});
+
 test("answers that wait for the end of the turn go out before the connection is left", () => {
   const subscriber = aHub().open();
   subscriber.connection.answer(answer("pong"));

@@ -1,5 +1,5 @@
 /** The state of a channel after a hole in its log, as long as the engine has not said what it is. */
-import { parseChannelName } from "@fanfare/protocol";
+import { FanfareError, parseChannelName } from "@fanfare/protocol";
 import { expect, test } from "vitest";
 import { MemoryEngine } from "../../engine/memory/memory-engine.js";
 import { aHub } from "../../testing/a-hub.js";
@@ -91,4 +91,29 @@ test("a client that was told a change while nobody knew the state is told that t
   for (const answer of answers) answer();
   await turns(6);
   expect(reader.story.slice(-2)).toEqual(["gap 1-0 epoch_changed", 'state 0-0 {"value":null}']);
+});
+
+test("an engine that cannot tell the state is asked again soon, and not without a pause", async () => {
+  const memory = new MemoryEngine({ allowIsolated: true });
+  let [asked, broken] = [0, false];
+  const engine = changedEngine(memory, {
+    logs: {
+      async state(channel) {
+        if (broken && asked++ < 4) throw new FanfareError("unavailable", "the engine is away");
+        return await memory.logs.state(channel);
+      },
+    },
+  });
+  const hub = aHub({ engine });
+  const reader = hub.open();
+  hub.subscribe(reader, "job:1");
+  await hub.hub.changeState(JOB, { patch: { a: 1 } });
+  await turns(4);
+  broken = true;
+  await memory.startOver(JOB);
+  await turns(50);
+  expect(asked).toBe(1);
+  await hub.clock.forward(1200, 25);
+  expect(asked).toBe(5);
+  expect(reader.story.at(-1)).toBe('state 0-0 {"value":null}');
 });

@@ -301,6 +301,25 @@ describe("changing", () => {
     expect([asked, refused]).toEqual([4, 3]);
   });
 
+  test("waits between its tries, so that nodes that lose get out of step", async () => {
+    let tries = 0;
+    const engine = changedEngine(new MemoryEngine({ allowIsolated: true }), {
+      logs: {
+        async append() {
+          tries++;
+          throw new FanfareError("version_mismatch", "another state");
+        },
+      },
+    });
+    const hub = aHub({ engine });
+    void patch(hub, { a: 1 }).catch(() => {});
+    await turns(20);
+    expect(tries).toBe(1);
+    await hub.clock.forward(20);
+    expect(tries).toBe(2);
+    for (let step = 0; step < 50; step++) await hub.clock.forward(200);
+  });
+
   test("gives up when others are always faster, and says so", async () => {
     const hub = aHub({ engine: competed(new MemoryEngine({ allowIsolated: true })) });
     let failure: unknown;
