@@ -40,3 +40,38 @@ test("positions are compared every 5 seconds, and where nothing is missing nothi
   expect(counts.reads).toBe(reads);
   expect(await hub.position(parseChannelName("news"))).toMatchObject({ offset: 3 });
 });
+
+test("positions of many channels are compared in slices, and others come between", async () => {
+  /** Whenever somebody looks at it, more time has passed than a slice takes. */
+  class HurriedClock extends FakeClock {
+    #ms = 0;
+    override monotonic(): number {
+      this.#ms += 5;
+      return super.monotonic() + this.#ms;
+    }
+  }
+  const clock = new HurriedClock();
+  const memory = new MemoryEngine({ clock, allowIsolated: true, maxChannels: 5000 });
+  const asked: number[] = [];
+  let turn = 0;
+  const engine = changedEngine(memory as Engine, {
+    lossy: true,
+    logs: {
+      heads(channels) {
+        asked.push(turn);
+        return memory.logs.heads(channels);
+      },
+    },
+  });
+  const { open, subscribe } = aHub({ clock, engine });
+  for (const name of ["a", "b", "c"]) {
+    const client = open();
+    for (let number = 0; number < 1000; number++) subscribe(client, `${name}:${number}`);
+  }
+  await turns(3);
+  clock.advance(6000);
+  for (; turn < 100; turn++) await turns(1);
+  expect(asked.length).toBeGreaterThanOrEqual(6);
+  // Those of the turn that begins end in the next.
+  expect(new Set(asked).size).toBeGreaterThanOrEqual(asked.length - 1);
+});

@@ -4,11 +4,12 @@
  */
 import type { Clock } from "../base/clock.js";
 import type { Failures } from "../base/failures.js";
+import type { Slices } from "../base/slices.js";
 import type { Engine } from "../engine/engine.js";
 import type { Channel } from "./delivery/channel.js";
 
 const COMPARE_EVERY_MS = 5000;
-const HEADS_AT_ONCE = 1000;
+const HEADS_AT_ONCE = 500;
 /** Without a comparison that succeeded for this long, the node is deaf. */
 const DEAF_AFTER_MS = 20_000;
 
@@ -16,20 +17,23 @@ export interface HeadsHost {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly failures: Failures;
+  readonly slices: Slices;
 }
 
 export class HeadsComparison {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #failures: Failures;
+  readonly #slices: Slices;
   readonly #channels: () => Iterable<Channel>;
   #lastCompared: number;
   #comparing = false;
 
-  constructor({ engine, clock, failures }: HeadsHost, channels: () => Iterable<Channel>) {
+  constructor({ engine, clock, failures, slices }: HeadsHost, channels: () => Iterable<Channel>) {
     this.#engine = engine;
     this.#clock = clock;
     this.#failures = failures;
+    this.#slices = slices;
     this.#channels = channels;
     this.#lastCompared = clock.monotonic();
   }
@@ -48,15 +52,14 @@ export class HeadsComparison {
   async #compare(): Promise<void> {
     this.#comparing = true;
     try {
-      const channels = [...this.#channels()].filter(({ tail }) => tail !== null);
-      for (let start = 0; start < channels.length; start += HEADS_AT_ONCE) {
-        const some = channels.slice(start, start + HEADS_AT_ONCE);
-        const heads = await this.#engine.logs.heads(some.map(({ name }) => name));
-        for (const [index, { tail }] of some.entries()) {
-          const head = heads[index];
-          if (head) tail?.heard(head);
-        }
+      let some: Channel[] = [];
+      for (const channel of this.#channels()) {
+        if (channel.tail !== null) some.push(channel);
+        if (some.length < HEADS_AT_ONCE) continue;
+        await this.#compareThese(some);
+        some = [];
       }
+      await this.#compareThese(some);
       this.#lastCompared = this.#clock.monotonic();
     } catch (error) {
       // The next tick tries again; until one succeeds `deaf` says so.
@@ -64,5 +67,17 @@ export class HeadsComparison {
     } finally {
       this.#comparing = false;
     }
+  }
+
+  /** The next ones are asked for when there is time: an engine that answers at once would keep others waiting. */
+  async #compareThese(channels: readonly Channel[]): Promise<void> {
+    if (channels.length === 0) return;
+    await this.#slices.run(async () => {
+      const heads = await this.#engine.logs.heads(channels.map(({ name }) => name));
+      for (const [index, { tail }] of channels.entries()) {
+        const head = heads[index];
+        if (head) tail?.heard(head);
+      }
+    });
   }
 }
