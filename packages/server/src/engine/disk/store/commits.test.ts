@@ -87,6 +87,20 @@ test.each(["write", "room"])(
   },
 );
 
+test("what waits for the disk is bounded by its number, too, until the next commit", async () => {
+  const { commits, table } = aDisk();
+  table.isChanged = true;
+  for (let count = 0; count < 200_000; count++) commits.changed(1, false);
+  commits.assertKeepsUp();
+  commits.changed(1, false);
+  expect(() => commits.assertKeepsUp()).toThrow("200001 changes wait for the disk");
+  table.write = () => {
+    table.isChanged = false;
+  };
+  await turns(4);
+  commits.assertKeepsUp();
+});
+
 test("what a publisher is told names no file of the server", async () => {
   const { commits, table, events, fail, wait } = aDisk();
   const error = Object.assign(new Error("EIO: i/o error, write '/var/lib/fanfare/messages.mdb'"), {

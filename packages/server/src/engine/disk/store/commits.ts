@@ -30,6 +30,8 @@ export type Write = (changes: () => void) => Promise<unknown>;
 
 /** Changes that wait for the disk may take this many bytes of memory; beyond it publishers are refused. */
 const MAX_PENDING_BYTES = 64 * 2 ** 20;
+/** The same of their number: a commit hands them over, and answers those who wait for it, in one go. A message makes about four. */
+const MAX_PENDING_CHANGES = 200_000;
 
 export class Commits {
   readonly durations = new Durations();
@@ -42,6 +44,7 @@ export class Commits {
   readonly #tables: Table[] = [];
   #waiting: Waiting[] = [];
   #pendingBytes = 0;
+  #pendingChanges = 0;
   /** Does what is pending add something, or does it only make room? */
   #grows = false;
   #isClearing = false;
@@ -63,6 +66,7 @@ export class Commits {
   changed(bytes: number, isRemoval: boolean): void {
     if (!isRemoval && !this.#isClearing) this.#grows = true;
     this.#pendingBytes += bytes;
+    this.#pendingChanges++;
     this.#space.willWrite(bytes);
     this.#schedule();
   }
@@ -80,10 +84,10 @@ export class Commits {
 
   /** @throws FanfareError `unavailable` when too much waits already */
   assertKeepsUp(): void {
-    if (this.#pendingBytes <= MAX_PENDING_BYTES) return;
+    if (this.#pendingBytes <= MAX_PENDING_BYTES && this.#pendingChanges <= MAX_PENDING_CHANGES) return;
     throw new FanfareError(
       "unavailable",
-      `${this.#pendingBytes} bytes wait for the disk, which is slower than what is published`,
+      `${this.#pendingBytes} bytes in ${this.#pendingChanges} changes wait for the disk, which is slower than what is published`,
       { remedy: "Publish more slowly, or use a faster disk.", retryAfterSeconds: 1 },
     );
   }
@@ -150,6 +154,7 @@ export class Commits {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#pendingBytes = 0;
+    this.#pendingChanges = 0;
     this.#grows = false;
     const error = over && (await this.#writeAll());
     if (error) {
@@ -215,6 +220,7 @@ export class Commits {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#pendingBytes = 0;
+    this.#pendingChanges = 0;
     this.#grows = false;
     for (const table of this.#tables) table.forgetChanges();
     this.#space.willNotWrite();

@@ -10,8 +10,13 @@ import { pagesOf, type TreeStats } from "./free-pages.js";
 
 /** Keys are texts of which each character is one byte, so that they compare in JavaScript as they do in the store. */
 export type Key = string;
+/** A value to be written. `record` is the form in which it lies in the store, where that has been made already. */
+interface Put {
+  readonly value: Buffer;
+  readonly record: Buffer | null;
+}
 /** `null` stands for what is to be removed. */
-type Changes = Map<Key, Buffer | null>;
+type Changes = Map<Key, Put | null>;
 export type Bytes = Database<Buffer, Buffer>;
 
 /** The events of a table. */
@@ -22,6 +27,8 @@ export interface TableOwner {
   damaged(table: string, key: Key): void;
 }
 
+/** The records of larger values are made when they are put: a commit that made many of them would keep everybody waiting. */
+const MADE_WHEN_PUT_BYTES = 1024;
 /** Bytes of an entry beyond its key and value: its header, its pointer in a page and its checksum. */
 const ENTRY_OVERHEAD = 10 + CHECK_BYTES;
 /** LMDB's own errors are below this: a page that cannot be what it should be is one of them. */
@@ -55,7 +62,7 @@ export class Table {
   /** @throws DamagedError */
   get(key: Key): Buffer | null {
     const change = this.#change(key);
-    return change === undefined ? this.stored(key) : change;
+    return change === undefined ? this.stored(key) : (change?.value ?? null);
   }
 
   /** As `get`, but what is damaged is told to the log and taken for what is not there. */
@@ -66,7 +73,7 @@ export class Table {
   /** Bytes of the value, damaged or not; `null` when there is none. @throws DamagedError when that cannot be seen */
   lengthOf(key: Key): number | null {
     const change = this.#change(key);
-    if (change !== undefined) return change === null ? null : change.length;
+    if (change !== undefined) return change === null ? null : change.value.length;
     const record = this.#record(key, bytesOf(key));
     return record && Math.max(0, record.length - CHECK_BYTES);
   }
@@ -85,7 +92,9 @@ export class Table {
   }
 
   put(key: Key, value: Buffer): void {
-    this.#pending.set(key, value);
+    const record = value.length < MADE_WHEN_PUT_BYTES ? null : checked(bytesOf(key), value);
+    // Kept once: the record has the value in it.
+    this.#pending.set(key, { value: record?.subarray(0, value.length) ?? value, record });
     this.#owner.changed(key.length + value.length + ENTRY_OVERHEAD, false);
   }
 
@@ -144,10 +153,10 @@ export class Table {
   write(): void {
     this.#writing = this.#pending;
     this.#pending = new Map();
-    for (const [key, value] of this.#writing) {
+    for (const [key, change] of this.#writing) {
       const bytes = bytesOf(key);
-      if (value === null) void this.#bytes.remove(bytes);
-      else void this.#bytes.put(bytes, checked(bytes, value));
+      if (change === null) void this.#bytes.remove(bytes);
+      else void this.#bytes.put(bytes, change.record ?? checked(bytes, change.value));
     }
   }
 
@@ -162,14 +171,14 @@ export class Table {
     this.#pending = new Map();
   }
 
-  #change(key: Key): Buffer | null | undefined {
+  #change(key: Key): Put | null | undefined {
     const pending = this.#pending.get(key);
     return pending === undefined ? this.#writing.get(key) : pending;
   }
 
   *#entry(key: Key | undefined): Generator<[Key, Buffer]> {
-    const value = key === undefined ? null : this.#change(key);
-    if (key !== undefined && value) yield [key, value];
+    const change = key === undefined ? null : this.#change(key);
+    if (key !== undefined && change) yield [key, change.value];
   }
 
   #record(key: Key, bytes: Buffer): Buffer | null {
