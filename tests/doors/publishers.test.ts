@@ -23,6 +23,7 @@ async function serving() {
     apiKeys: [KEY],
     tokens: { secrets: [SIGNED_WITH] },
     anonymous: GRANTS,
+    trustedProxies: ["127.0.0.0/8", "::1"],
   });
   const headers = ({ token, publisher }: Publisher) => ({
     "Content-Type": "application/json",
@@ -75,12 +76,16 @@ test("a user is known by the token, whatever else the client calls itself", asyn
   expect(await count()).toBe(2);
 });
 
-test("on one connection without a name it is the session's, and over HTTP everybody's", async () => {
-  const { doors, count } = await serving();
+test("on one connection without a name it is the session's, and over HTTP the address's", async () => {
+  const { doors, count, post } = await serving();
   for (let round = 0; round < 2; round++) await doors.webSocket?.({});
   expect(await count()).toBe(2);
   for (let round = 0; round < 2; round++) await doors.http?.({});
   expect(await count()).toBe(3);
+  for (const address of ["192.0.2.1", "192.0.2.1", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"]) {
+    await post("/messages", {}, { messages: [MESSAGE] }, { "X-Forwarded-For": address });
+  }
+  expect(await count()).toBe(6);
 });
 
 test("holds for changes of a state and for numbers, too", async () => {

@@ -86,7 +86,7 @@ export interface Publisher {
  * @param nobody whose the idempotency keys of an anonymous caller are
  * @param owner who owns what is made, where that is bounded
  */
-export function publisherOf(principal: Principal, nobody = "http", owner?: string): Publisher {
+export function publisherOf(principal: Principal, nobody = "this machine", owner?: string): Publisher {
   return {
     user: principal.kind === "user" ? principal.user : undefined,
     principal: principal.kind === "nobody" ? nobody : ownerOf(principal),

@@ -1,4 +1,7 @@
-/** The publisher of a request, whose idempotency keys it means: the user, the key, or the secret that an anonymous client names. */
+/**
+ * The publisher of a request, whose idempotency keys it means: the user, the key, the secret that an anonymous client names, or else its
+ * address.
+ */
 import type { Context } from "hono";
 import { anonymousPublisher, type Publisher, publisherOf } from "../../access/grants/principal.js";
 import type { Permit } from "../../hub/terms/permit.js";
@@ -12,8 +15,8 @@ export function publisherIn(c: Context<HttpEnv>): Publisher & { readonly permit:
   const permit = c.get("requestCaller");
   const { principal, party } = permit;
   const secret = principal.kind === "nobody" ? c.env.header("fanfare-publisher") : undefined;
-  const anonymous = secret === undefined ? undefined : anonymousPublisher(secret);
-  const { user, principal: scope, owner } = publisherOf(principal, anonymous, party?.owner);
+  const named = secret === undefined ? undefined : anonymousPublisher(secret);
+  const { user, principal: scope, owner } = publisherOf(principal, named ?? party?.owner, party?.owner);
   // Not spread: each message that is published comes by here.
   return { user, principal: scope, owner, permit };
 }
