@@ -32,6 +32,8 @@ export interface Wanted {
 
 export interface Author {
   readonly user: string | undefined;
+  /** The caller whose events stay in order. */
+  readonly principal: string;
   /** The owner of the record and its channel, if this change makes them. */
   readonly owner: string | undefined;
   /** Asked before anything is changed. */
@@ -96,6 +98,7 @@ export class RecordChanges {
         await this.#hub.changeState(channel, {
           value: after,
           ifVersion: present,
+          principal: by?.principal,
           owner: by?.owner,
           permit: by?.permit,
         });
@@ -135,9 +138,9 @@ export class RecordChanges {
     }
   }
 
-  async #set(channel: ChannelName, record: JsonObject, { owner, permit }: Author): Promise<void> {
+  async #set(channel: ChannelName, record: JsonObject, { principal, owner, permit }: Author): Promise<void> {
     try {
-      await this.#hub.changeState(channel, { value: record, ifVersion: null, owner, permit });
+      await this.#hub.changeState(channel, { value: record, ifVersion: null, principal, owner, permit });
     } catch (error) {
       throw isMismatch(error) ? exists(channel) : error;
     }
@@ -146,7 +149,8 @@ export class RecordChanges {
   /** @throws FanfareError `too_large`, `invalid_value` */
   #messages(method: Method, channel: ChannelName | null, data: JsonObject, by: Author | null): Prepared[] {
     const { name } = this.#settings;
-    const message = { event: EVENTS[method], data, ...(by && { user: by.user, permit: by.permit }) };
+    const author = by && { user: by.user, principal: by.principal, permit: by.permit };
+    const message = { event: EVENTS[method], data, ...author };
     const all = this.#hub.publishing.prepareForAll(channel ? [name, channel] : [name], message);
     if (by?.owner === undefined) return all;
     // The channel of the service has no owner, so it does not count for its first speaker.

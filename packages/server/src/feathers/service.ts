@@ -247,7 +247,7 @@ export class Service {
 }
 
 function authorOf({ publisher, permit }: ServiceCaller): Author {
-  return { user: publisher.user, owner: publisher.owner, permit };
+  return { user: publisher.user, principal: publisher.principal, owner: publisher.owner, permit };
 }
 
 /** The answer about a changed record. A caller that may not read it gets the data that it gave. */

@@ -14,6 +14,8 @@ import type { Rules } from "./terms/rules.js";
 export interface Prepared {
   readonly channel: ChannelName;
   readonly draft: Draft;
+  /** The caller whose messages stay in order. */
+  readonly publisher: string;
   readonly retention: Retention;
   /** Bytes of `draft.json` in UTF-8. */
   readonly bytes: number;
@@ -61,15 +63,14 @@ export class Publishing {
 
   /** Checks a message, and appends nothing. @throws FanfareError `invalid_value`, `invalid_request`, `too_large` */
   prepare(channel: ChannelName, input: MessageInput): Prepared {
-    return this.#prepared(channel, toDraft(input, this.#host.limits.messageBytes), input.permit);
+    return this.#prepared(channel, toDraft(input, this.#host.limits.messageBytes), input);
   }
 
   /** The same for a message to many channels, which becomes JSON once. @throws FanfareError as {@link prepare} */
   prepareForAll(channels: readonly ChannelName[], input: MessageInput): Prepared[] {
-    const { permit } = input;
     const draft = toDraft(input, this.#host.limits.messageBytes);
     const bytes = Buffer.byteLength(draft.json);
-    return channels.map((channel) => this.#prepared(channel, draft, permit, bytes));
+    return channels.map((channel) => this.#prepared(channel, draft, input, bytes));
   }
 
   /**
@@ -109,11 +110,11 @@ export class Publishing {
   #prepared(
     channel: ChannelName,
     draft: Draft,
-    permit: Permit | undefined,
+    { permit, principal: publisher = "server" }: MessageInput,
     bytes = Buffer.byteLength(draft.json),
   ): Prepared {
     permit?.hasWritten?.(draft.json.length);
-    return { channel, draft, retention: this.#host.rules.of(channel).retention, bytes };
+    return { channel, draft, publisher, retention: this.#host.rules.of(channel).retention, bytes };
   }
 
   async #append({ channel, draft, retention, bytes }: Prepared, permit?: Permit): Promise<Appended> {

@@ -11,6 +11,7 @@ import {
   type Position,
 } from "@fanfare/protocol";
 import type { Clock, Random } from "../base/clock.js";
+import { inTime } from "../base/in-time.js";
 import type {
   Appended,
   ChannelState,
@@ -32,6 +33,8 @@ import type { Permit } from "./terms/permit.js";
 const MAX_ROUNDS = 30;
 const RETRY_MIN_MS = 2;
 const RETRY_MAX_MS = 100;
+/** A check of the application that takes longer lets the changes of others go first. */
+const CHECK_WITHIN_TURN_MS = 250;
 
 export interface StateChangesHost {
   readonly engine: Engine;
@@ -39,6 +42,18 @@ export interface StateChangesHost {
   readonly random: Random;
   readonly counters: Counters;
   readonly memory: MemoryGuard;
+}
+
+/** The check of a state takes long: its change leaves the turn, and comes back with the verdict. */
+class SlowCheck extends Error {
+  readonly state: string;
+  readonly verdict: Promise<void>;
+
+  constructor(state: string, verdict: Promise<void>) {
+    super("the check of a state takes long");
+    this.state = state;
+    this.verdict = verdict;
+  }
 }
 
 /** A change, and the state after it as JSON text; `null` when there is none. */
@@ -52,6 +67,8 @@ export class StateChanges {
   readonly #host: StateChangesHost;
   readonly #checks: PayloadChecks | undefined;
   readonly #inOrder = new InOrder<ChannelName>();
+  /** Where states are checked: the changes of each caller, by channel and principal. */
+  readonly #ofCaller = new InOrder<string>();
 
   constructor(host: StateChangesHost, checks?: PayloadChecks) {
     this.#host = host;
@@ -59,7 +76,8 @@ export class StateChanges {
   }
 
   /**
-   * Appends a change of the state after those that were asked for before.
+   * Appends a change of the state after those that were asked for before. Where the application takes long to check it, the changes of
+   * other callers go first.
    *
    * @param maxBytes the most bytes of the state as JSON in UTF-8
    */
@@ -70,7 +88,30 @@ export class StateChanges {
     retention: Retention,
     maxBytes: number,
   ): Promise<Appended> {
-    return await this.#inOrder.run(channel, () => this.#append(channel, change, input, retention, maxBytes));
+    const turn = (right: string | null) =>
+      this.#inOrder.run(channel, () => this.#append(channel, change, input, retention, maxBytes, right));
+    if (!this.#checks) return await turn(null);
+    return await this.#ofCaller.run(`${channel} ${input.principal ?? "server"}`, () =>
+      this.#comingBack(channel, turn),
+    );
+  }
+
+  /** @param turn takes the state that was found right in an earlier turn */
+  async #comingBack(
+    channel: ChannelName,
+    turn: (right: string | null) => Promise<Appended>,
+  ): Promise<Appended> {
+    let right: string | null = null;
+    for (let turns = 1; turns <= MAX_ROUNDS; turns++) {
+      try {
+        return await turn(right);
+      } catch (error) {
+        if (!(error instanceof SlowCheck)) throw error;
+        await error.verdict;
+        right = error.state;
+      }
+    }
+    throw tooBusy(channel);
   }
 
   /**
@@ -115,6 +156,7 @@ export class StateChanges {
     { ifVersion, id, principal = "server", owner, permit }: StateInput,
     retention: Retention,
     maxBytes: number,
+    right: string | null,
   ): Promise<Appended> {
     const { logs } = this.#host.engine;
     const asked = {
@@ -131,7 +173,7 @@ export class StateChanges {
       // Each try takes it apart anew, also one that is refused then.
       permit?.hasWritten?.(Math.max(present?.json?.length ?? 0, change.json.length));
       const state = after(base && present, change, channel, maxBytes);
-      if (this.#checks && state !== null) await this.#checks.state(channel, JSON.parse(state));
+      if (this.#checks && state !== null && state !== right) await this.#check(this.#checks, channel, state);
       permit?.check();
       try {
         return await this.#commit(channel, { ...change, state, base, ...asked }, retention, present);
@@ -142,6 +184,13 @@ export class StateChanges {
         throw versionMismatch(channel, error.message, existing(state));
       }
     });
+  }
+
+  /** @throws FanfareError `invalid_data`, `unavailable`; SlowCheck */
+  async #check(checks: PayloadChecks, channel: ChannelName, state: string): Promise<void> {
+    const verdict = checks.state(channel, JSON.parse(state));
+    if (!verdict || (await inTime(this.#host.clock, CHECK_WITHIN_TURN_MS, verdict))) return;
+    throw new SlowCheck(state, verdict);
   }
 
   async #commit(

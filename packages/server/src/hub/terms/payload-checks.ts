@@ -1,7 +1,7 @@
 /**
  * Lets what is to be published go on when it is what its channel carries. Knows nothing of schemas: the maker of the hub
- * gives the checks. A check may take its time; what follows on the same channel waits for it, so that the order of calls
- * stays.
+ * gives the checks. A check may take its time. What the same publisher sends after it to that channel waits for it, so that the order of
+ * calls stays; messages of others go on.
  */
 import type { ChannelName, JsonObject } from "@fanfare/protocol";
 
@@ -19,12 +19,13 @@ export interface PayloadChecks {
 export interface Candidate {
   readonly channel: ChannelName;
   readonly draft: { readonly event: string; readonly json: string };
+  readonly publisher: string;
 }
 
 export class MessageChecks {
   readonly #checks: PayloadChecks;
-  /** The checks that the next message of a channel has to wait for. */
-  readonly #before = new Map<ChannelName, Promise<void>>();
+  /** The checks that the next message of a publisher to a channel has to wait for, by {@link lineOf}. */
+  readonly #before = new Map<string, Promise<void>>();
 
   constructor(checks: PayloadChecks) {
     this.#checks = checks;
@@ -43,8 +44,9 @@ export class MessageChecks {
   ): Promise<void> | undefined {
     const waits = new Set<Promise<void>>();
     const checking: [number, Promise<void>][] = [];
-    for (const [index, { channel, draft }] of messages.entries()) {
-      const before = this.#before.get(channel);
+    for (const [index, message] of messages.entries()) {
+      const { channel, draft } = message;
+      const before = this.#before.size > 0 && this.#before.get(lineOf(message));
       if (before) waits.add(before);
       try {
         const check = this.#checks.message(channel, draft.event, JSON.parse(draft.json));
@@ -60,14 +62,13 @@ export class MessageChecks {
     return this.#inTurn(messages, this.#all(waits, checking, naming));
   }
 
-  /** Messages to these channels wait for this from now on. */
+  /** What these publishers send to these channels waits for this from now on. */
   #inTurn(messages: readonly Candidate[], checked: Promise<void>): Promise<void> {
     const over = checked.catch(() => {});
-    for (const { channel } of messages) this.#before.set(channel, over);
+    const lines = messages.map(lineOf);
+    for (const line of lines) this.#before.set(line, over);
     void over.then(() => {
-      for (const { channel } of messages) {
-        if (this.#before.get(channel) === over) this.#before.delete(channel);
-      }
+      for (const line of lines) if (this.#before.get(line) === over) this.#before.delete(line);
     });
     return checked;
   }
@@ -83,4 +84,9 @@ export class MessageChecks {
       if (result.status === "rejected") throw naming(result.reason, checking[place]?.[0] ?? 0);
     }
   }
+}
+
+/** Names of channels have no blanks. */
+function lineOf({ channel, publisher }: Candidate): string {
+  return `${channel} ${publisher}`;
 }
