@@ -1,7 +1,7 @@
 /**
  * Lets what is to be published go on when it is what its channel carries. Knows nothing of schemas: the maker of the hub
- * gives the checks. A check may take its time. What the same publisher sends after it to that channel waits for it, so that the order of
- * calls stays; messages of others go on.
+ * gives the checks. A check may take its time. Later messages of the same publisher to that channel wait for it, so that the order of calls
+ * stays. Messages of others go on.
  */
 import type { ChannelName, JsonObject } from "@fanfare/protocol";
 
@@ -62,7 +62,7 @@ export class MessageChecks {
     return this.#inTurn(messages, this.#all(waits, checking, naming));
   }
 
-  /** What these publishers send to these channels waits for this from now on. */
+  /** Further messages of these publishers to these channels wait for this from now on. */
   #inTurn(messages: readonly Candidate[], checked: Promise<void>): Promise<void> {
     const over = checked.catch(() => {});
     const lines = messages.map(lineOf);
