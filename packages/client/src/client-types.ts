@@ -36,8 +36,8 @@ export interface Client extends LocksAndSequences {
     options?: SubscribeOptions,
   ): Subscription;
   /**
-   * The same as an endless sequence, which begins with this call. Gaps are part of it; look at `type`. It throws when the
-   * server refuses.
+   * The same as a sequence, which begins with this call. Gaps are part of it; look at `type`. It ends with `close()`, after what has
+   * arrived. It throws when the server refuses, or closes the connection for good.
    *
    * @example for await (const item of client.messages("order:42")) if (item.type === "message") show(item.data);
    */

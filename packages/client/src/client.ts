@@ -146,7 +146,26 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
   // ---- what listeners ask
 
   backOff(failures: number, call: () => void): () => void {
-    return this.#link.clock.after(jitterMs(failures, this.#link.random), call);
+    const { clock, random } = this.#link;
+    const ms = jitterMs(failures, random);
+    let cancel = () => {};
+    // A client that is closed leaves no timer behind.
+    const off = this.#handlers.on("connection", ({ status }) => {
+      if (status === "closed") cancel();
+      else if (status === "connected") start();
+    });
+    const start = () => {
+      cancel();
+      cancel = clock.after(ms, () => {
+        off();
+        call();
+      });
+    };
+    if (this.connection.status !== "closed") start();
+    return () => {
+      cancel();
+      off();
+    };
   }
 
   gap(gap: ClientEvents["gap"]): void {

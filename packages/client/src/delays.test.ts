@@ -276,3 +276,44 @@ test("a page whose user has logged in again is connected at once", () => {
   client.connect();
   expect([client.connection.status, server.sockets.length]).toEqual(["connecting", 2]);
 });
+
+test("a client that is closed leaves no timer of a snapshot that fails, and loads it when it is connected again", async () => {
+  const { client, server, clock } = setUp();
+  const snapshot = vi.fn(() => Promise.reject(new Error("not now")));
+  const failed = vi.fn();
+  client.subscribe("news", () => {}, { snapshot, onError: failed });
+  const begun = async () => {
+    server.welcome();
+    server.subscribed("news");
+    await settled();
+  };
+  await begun();
+  expect(snapshot).toHaveBeenCalledTimes(1);
+  client.close();
+  expect(clock.pending).toBe(0);
+  clock.advance(60_000);
+  await settled();
+  expect(snapshot).toHaveBeenCalledTimes(1);
+  client.connect();
+  await begun();
+  clock.advance(1000);
+  await settled();
+  expect(snapshot).toHaveBeenCalledTimes(2);
+  client.close();
+  expect(clock.pending).toBe(0);
+  expect(failed).toHaveBeenCalledTimes(2);
+});
+
+test("a snapshot that fails after the client was closed sets no timer", async () => {
+  const { client, server, clock } = setUp();
+  let fail: (error: Error) => void = () => {};
+  const snapshot = () => new Promise<void>((_done, reject) => (fail = reject));
+  client.subscribe("news", () => {}, { snapshot, onError: () => {} });
+  server.welcome();
+  server.subscribed("news");
+  await settled();
+  client.close();
+  fail(new Error("not now"));
+  await settled();
+  expect(clock.pending).toBe(0);
+});

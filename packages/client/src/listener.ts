@@ -253,8 +253,9 @@ export class Listener {
 /** Calls the page's code. What it throws is reported, and so is what a promise of it rejects with, later. */
 export function callPage(handler: () => unknown): void {
   try {
-    const result = handler();
-    if (result instanceof Promise) result.catch(reportError);
+    const result = handler() as Promise<unknown> | undefined;
+    // Not `instanceof`: libraries put other promises in the place of the platform's, and async functions keep that.
+    if (result?.[Symbol.toStringTag] === "Promise") result.catch(reportError);
   } catch (error) {
     reportError(error);
   }

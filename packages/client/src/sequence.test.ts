@@ -1,14 +1,22 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ClientError } from "./client-error.js";
 import { messagesOf } from "./sequence.js";
-import type { Gap, Message, SubscribeOptions } from "./types.js";
+import { live } from "./testing/a-client.js";
+import { settled } from "./testing/scripted-server.js";
+import type { Connection, Gap, Message, SubscribeOptions } from "./types.js";
 
 /** A client of which only `subscribe` is used. */
 function scripted() {
   let handler: (message: Message) => void = () => {};
   let options: SubscribeOptions = {};
   const calls = { ended: 0, told: [] as string[] };
+  const listeners = new Set<() => void>();
   const client = {
+    connection: { status: "connected" } as Connection,
+    on(_event: string, listener: () => void) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     subscribe(channel: string, to: (message: Message) => void, given: SubscribeOptions) {
       handler = to;
       options = given;
@@ -23,6 +31,11 @@ function scripted() {
     message: (offset: number) => handler(message(offset)),
     gap: (gap: Partial<Gap>) => options.onGap?.({ ...GAP, ...gap }),
     fail: (error: Error) => options.onError?.(error),
+    connection(now: Connection) {
+      Object.assign(client, { connection: now });
+      for (const listener of listeners) listener();
+    },
+    listeners,
   };
 }
 const GAP: Gap = { type: "gap", channel: "news", reason: "evicted", from: null, to: null };
@@ -132,4 +145,90 @@ test("a loop that is too slow keeps the oldest, and is told which it lost", asyn
   expect((await sequence.next()).value).toEqual(gap);
   server.message(10_006);
   expect((await sequence.next()).value).toEqual(message(10_006));
+});
+
+const closed = (code: number | null): Connection => ({
+  status: "closed",
+  reason: "It is over.",
+  remedy: "Call connect().",
+  code,
+});
+
+describe("when the connection is closed", () => {
+  test("by the page, a loop that waits ends, and leaves nothing behind", async () => {
+    const server = scripted();
+    const sequence = messagesOf(server.client, "news", {});
+    const waiting = [sequence.next(), sequence.next()];
+    server.connection(closed(null));
+    expect(await Promise.all(waiting)).toEqual([1, 2].map(() => ({ done: true, value: undefined })));
+    expect([server.calls.ended, server.listeners.size]).toEqual([1, 0]);
+  });
+
+  test("by the page, what has arrived comes first", async () => {
+    const server = scripted();
+    const sequence = messagesOf(server.client, "news", {});
+    server.message(1);
+    server.message(2);
+    server.connection(closed(null));
+    const offsets: unknown[] = [];
+    for await (const item of sequence) if (item.type === "message") offsets.push(item.offset);
+    expect(offsets).toEqual([1, 2]);
+  });
+
+  test("by the server for good, the loop throws what the page is to do", async () => {
+    const server = scripted();
+    const sequence = messagesOf(server.client, "news", {});
+    server.message(1);
+    server.connection(closed(4401));
+    expect((await sequence.next()).value).toEqual(message(1));
+    await expect(sequence.next()).rejects.toMatchObject({
+      code: "not_connected",
+      message: "It is over.",
+      remedy: "Call connect().",
+    });
+    expect(await sequence.next()).toEqual({ done: true, value: undefined });
+    expect([server.calls.ended, server.listeners.size]).toEqual([1, 0]);
+  });
+
+  test("and the page connects at once again, the loop goes on", async () => {
+    const server = scripted();
+    const sequence = messagesOf(server.client, "news", {});
+    const waiting = sequence.next();
+    server.connection(closed(4401));
+    server.connection({ status: "connecting" });
+    await settled();
+    server.message(1);
+    expect((await waiting).value).toEqual(message(1));
+    expect(server.calls.ended).toBe(0);
+  });
+
+  test.each(["idle", "connecting", "reconnecting"] as const)(
+    "not yet, but %s, the loop waits",
+    async (status) => {
+      const server = scripted();
+      const sequence = messagesOf(server.client, "news", {});
+      const waiting = sequence.next();
+      server.connection({ status } as Connection);
+      await settled();
+      server.message(1);
+      expect((await waiting).value).toEqual(message(1));
+    },
+  );
+
+  test("a real client ends its loops, and has no subscription and no timer any more", async () => {
+    const { client, server, clock } = await live();
+    const loop = (async () => {
+      for await (const _ of client.messages("other"));
+      return "ended";
+    })();
+    await settled();
+    server.subscribed("other");
+    client.close();
+    expect(await loop).toBe("ended");
+    client.connect();
+    server.welcome();
+    expect(server.socket.sent.at(-1)).toMatchObject({ channels: [{ channel: "news" }] });
+    client.close();
+    expect(clock.pending).toBe(0);
+  });
 });

@@ -1,4 +1,4 @@
-/** A subscription as an endless asynchronous sequence. */
+/** A subscription as an asynchronous sequence, which ends with the connection. */
 
 import { ClientError } from "./client-error.js";
 import type { Client } from "./client-types.js";
@@ -9,9 +9,9 @@ const MAX_WAITING = 10_000;
 
 type Item<Data> = Message<Data> | Gap;
 
-/** What a channel delivers from this call on, until the loop ends. */
+/** What a channel delivers from this call on, until the loop ends, or the connection for good. */
 export function messagesOf<Data>(
-  client: Pick<Client, "subscribe"> & { error(error: Error): void },
+  client: Pick<Client, "subscribe" | "on" | "connection"> & { error(error: Error): void },
   channel: string,
   options: Pick<SubscribeOptions, "since">,
 ): AsyncIterableIterator<Item<Data>> {
@@ -52,8 +52,10 @@ export function messagesOf<Data>(
       wake();
     },
   });
+  const off = client.on("connection", wake);
   const end = () => {
     ended = true;
+    off();
     subscription.unsubscribe();
     wake();
     return Promise.resolve({ done: true, value: undefined } as const);
@@ -70,6 +72,13 @@ export function messagesOf<Data>(
         if (failure) {
           await end();
           throw failure;
+        }
+        // Looked at now: a handler of the page may have connected anew.
+        const { connection } = client;
+        if (connection.status === "closed") {
+          await end();
+          if (connection.code === null) break;
+          throw new ClientError("not_connected", connection.reason, connection.remedy);
         }
         await new Promise<void>((look) => idle.push(look));
       }

@@ -176,6 +176,21 @@ describe("a frame with fields of another type", () => {
   });
 });
 
+test("what an async handler rejects with is reported, also where a library has replaced the platform's Promise", async () => {
+  const reported = vi.fn();
+  vi.stubGlobal("reportError", reported);
+  const { client, server } = await live();
+  vi.stubGlobal("Promise", class extends Promise<unknown> {});
+  client.subscribe("news", async () => {
+    throw new Error("lost");
+  });
+  await settled();
+  server.message("news", 6);
+  await settled();
+  expect(reported).toHaveBeenCalledWith(expect.objectContaining({ message: "lost" }));
+  expect(unhandled).not.toHaveBeenCalled();
+});
+
 test.each([
   [Promise.resolve("c"), "csrf gave an object"],
   [5, "csrf gave 5"],
