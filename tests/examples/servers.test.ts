@@ -6,7 +6,10 @@ import { Example, Listener } from "./example.js";
 const json = { "Content-Type": "application/json" };
 
 // One start for all of it: on a busy machine that is what takes the time.
-const files = ["node-http.js", "express.js", "fastify.js", "hono.js", "koa.js", "nest.js", "two-fanfares.js"];
+const files = [
+  ...["node-http.js", "express.js", "fastify.js", "hono.js", "koa.js", "nest.js", "two-fanfares.js"],
+  "cluster.js",
+];
 
 test.each(files)(
   "%s serves its page, publishes what its own route does, keeps others out, and says goodbye when it stops",

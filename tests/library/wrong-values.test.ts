@@ -6,9 +6,11 @@ import type { Engine } from "../../packages/server/src/engine/engine.js";
 import {
   createFanfare,
   DiskEngine,
+  EngineServer,
   type Fanfare,
   type FanfareOptions,
   MemoryEngine,
+  RemoteEngine,
   signToken,
 } from "../../packages/server/src/index.js";
 
@@ -218,6 +220,9 @@ const CALLS: Readonly<Record<string, (fanfare: Fanfare, value: never) => unknown
   signToken: (_, value) => signToken(value),
   MemoryEngine: (_, value) => new MemoryEngine(value),
   "DiskEngine.open": (_, value) => DiskEngine.open(value),
+  "EngineServer.open": (_, value) => EngineServer.open(value),
+  "RemoteEngine.open": (_, value) => RemoteEngine.open(value),
+  "RemoteEngine.open, folder": (_, value) => RemoteEngine.open({ folder: value }),
   createClient: (_, value) => createClient(value),
   "createClient, url": (_, value) => createClient({ url: value }),
 };

@@ -49,6 +49,8 @@ export { DiskEngine } from "./engine/disk/disk-engine.js";
 export type { DiskEngineLimits, DiskEngineOptions } from "./engine/disk/disk-options.js";
 export type * from "./engine/engine.js";
 export { MemoryEngine, type MemoryEngineOptions } from "./engine/memory/memory-engine.js";
+export { EngineServer, type EngineServerOptions } from "./engine/remote/engine-server.js";
+export { RemoteEngine, type RemoteEngineOptions } from "./engine/remote/remote-engine.js";
 export { StateConflictError } from "./engine/state-conflict.js";
 export type { ServiceOptions } from "./feathers/service-options.js";
 export type { ChannelEvent, ConnectionEvent, LifecycleEvents, LifecycleListener } from "./hub/lifecycle.js";

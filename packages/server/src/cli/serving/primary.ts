@@ -79,7 +79,7 @@ export class Primary {
       engine,
       folder,
       clock,
-      failures,
+      logger: log,
       assertRoom: () => guard.assertRoomToPublish(),
     });
     const primary = new Primary(parts, failures, server, () => guard.close());

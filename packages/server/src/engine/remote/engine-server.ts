@@ -4,9 +4,11 @@
  */
 import type { Socket } from "node:net";
 import { type ChannelName, FanfareError, type Position } from "@fanfare/protocol";
-import type { Clock, Timer } from "../../base/clock.js";
-import type { Failures } from "../../base/failures.js";
+import { type Clock, systemClock, type Timer } from "../../base/clock.js";
+import { Failures, guardedClock } from "../../base/failures.js";
 import { type FolderSocket, listenInFolder } from "../../base/folder-socket.js";
+import { checkKinds, checkOptions, membersOf } from "../../base/known-names.js";
+import { guardedLog, type Log } from "../../base/log.js";
 import type { Engine } from "../engine.js";
 import type { LogEntry, LogListener, LossReason } from "../logs.js";
 import { callsOf, type EngineCalls, isCallName } from "./calls.js";
@@ -23,17 +25,34 @@ const CUT_OFF_BYTES = 256 * 1024 * 1024;
 /** How often the engine is asked for its trouble. */
 const TROUBLE_EVERY_MS = 500;
 
-export interface EngineServerParts {
+export interface EngineServerOptions {
+  /** The engine; closing the server leaves it open. */
   readonly engine: Engine;
-  /** Has to be there; only this user may enter it. */
+  /** The folder of the socket, where nodes look for it. It has to be there, and only this user should enter it. */
   readonly folder: string;
-  readonly clock: Clock;
-  readonly failures: Failures;
+  /** @default nothing is logged */
+  readonly logger?: Log;
+  /** @default the machine's */
+  readonly clock?: Clock;
   /** Asked before each append. @throws FanfareError `insufficient_storage` */
   readonly assertRoom?: () => void;
   /** With more bytes waiting, a node misses announcements until it has taken all of them. @default 32 MiB */
   readonly maxWaitingBytes?: number;
 }
+
+interface EngineServerParts extends EngineServerOptions {
+  readonly clock: Clock;
+  readonly failures: Failures;
+}
+
+const OPTIONS = membersOf<EngineServerOptions>({
+  engine: true,
+  folder: true,
+  logger: true,
+  clock: true,
+  assertRoom: true,
+  maxWaitingBytes: true,
+});
 
 export class EngineServer {
   readonly #nodes: ReadonlySet<ServedNode>;
@@ -57,12 +76,18 @@ export class EngineServer {
   }
 
   /**
-   * Listens.
+   * Listens, for nodes in other processes of this machine: see `RemoteEngine`.
    *
    * @throws FanfareError `unavailable` when another process serves an engine in this folder
    * @throws Error the system's, such as `EACCES`
    */
-  static async open(parts: EngineServerParts): Promise<EngineServer> {
+  static async open(options: EngineServerOptions): Promise<EngineServer> {
+    checkOptions("EngineServer", options, OPTIONS);
+    const needed = { ...options, engine: options.engine ?? null, folder: options.folder ?? null };
+    checkKinds("EngineServer: ", needed, { engine: "an object", folder: "a text", logger: "an object" });
+    const { clock = systemClock, logger } = options;
+    const failures = new Failures(logger && guardedLog(logger));
+    const parts = { ...options, failures, clock: guardedClock(clock, failures) };
     const nodes = new Set<ServedNode>();
     const socket = await listenInFolder(parts.folder, ENGINE_SOCKET, (connection) => {
       const node = new ServedNode(connection, parts);

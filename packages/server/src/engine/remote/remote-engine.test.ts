@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FanfareError } from "@fanfare/protocol";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { Failures } from "../../base/failures.js";
 import { connectInFolder } from "../../base/folder-socket.js";
 import { FakeClock } from "../../testing/fake-clock.js";
 import { BUSY, draft, Heard, KEEP_ALL } from "../contract/harness.contract.js";
@@ -24,7 +23,7 @@ function folder(): string {
 async function open(options: { readonly maxWaitingBytes?: number } = {}) {
   const clock = new FakeClock();
   const inner = new MemoryEngine({ clock });
-  const parts = { folder: folder(), clock, failures: new Failures() };
+  const parts = { folder: folder(), clock };
   const server = await EngineServer.open({ ...parts, ...options, engine: inner });
   const engine = await RemoteEngine.open(parts);
   onTestFinished(async () => {
@@ -53,7 +52,7 @@ async function codeOf(answer: Promise<unknown>): Promise<string | null> {
 
 engineContract("RemoteEngine", async ({ clock, limits }) => {
   const inner = new MemoryEngine({ clock, ...limits });
-  const parts = { folder: folder(), clock, failures: new Failures() };
+  const parts = { folder: folder(), clock };
   const server = await EngineServer.open({ ...parts, engine: inner });
   const [engine, peer] = [await RemoteEngine.open(parts), await RemoteEngine.open(parts)];
   return {

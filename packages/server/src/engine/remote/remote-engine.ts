@@ -1,7 +1,8 @@
 /** The engine of another process of this machine: a node of a deployment on several cores. See `engine-server.ts`. */
 import { type Clock, systemClock } from "../../base/clock.js";
-import { Failures } from "../../base/failures.js";
-import type { Log } from "../../base/log.js";
+import { Failures, guardedClock } from "../../base/failures.js";
+import { checkKinds, checkOptions, membersOf } from "../../base/known-names.js";
+import { guardedLog, type Log } from "../../base/log.js";
 import type { Engine, EngineStats, EngineTrouble } from "../engine.js";
 import type { Sessions } from "../sessions.js";
 import type { Signals } from "../signals.js";
@@ -19,6 +20,8 @@ export interface RemoteEngineOptions {
   /** @default none */
   readonly logger?: Log;
 }
+
+const OPTIONS = membersOf<RemoteEngineOptions>({ folder: true, clock: true, logger: true });
 
 export class RemoteEngine implements Engine {
   readonly durable: boolean;
@@ -58,10 +61,18 @@ export class RemoteEngine implements Engine {
   }
 
   /** @throws FanfareError `unavailable` when no process serves an engine in the folder, or it is of another version */
-  static async open({ folder, clock = systemClock, logger }: RemoteEngineOptions): Promise<RemoteEngine> {
+  static async open(options: RemoteEngineOptions): Promise<RemoteEngine> {
+    checkOptions("RemoteEngine", options, OPTIONS);
+    checkKinds(
+      "RemoteEngine: ",
+      { ...options, folder: options.folder ?? null },
+      { folder: "a text", logger: "an object" },
+    );
+    const { folder, clock = systemClock, logger } = options;
+    const failures = new Failures(logger && guardedLog(logger));
     const told: Told = { trouble: null, hear() {}, reconnected() {} };
     const link = await Link.open(
-      { folder, clock, failures: new Failures(logger) },
+      { folder, clock: guardedClock(clock, failures), failures },
       { told: (message) => told.hear(message), reconnected: (since) => told.reconnected(since) },
     );
     return new RemoteEngine(link, told);
