@@ -17,7 +17,7 @@ const WRONG: Record<string, [answer: unknown, why: RegExp]> = {
     { user: "a", grants: [], expiresAt: 1 },
     /"expiresAt" is not known. Did you mean expires/,
   ],
-  "no grants": [{ user: "a" }, /authorize: the grants are no list. Use a list/],
+  "no grants": [{ user: "a" }, /authorize: grants is missing. Use a list/],
   "grants that are none": [
     { user: "a", grants: [{ channels: "a", actions: "all" }] },
     /authorize: grants\[0\]/,

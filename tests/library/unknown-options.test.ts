@@ -158,7 +158,7 @@ const CALLS: readonly Row[] = [
   [
     "publish",
     (f) => f.publish("a", 1, "paid" as never),
-    "options is a string",
+    'options is "paid"',
     "Give an object with event, id.",
   ],
   [

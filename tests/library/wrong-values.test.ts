@@ -232,6 +232,24 @@ test.each(Object.entries(CALLS))("%s says what is wrong with an argument", async
   expect(await faultsOf((value) => call(fanfare, value))).toBe("");
 });
 
+/** What takes a secret in this place, or has a place for anything. */
+const UNNAMED = new Set(["signToken", "MemoryEngine", "DiskEngine.open", "reload", "createFanfare"]);
+
+test.each(Object.entries(CALLS).filter(([name]) => !UNNAMED.has(name)))(
+  "%s names the wrong value, texts in quotes, and says what to do",
+  async (_, call) => {
+    const fanfare = make({ tokens: { secrets: [SECRET] } });
+    for (const value of [42, "a wrong text", ""]) {
+      const error = await (async () => call(fanfare, value as never))().catch((thrown: Error) => thrown);
+      // A lock that the call before has taken.
+      if (!(error instanceof Error) || "lock" in error) continue;
+      const { remedy = error.message.replace(/^.*?\. /, "") } = error as Error & { remedy?: string };
+      expect(error.message).toContain(JSON.stringify(value));
+      expect(remedy).toMatch(/^(Give|Use|Send|Did|Set|Let)\b.*\.$/);
+    }
+  },
+);
+
 test("close says what is wrong with its options", async () => {
   expect(await faultsOf((value) => make().close({ withinSeconds: value }))).toBe("");
   expect(await faultsOf((value) => make().close(value))).toBe("");

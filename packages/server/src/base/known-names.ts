@@ -68,10 +68,21 @@ export function checkMethods(where: string, given: unknown, methods: readonly st
   throw new TypeError(`${where} has no function ${missing}. Give an object with ${methods.join(", ")}.`);
 }
 
-/** Looks at what a call was given. @param where how it is called. @throws FanfareError `invalid_request` */
-export function checkMembers(where: string, given: unknown, known: readonly string[]): void {
+/**
+ * Looks at what a call was given.
+ *
+ * @param where how it is called
+ * @param inWords how the message names a value in its place; {@link kindOf} where that may be a secret
+ * @throws FanfareError `invalid_request`
+ */
+export function checkMembers(
+  where: string,
+  given: unknown,
+  known: readonly string[],
+  inWords: (value: unknown) => string = shown,
+): void {
   if (!isObject(given)) {
-    throw new FanfareError("invalid_request", `${where} is ${kindOf(given)}`, {
+    throw new FanfareError("invalid_request", `${where} is ${inWords(given)}`, {
       remedy: `Give an object with ${known.join(", ")}.`,
     });
   }

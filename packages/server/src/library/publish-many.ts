@@ -28,8 +28,13 @@ export async function publishMany(
   hub: Hub,
   batch: readonly MessageToPublish[] | MessageToMany,
 ): Promise<Published[]> {
+  if (typeof batch !== "object" || batch === null) {
+    throw new FanfareError("invalid_request", `messages is ${shown(batch)}`, {
+      remedy: "Give a list of messages, or an object with channels, event, data, id.",
+    });
+  }
   const prepared = isList(batch)
-    ? batch.map((each, index) => toOne(hub, each, `messages[${index}]`))
+    ? batch.map((each, index) => naming(`messages[${index}]`, (where) => toOne(hub, each, where)))
     : toMany(hub, batch);
   const results = (await hub.publishing.appendAll(prepared, (error) => error)).map(placeOf);
   const failures = results.filter((result) => result instanceof FanfareError);
@@ -64,10 +69,18 @@ function toMany(hub: Hub, message: MessageToMany): Prepared[] {
       remedy: "Give a list of channels.",
     });
   }
-  return hub.publishing.prepareForAll(
-    channels.map((channel) => parseChannelName(channel)),
-    { event, data, id },
-  );
+  const names = channels.map((name, index) => naming(`channels[${index}]`, () => parseChannelName(name)));
+  return hub.publishing.prepareForAll(names, { event, data, id });
+}
+
+/** Names a part of the call in an error about it, as HTTP does. */
+function naming<T>(where: string, look: (where: string) => T): T {
+  try {
+    return look(where);
+  } catch (error) {
+    if (!(error instanceof FanfareError) || error.message.startsWith(where)) throw error;
+    throw new FanfareError(error.code, `${where}: ${error.message}`, { remedy: error.remedy });
+  }
 }
 
 /** Some messages of many could not be appended; the code is that of the first of these. */

@@ -1,5 +1,6 @@
 /** States as a library has them: what a channel stands at, and changes of it. */
 import {
+  FanfareError,
   type HeldState,
   type Position,
   type Published,
@@ -72,7 +73,14 @@ export function fanfareStates(hub: Hub): FanfareStates {
       return { channel, epoch, offset, state: JSON.parse(json) };
     },
     patch: (name, patch, options) => change(name, { patch: patch ?? null }, options),
-    set: (name, state, options) => change(name, { value: state ?? undefined }, options),
+    async set(name, state, options) {
+      if (state === null) {
+        throw new FanfareError("invalid_value", "the state is null, not an object", {
+          remedy: "Give an object, or call states.remove.",
+        });
+      }
+      return change(name, { value: state }, options);
+    },
     remove: (name, options) => change(name, { value: null }, options),
   };
 }

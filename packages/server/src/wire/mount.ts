@@ -37,8 +37,10 @@ export function mount(server: Server, mounted: Mounted): () => void {
     makeRequests(server);
   }
   for (const { path } of mounts) {
-    if (path === mounted.path)
-      throw new TypeError(`another Fanfare on this server has the path ${path} already`);
+    if (path !== mounted.path) continue;
+    throw new TypeError(
+      `another Fanfare on this server has the path ${path} already. Attach each once, and give the other one another path.`,
+    );
   }
   mounts.add(mounted);
   // Node lets a connection be upgraded, and a client wait before it sends, only where somebody listens.

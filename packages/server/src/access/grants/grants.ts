@@ -12,6 +12,7 @@ import {
   parsePattern,
   plainName,
   quote,
+  shown,
 } from "@fanfare/protocol";
 import { membersOf, remedyFor } from "../../base/known-names.js";
 import { ACTIONS, type Action, CHANNEL_ACTIONS, EVERY_ACTION, isAction } from "./actions.js";
@@ -51,7 +52,7 @@ export class Grants {
    * @throws FanfareError `invalid_grants`, naming what is wrong
    */
   constructor(value: unknown, user: string | null) {
-    if (!Array.isArray(value)) throw invalid("the grants are no list");
+    if (!Array.isArray(value)) throw invalid(`grants is ${givenOf(value)}`);
     if (value.length > MAX_GRANTS) {
       throw invalid(`there are ${value.length} grants, and ${MAX_GRANTS} are allowed`);
     }
@@ -133,10 +134,12 @@ export function segmentOf(user: string): string {
   return plain ? user : `~${Buffer.from(user).toString("base64url")}`;
 }
 
+export const USER_REMEDY = "Give the id of a user, 1 to 200 characters.";
+
 /** The rule that a user id breaks; `null` when it breaks none. */
 export function userProblem(user: unknown): string | null {
-  if (typeof user !== "string") return `is ${user === undefined ? "missing" : "no text"}`;
-  if (user === "") return "is empty";
+  if (user === undefined) return "is missing";
+  if (typeof user !== "string" || user === "") return `is ${shown(user)}`;
   if (user.length > MAX_USER_LENGTH) {
     return `has ${user.length} characters, and ${MAX_USER_LENGTH} are allowed`;
   }
@@ -146,17 +149,17 @@ export function userProblem(user: unknown): string | null {
 
 function prepare(item: unknown, index: number, sub: string | null): Prepared {
   const where = `grants[${index}]`;
-  if (typeof item !== "object" || item === null) throw invalid(`${where} is no object`);
+  if (typeof item !== "object" || item === null) throw invalid(`${where} is ${shown(item)}`);
   for (const name of Object.keys(item)) {
     // A misspelt limit would otherwise grant more than was meant.
     if (MEMBERS.includes(name)) continue;
     throw invalid(`${where} has ${quote(name)}, which is not known`, remedyFor(name, MEMBERS));
   }
   const channels = "channels" in item ? item.channels : undefined;
-  if (typeof channels !== "string") throw invalid(`${where}.channels is no text`);
+  if (typeof channels !== "string") throw invalid(`${where}.channels is ${givenOf(channels)}`);
   const actions = "actions" in item ? item.actions : undefined;
   if (!Array.isArray(actions) || actions.length === 0) {
-    throw invalid(`${where}.actions is no list with something in it`);
+    throw invalid(`${where}.actions is ${givenOf(actions)}`);
   }
   const written = actions.map((action: unknown) => checkAction(action, channels, where));
   return {
@@ -169,7 +172,7 @@ function prepare(item: unknown, index: number, sub: string | null): Prepared {
 function checkAction(action: unknown, channels: string, where: string): Action | typeof EVERY_ACTION {
   if (action === EVERY_ACTION) return EVERY_ACTION;
   if (typeof action !== "string" || !isAction(action)) {
-    throw invalid(`${where}.actions has ${typeof action === "string" ? quote(action) : "something else"}`);
+    throw invalid(`${where}.actions has ${shown(action)}`);
   }
   if (ACTIONS[action].on === "server" && channels !== EVERYTHING) {
     throw invalid(`${where} gives ${action} on ${quote(channels)}`, `Give ${action} on ${EVERYTHING} only.`);
@@ -190,6 +193,10 @@ function fill(channels: string, sub: string | null, where: string): Pattern {
     if (!(error instanceof FanfareError) || error.code !== "invalid_pattern") throw error;
     throw invalid(`${where}.channels: ${error.message}`, error.remedy);
   }
+}
+
+function givenOf(value: unknown): string {
+  return value === undefined ? "missing" : shown(value);
 }
 
 function invalid(message: string, remedy?: string): FanfareError {

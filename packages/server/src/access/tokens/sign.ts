@@ -2,8 +2,8 @@
 import { FanfareError, shown } from "@fanfare/protocol";
 import { SignJWT } from "jose";
 import { systemClock, systemRandom } from "../../base/clock.js";
-import { checkMembers, membersOf } from "../../base/known-names.js";
-import { type Grant, Grants, userProblem } from "../grants/grants.js";
+import { checkMembers, kindOf, membersOf } from "../../base/known-names.js";
+import { type Grant, Grants, USER_REMEDY, userProblem } from "../grants/grants.js";
 import { infoOf } from "../grants/info.js";
 import { checkSecret } from "./token-options.js";
 
@@ -67,14 +67,18 @@ export const DEFAULT_TOKEN_SECONDS = 3600;
  * const { token } = await signToken({ secret, user: "alice", grants: [{ channels: "order:*", actions: ["subscribe"] }] });
  */
 export async function signToken(options: SignOptions): Promise<SignedToken> {
-  checkMembers("options", options, SIGN_OPTIONS);
+  checkMembers("options", options, SIGN_OPTIONS, kindOf);
   const { secret, user, grants, info, issuer, audience, now = systemClock.now() } = options;
   const { expiresInSeconds = DEFAULT_TOKEN_SECONDS, id = newId() } = options;
   checkSecret(secret, "secret");
   const problem = userProblem(user);
-  if (problem !== null) throw new FanfareError("invalid_request", `user ${problem}`);
+  if (problem !== null) {
+    throw new FanfareError("invalid_request", `user ${problem}`, { remedy: USER_REMEDY });
+  }
   if (!(Number.isFinite(expiresInSeconds) && expiresInSeconds > 0)) {
-    throw new FanfareError("invalid_request", `expiresInSeconds is ${shown(expiresInSeconds)}`);
+    throw new FanfareError("invalid_request", `expiresInSeconds is ${shown(expiresInSeconds)}`, {
+      remedy: `Give a number of seconds above 0, or leave it out for ${DEFAULT_TOKEN_SECONDS}.`,
+    });
   }
   const { list } = new Grants(grants, user);
   infoOf(info);

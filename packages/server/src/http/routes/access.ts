@@ -2,7 +2,7 @@
 import { FanfareError, parseChannelName } from "@fanfare/protocol";
 import { z } from "zod";
 import { ACTIONS, type Action } from "../../access/grants/actions.js";
-import { checkedGrants, userProblem } from "../../access/grants/grants.js";
+import { checkedGrants, USER_REMEDY, userProblem } from "../../access/grants/grants.js";
 import { explain } from "../../access/grants/policy.js";
 import type { Principal } from "../../access/grants/principal.js";
 import { checkHandsOut } from "../../access/tokens/issue.js";
@@ -186,7 +186,7 @@ export function checkedUser(id: string | undefined): string {
   const problem = userProblem(id);
   if (problem === null && id !== undefined) return id;
   throw new FanfareError("invalid_request", `user ${problem}`, {
-    remedy: "Give the id of a user, 1 to 200 characters.",
+    remedy: USER_REMEDY,
   });
 }
 

@@ -131,8 +131,7 @@ export function checkState(channel: string, json: string, maxBytes: number): voi
 }
 
 function notAnObject(name: string, value: unknown, remedy: string): FanfareError {
-  const kind = Array.isArray(value) ? "an array" : value === null ? "null" : `a ${typeof value}`;
-  return new FanfareError("invalid_value", `the ${name} is ${kind}, not an object`, { remedy });
+  return new FanfareError("invalid_value", `the ${name} is ${shown(value)}, not an object`, { remedy });
 }
 
 function toJson(name: string, data: unknown, maxBytes: number): string {
