@@ -40,13 +40,22 @@ const KINDS = {
 /** The types of options that no other code checks before their use. */
 export type Kinds<T> = Readonly<Partial<Record<keyof T, keyof typeof KINDS>>>;
 
-/** @param where what stands before the names, such as `tokens.`. @throws TypeError */
-export function checkKinds<T extends object>(where: string, options: T, kinds: Kinds<T>): void {
+/**
+ * @param where what stands before the names, such as `tokens.`
+ * @param inWords how the message names a value; {@link kindOf} where that may be a secret
+ * @throws TypeError
+ */
+export function checkKinds<T extends object>(
+  where: string,
+  options: T,
+  kinds: Kinds<T>,
+  inWords: (value: unknown) => string = shown,
+): void {
   for (const name in kinds) {
     const kind = kinds[name];
     const value = options[name];
     if (kind === undefined || value === undefined || KINDS[kind](value)) continue;
-    throw new TypeError(`${where}${name} is ${kindOf(value)}. Give ${kind}.`);
+    throw new TypeError(`${where}${name} is ${inWords(value)}. Give ${kind}.`);
   }
 }
 

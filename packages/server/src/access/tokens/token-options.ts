@@ -1,6 +1,6 @@
 /** How tokens of users are checked and made: each option is declared here once. Without a secret or key no token is accepted. */
 import { z } from "zod";
-import { checkKinds } from "../../base/known-names.js";
+import { checkKinds, kindOf } from "../../base/known-names.js";
 import { described, type Given } from "../../base/option.js";
 import { checkedOptions, explain } from "../../base/option-checks.js";
 import { visibleText } from "../../base/option-kinds.js";
@@ -83,7 +83,7 @@ export function tokenSettings(given: TokenOptions = {}): TokenSettings {
 
 /** @throws TypeError, which does not show the secret, also when it is a bad one */
 export function checkSecret(secret: string, name: string): void {
-  checkKinds("", { [name]: secret ?? null }, { [name]: "a text" });
+  checkKinds("", { [name]: secret ?? null }, { [name]: "a text" }, kindOf);
   if (visibleText(MIN_SECRET_LENGTH).safeParse(secret).success) return;
   throw new TypeError(`${name} is a text of ${secret.length} characters. Give ${ALLOWED_SECRET}.`);
 }
