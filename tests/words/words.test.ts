@@ -7,7 +7,7 @@ import { type Kind, readSentences, type Sentence, sentencesOfCode, sentencesOfDo
  */
 const AT_MOST: Readonly<Record<Kind, number>> = {
   documents: 0,
-  errors: 1,
+  errors: 0,
   docstrings: 145,
   comments: 22,
   pages: 0,

@@ -97,7 +97,7 @@ export class Tickets {
    */
   async issue({ principal, credentials, channels }: Ticket, place: string): Promise<string> {
     const owner = ownerOf(principal);
-    const holder = digestOf(principal.kind === "nobody" ? `nobody ${place}` : owner);
+    const holder = digestOf(principal.kind === "nobody" ? `anonymous ${place}` : owner);
     const { token, csrf } = credentials;
     const request = storedRequest(credentials);
     const user = principal.kind === "user" ? principal.user : null;

@@ -59,12 +59,6 @@ export function checkKinds<T extends object>(
   }
 }
 
-/** The options without those that are `undefined`, which count as left out. */
-export function givenOf<T extends object>(options: T): T {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given) as T;
-}
-
 /**
  * Looks at something of the application's own that is called later.
  *

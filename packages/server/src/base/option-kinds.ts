@@ -1,5 +1,6 @@
 /** Kinds of options that several groups have. */
 import { z } from "zod";
+import { checkMethods } from "./known-names.js";
 import { described } from "./option.js";
 import { explain } from "./option-checks.js";
 
@@ -35,6 +36,25 @@ export function inCode<Value>({
     .superRefine((given, context) => explain(context, () => check(given)))
     .optional();
   return Object.assign(described(schema, { text, allowed }), { inCode: true } as const);
+}
+
+export const LOGGER_METHODS = ["debug", "info", "warn", "error"] as const;
+export const CLOCK_METHODS = ["now", "monotonic", "after", "every", "endOfTurn"] as const;
+export const RANDOM_METHODS = ["bytes", "fraction"] as const;
+
+/** An object of the application. @param methods by the place, such as `engine.logs`: those that are called */
+export function objectInCode<Value>(text: string, methods: Readonly<Record<string, readonly string[]>> = {}) {
+  return inCode<Value>({
+    text,
+    allowed: "an object",
+    isRight: (given) => typeof given === "object" && given !== null && !Array.isArray(given),
+    check(given) {
+      for (const [place, names] of Object.entries(methods)) {
+        const [, part] = place.split(".");
+        checkMethods(place, part === undefined ? given : Object(given)[part], names);
+      }
+    },
+  });
 }
 
 /** The options of these that a file can have, too. */

@@ -4,11 +4,10 @@ import { z } from "zod";
 import { type EntranceOptions, entranceOptions } from "../access/entrance.js";
 import { type AccessOptions, accessOptions } from "../access/settings.js";
 import type { Clock, Random } from "../base/clock.js";
-import { checkMethods } from "../base/known-names.js";
 import type { Log } from "../base/log.js";
 import { described, type Given } from "../base/option.js";
 import { checkedOptions, explain } from "../base/option-checks.js";
-import { inCode } from "../base/option-kinds.js";
+import { CLOCK_METHODS, inCode, LOGGER_METHODS, objectInCode, RANDOM_METHODS } from "../base/option-kinds.js";
 import { checkPath } from "../base/path.js";
 import { SOCKET_IO } from "../doors/socketio/options.js";
 import type { Engine } from "../engine/engine.js";
@@ -88,9 +87,9 @@ const codeOptions = {
    *
    * @default nothing is checked
    */
-  channels: object<ChannelDefinitions>("The payloads of channels, as defineChannels says them."),
+  channels: objectInCode<ChannelDefinitions>("The payloads of channels, as defineChannels says them."),
   /** Where logs live, such as `await DiskEngine.open()`. The application that gives it closes it. @default a `MemoryEngine` */
-  engine: object<Engine>("Where logs live.", {
+  engine: objectInCode<Engine>("Where logs live.", {
     engine: ["space", "now", "close"],
     "engine.logs": [
       "append",
@@ -114,13 +113,13 @@ const codeOptions = {
     isRight: (given) => typeof given === "boolean",
   }),
   /** A pino logger, or anything with its four methods. @default nothing is logged */
-  logger: object<Log>("A logger.", { logger: ["debug", "info", "warn", "error"] }),
+  logger: objectInCode<Log>("A logger.", { logger: LOGGER_METHODS }),
   /** Time, for tests. @default the machine's */
-  clock: object<Clock>("Time.", { clock: ["now", "monotonic", "after", "every", "endOfTurn"] }),
+  clock: objectInCode<Clock>("Time.", { clock: CLOCK_METHODS }),
   /** Randomness, for tests. @default the system's */
-  random: object<Random>("Randomness.", { random: ["bytes", "fraction"] }),
+  random: objectInCode<Random>("Randomness.", { random: RANDOM_METHODS }),
   /** Asks for the memory of this process, and what there is of it. @default the process, its heap's limit and its container */
-  memory: object<WatchedMemory>("Asks for the memory of this process."),
+  memory: objectInCode<WatchedMemory>("Asks for the memory of this process."),
 };
 
 const RELOAD = z.strictObject(reloadOptions);
@@ -149,19 +148,4 @@ export function reloadSettings(given: ReloadOptions): z.output<typeof RELOAD> {
 export function limitsOf(checked: Limits, given: object = {}, planned: Partial<Limits> = {}): Limits {
   const unsaid = Object.entries(planned).filter(([name]) => Reflect.get(given, name) === undefined);
   return { ...checked, ...Object.fromEntries(unsaid) };
-}
-
-/** @param methods by the place, such as `engine.logs`: those that are called */
-function object<Value>(text: string, methods: Readonly<Record<string, readonly string[]>> = {}) {
-  return inCode<Value>({
-    text,
-    allowed: "an object",
-    isRight: (given) => typeof given === "object" && given !== null && !Array.isArray(given),
-    check(given) {
-      for (const [place, names] of Object.entries(methods)) {
-        const [, part] = place.split(".");
-        checkMethods(place, part === undefined ? given : Object(given)[part], names);
-      }
-    },
-  });
 }

@@ -5,7 +5,6 @@
 import { type ChannelName, FanfareError, type Position } from "@fanfare/protocol";
 import { type Clock, systemClock, systemRandom, type Timer } from "../../base/clock.js";
 import { Failures, guardedClock } from "../../base/failures.js";
-import { checkOptions, givenOf } from "../../base/known-names.js";
 import { guardedLog, silentLog } from "../../base/log.js";
 import type { Engine, EngineStats, EngineTrouble } from "../engine.js";
 import { LocalSignals } from "../local-signals.js";
@@ -17,13 +16,7 @@ import { DiskHoldings } from "./disk-holdings.js";
 import { DiskKeys } from "./disk-keys.js";
 import { DiskLogs } from "./disk-logs.js";
 import { DiskMessages } from "./disk-messages.js";
-import {
-  DEFAULT_DATA_DIR,
-  DEFAULT_DISK_LIMITS,
-  DISK_OPTIONS,
-  type DiskEngineLimits,
-  type DiskEngineOptions,
-} from "./disk-options.js";
+import { type DiskEngineLimits, type DiskEngineOptions, diskSettings } from "./disk-options.js";
 import { DiskReader } from "./disk-reader.js";
 import { DiskSessions } from "./disk-sessions.js";
 import { DiskSpace } from "./disk-space.js";
@@ -65,23 +58,22 @@ export class DiskEngine implements Engine, CommitsOwner {
    * const fanfare = createFanfare({ engine });
    */
   static async open(options: DiskEngineOptions = {}): Promise<DiskEngine> {
-    checkOptions("DiskEngine", options, DISK_OPTIONS);
+    const settings = diskSettings(options);
     const {
       clock: given = systemClock,
       random = systemRandom,
-      dataDir = DEFAULT_DATA_DIR,
+      dataDir,
       logger,
       askFree,
       ...limits
-    } = options;
+    } = settings;
     const log = logger ? guardedLog(logger) : silentLog;
     const clock = guardedClock(given, new Failures(log));
-    const all = { ...DEFAULT_DISK_LIMITS, ...givenOf(limits) };
-    const store = await Store.open({ dataDir, clock, log, askFree, reserveBytes: all.reserveBytes });
+    const store = await Store.open({ dataDir, clock, log, askFree, reserveBytes: limits.reserveBytes });
     let engine: DiskEngine | null = null;
     try {
       const ledger = new Ledger(store, clock, random);
-      engine = new DiskEngine(store, ledger, all, clock);
+      engine = new DiskEngine(store, ledger, limits, clock);
       await engine.#upkeep.begin().catch((error: unknown) => {
         // Reading works, however full the disk is.
         if (store.isNew) throw error;

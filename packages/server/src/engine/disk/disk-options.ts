@@ -1,49 +1,47 @@
 /** The options of the disk engine, the bounds that it keeps, and how much of them is used. */
-import type { Clock, Random } from "../../base/clock.js";
-import { membersOf } from "../../base/known-names.js";
-import type { Log } from "../../base/log.js";
-import { DEFAULT_LIMITS, type MemoryEngineLimits } from "../memory/memory-options.js";
+import { z } from "zod";
+import { described, type Given } from "../../base/option.js";
+import { checkedOptions } from "../../base/option-checks.js";
+import { inCode } from "../../base/option-kinds.js";
+import { bound, memoryLimits, processOptions } from "../memory/memory-options.js";
 import type { AskFree } from "./store/free-space.js";
 
-export interface DiskEngineOptions extends Partial<DiskEngineLimits> {
-  /** The folder; made where there is none, with mode 0700. @default "fanfare-data" */
-  readonly dataDir?: string;
-  /** @default the machine's clock */
-  readonly clock?: Clock;
-  /** @default the machine's randomness */
-  readonly random?: Random;
-  /** A pino logger, or anything with its four methods: told of a full disk, a folder that is gone, damaged records. @default nothing is logged */
-  readonly logger?: Log;
-  /** Asks how much room the disk has. @default the system */
-  readonly askFree?: AskFree;
-}
+export const DEFAULT_DATA_DIR = "fanfare-data";
 
-/** `maxBytes` is what messages take on the disk; everything else is as in memory. */
-export interface DiskEngineLimits extends MemoryEngineLimits {
+/** `maxBytes` is what messages take on the disk; everything else is as in memory. The comments are what editors show. */
+const diskLimits = {
   /**
    * How long a channel without listeners must be idle to be forgotten though its log still holds messages, in milliseconds.
    * @default no limit: it waits until they have grown old
    */
-  readonly forgetHeldAfterMs: number;
+  forgetHeldAfterMs: bound(
+    Number.POSITIVE_INFINITY,
+    "How long a channel that still holds messages must be idle to be forgotten, in milliseconds.",
+  ),
   /** Below this many free bytes on the disk, publishers are refused. @default 64 MiB */
-  readonly reserveBytes: number;
-}
-
-export const DEFAULT_DATA_DIR = "fanfare-data";
-
-export const DEFAULT_DISK_LIMITS: DiskEngineLimits = {
-  ...DEFAULT_LIMITS,
-  forgetHeldAfterMs: Number.POSITIVE_INFINITY,
-  reserveBytes: 64 * 2 ** 20,
+  reserveBytes: bound(64 * 2 ** 20, "Free bytes on the disk below which publishers are refused."),
 };
 
-export const DISK_OPTIONS = [
-  ...membersOf<Omit<DiskEngineOptions, keyof DiskEngineLimits>>({
-    dataDir: true,
-    clock: true,
-    random: true,
-    logger: true,
-    askFree: true,
+const diskOptions = {
+  /** The folder; made where there is none, with mode 0700. @default "fanfare-data" */
+  dataDir: described(z.string().default(DEFAULT_DATA_DIR), { text: "The folder.", allowed: "a text" }),
+  /** Asks how much room the disk has. @default the system */
+  askFree: inCode<AskFree>({
+    text: "Asks how much room the disk has.",
+    allowed: "a function",
+    isRight: (given) => typeof given === "function",
   }),
-  ...Object.keys(DEFAULT_DISK_LIMITS),
-];
+};
+
+const DISK = z.strictObject({ ...memoryLimits, ...diskLimits, ...processOptions, ...diskOptions });
+
+export type DiskEngineOptions = Given<typeof memoryLimits> &
+  Given<typeof diskLimits> &
+  Given<typeof processOptions> &
+  Given<typeof diskOptions>;
+export type DiskEngineLimits = Readonly<z.output<z.ZodObject<typeof memoryLimits & typeof diskLimits>>>;
+
+/** @throws TypeError */
+export function diskSettings(given: DiskEngineOptions): z.output<typeof DISK> {
+  return checkedOptions("DiskEngine", DISK, given, "");
+}

@@ -8,7 +8,6 @@ import { type ChannelName, FanfareError, type Position } from "@fanfare/protocol
 import { type Clock, systemClock, systemRandom, type Timer } from "../../base/clock.js";
 import { COSTS } from "../../base/costs.js";
 import { Failures, guardedClock } from "../../base/failures.js";
-import { checkOptions, givenOf } from "../../base/known-names.js";
 import { guardedLog, silentLog } from "../../base/log.js";
 import type { Engine, EngineTrouble } from "../engine.js";
 import { LocalSignals } from "../local-signals.js";
@@ -16,11 +15,10 @@ import { assertSingleNode } from "../single-node.js";
 import type { Space, SpaceOptions } from "../space.js";
 import { MemoryLogs } from "./memory-logs.js";
 import {
-  DEFAULT_LIMITS,
-  MEMORY_OPTIONS,
   type MemoryEngineLimits,
   type MemoryEngineOptions,
   type MemoryEngineStats,
+  memorySettings,
 } from "./memory-options.js";
 import { MemorySessions } from "./memory-sessions.js";
 import { MemorySpace } from "./memory-space.js";
@@ -52,19 +50,19 @@ export class MemoryEngine implements Engine {
    * @throws TypeError when the file in `dataDir` cannot be read, or is not what was written
    */
   constructor(options: MemoryEngineOptions = {}) {
-    checkOptions("MemoryEngine", options, MEMORY_OPTIONS);
+    const settings = memorySettings(options);
     const {
       clock: given = systemClock,
       random = systemRandom,
-      allowIsolated = false,
+      allowIsolated,
       logger,
       dataDir,
       ...limits
-    } = options;
+    } = settings;
     const log = logger ? guardedLog(logger) : silentLog;
     const clock = guardedClock(given, new Failures(log));
     if (!allowIsolated) assertSingleNode(process.env, cluster);
-    this.limits = { ...DEFAULT_LIMITS, ...givenOf(limits) };
+    this.limits = limits;
     this.#clock = clock;
     const assertOpen = () => this.#assertOpen();
     this.#file = dataDir === undefined ? null : new SpacesFile(dataDir, log, assertOpen);
