@@ -143,3 +143,54 @@ describe.each(Object.entries(ways))("%s", (_name, open) => {
     await reader?.cancel();
   });
 });
+
+describe("through fanfare.fetch", () => {
+  const make = () => createFanfare({ access: "open", logger: silent });
+  const address = `http://localhost/push${MESSAGES}`;
+
+  test.each<[string, (request: Request) => unknown]>([
+    ["read", (request) => request.text()],
+    ["begun to read", (request) => request.body?.getReader()],
+  ])("a body that the application has %s is refused, with what to do", async (_what, readIt) => {
+    const request = new Request(address, posting('{"data": 1}'));
+    void readIt(request);
+    const answer = await make().fetch(request);
+    expect(await answer.json()).toMatchObject({
+      status: 400,
+      detail: expect.stringContaining("another part of the application has read the body"),
+      remedy: expect.stringContaining("let Fanfare come before"),
+    });
+  });
+
+  test("a request that is aborted before its body has come publishes nothing", async () => {
+    const fanfare = make();
+    const controller = new AbortController();
+    const endless = new ReadableStream({
+      pull: async (body) => {
+        body.enqueue(encoder.encode('{"data": 1}'));
+        controller.abort();
+        await new Promise(() => {});
+      },
+    });
+    for (const body of [endless, '{"data": 1}']) {
+      const { signal } = controller;
+      const answer = await fanfare.fetch(new Request(address, { ...posting(body), signal }));
+      expect(await answer.json()).toMatchObject({ status: 400, code: "invalid_request" });
+    }
+    expect((await fanfare.history("news")).messages).toEqual([]);
+  });
+
+  test("a stream ends when its request is aborted, before it begins or later", async () => {
+    const fanfare = make();
+    const controller = new AbortController();
+    for (const when of ["later", "before"]) {
+      const { signal } = controller;
+      const request = new Request("http://localhost/push/sse?channel=news", { signal });
+      const { body } = await fanfare.fetch(request);
+      if (when === "later") expect(fanfare.stats()).toMatchObject({ connections: 1 });
+      controller.abort();
+      await vi.waitUntil(() => fanfare.stats().connections === 0);
+      await expect(new Response(body).text()).rejects.toThrow("cut off");
+    }
+  });
+});

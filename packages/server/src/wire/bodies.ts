@@ -121,19 +121,24 @@ export class Bodies {
     });
   }
 
-  /** The same for a web-standard body. @throws FanfareError */
+  /** The same for the body of a web-standard request, which its caller may abort. @throws FanfareError */
   async readStream(
-    stream: ReadableStream<Uint8Array>,
+    { body, signal }: Pick<Request, "body" | "signal">,
     maxBytes: number,
     line: string | null,
   ): Promise<Uint8Array> {
-    const reader = stream.getReader();
+    if (signal.aborted) throw brokenOff();
+    if (!body) return new Uint8Array();
+    const reader = body.getReader();
     const gathered = new Gathered(maxBytes);
     let late: FanfareError | null = null;
-    const entry = this.#begin(line, () => {
-      late = tooLate();
+    const end = (error: FanfareError) => {
+      late = error;
       reader.cancel(late).catch(() => {});
-    });
+    };
+    const aborted = () => end(brokenOff());
+    signal.addEventListener("abort", aborted);
+    const entry = this.#begin(line, () => end(tooLate()));
     try {
       for (;;) {
         const { done, value } = await reader.read();
@@ -147,6 +152,7 @@ export class Bodies {
       // The application made the stream, so its error may be any value.
       throw error instanceof FanfareError ? error : brokenOff();
     } finally {
+      signal.removeEventListener("abort", aborted);
       this.#end(entry);
     }
   }

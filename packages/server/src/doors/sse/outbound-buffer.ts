@@ -113,11 +113,15 @@ export class NodeOutboundBuffer implements OutboundBuffer {
 /** For servers that speak `Request` and `Response`. */
 export class WebOutboundBuffer implements OutboundBuffer {
   readonly body: ReadableStream<Uint8Array>;
+  readonly #signal: AbortSignal;
+  readonly #aborted = () => this.destroy();
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
   #events: OutboundEvents | null = null;
   #full = false;
 
-  constructor() {
+  /** @param signal aborted when the client is gone */
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
     this.body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -136,6 +140,9 @@ export class WebOutboundBuffer implements OutboundBuffer {
 
   begin(events: OutboundEvents): void {
     this.#events = events;
+    this.#signal.addEventListener("abort", this.#aborted);
+    // It is told after it has begun, as every stream is.
+    if (this.#signal.aborted) queueMicrotask(this.#aborted);
   }
 
   write(blocks: readonly Uint8Array[], bytes: number): boolean {
@@ -166,6 +173,7 @@ export class WebOutboundBuffer implements OutboundBuffer {
   }
 
   #close(): void {
+    this.#signal.removeEventListener("abort", this.#aborted);
     this.#controller = null;
     const events = this.#events;
     this.#events = null;

@@ -125,7 +125,6 @@ export class NodeExchange implements Exchange {
 }
 
 export class WebExchange implements Exchange {
-  readonly parsedBefore = null;
   readonly upgradable = true;
   readonly isLast = false;
   readonly #request: Request;
@@ -140,6 +139,12 @@ export class WebExchange implements Exchange {
     return this.#request.headers.get(name) ?? undefined;
   }
 
+  /** The application has read it, or is about to. */
+  get parsedBefore(): ParsedBefore | null {
+    const { bodyUsed, body } = this.#request;
+    return bodyUsed || body?.locked ? { body: undefined } : null;
+  }
+
   /** It did not come over the wire: it has no address. */
   admit(entrance: Entrance): Caller {
     const origin = this.header("origin");
@@ -152,9 +157,8 @@ export class WebExchange implements Exchange {
     return hostNamed(this.#request);
   }
 
-  async readBody(maxBytes: number, line: string | null): Promise<Uint8Array> {
-    const { body } = this.#request;
-    return body ? await this.#bodies.readStream(body, maxBytes, line) : new Uint8Array();
+  readBody(maxBytes: number, line: string | null): Promise<Uint8Array> {
+    return this.#bodies.readStream(this.#request, maxBytes, line);
   }
 
   setHeader(c: Context, name: string, value: string): void {
@@ -166,7 +170,7 @@ export class WebExchange implements Exchange {
   }
 
   answerStream(c: Context, open: (outbound: () => OutboundBuffer) => void): Response {
-    const outbound = new WebOutboundBuffer();
+    const outbound = new WebOutboundBuffer(this.#request.signal);
     open(() => outbound);
     return c.body(outbound.body, 200, STREAM_HEADERS);
   }
