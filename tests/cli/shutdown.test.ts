@@ -62,3 +62,22 @@ test("fanfare start ends within shutdownSeconds, and another can take its place 
   successor.kill("SIGTERM");
   expect((await successor.end()).code).toBe(1);
 });
+
+test("fanfare start that is told to stop before it runs ends at once, and its folder is free", async () => {
+  const env = { ...dataDir(), FANFARE_API_KEY: "0123456789abcdef-secret" };
+  const command = new Command(["start", "--port", "0"], env);
+  await command.says(/memory: what there is/, "stderr");
+  command.kill("SIGTERM");
+  expect((await command.end()).code).toBe(0);
+  const { command: successor } = await start(env, 0);
+  successor.kill("SIGTERM");
+  expect((await successor.end()).code).toBe(0);
+});
+
+test("fanfare start that is told to read its configuration anew before it runs does so when it does", async () => {
+  const env = { ...dataDir(), FANFARE_API_KEY: "0123456789abcdef-secret" };
+  const command = new Command(["start", "--port", "0"], env);
+  await command.says(/memory: what there is/, "stderr");
+  command.kill("SIGHUP");
+  await command.says(/SIGHUP: nothing to change/, "stderr");
+});

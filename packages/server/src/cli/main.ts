@@ -2,6 +2,7 @@
 import "./shared/colours.js";
 import { defineCommand } from "citty";
 import { VERSION } from "../base/package.js";
+import { heedSignals } from "./serving/starting.js";
 import { call } from "./shared/calling.js";
 
 // Its reader has enough, as in `fanfare config --docs | head -1`. That ends no server, whose log it may be.
@@ -19,8 +20,14 @@ void call(
       description: "Pushes messages from a server to browser windows, in one call.",
     },
     subCommands: {
-      dev: async () => (await import("./commands/dev.js")).dev,
-      start: async () => (await import("./commands/start.js")).start,
+      dev: async () => {
+        heedSignals({ reloads: false });
+        return (await import("./commands/dev.js")).dev;
+      },
+      start: async () => {
+        heedSignals({ reloads: true });
+        return (await import("./commands/start.js")).start;
+      },
       config: async () => (await import("./commands/config.js")).config,
       publish: async () => (await import("./commands/publish.js")).publish,
       token: async () => (await import("./commands/token.js")).token,

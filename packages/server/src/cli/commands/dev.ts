@@ -7,6 +7,7 @@ import { listenOnLoopback } from "../serving/loopback.js";
 import { barePage, folder } from "../serving/pages.js";
 import { rehearse } from "../serving/rehearsal.js";
 import { stopOnSignal } from "../serving/serving.js";
+import { hasStarted } from "../serving/starting.js";
 import { checkArguments, parsePort } from "../shared/arguments.js";
 import { configuration } from "../shared/configuration.js";
 import { tellErrors } from "../shared/errors.js";
@@ -82,6 +83,7 @@ async function serve(
   const servers = await listenOnLoopback(port, pages === undefined ? barePage(fanfare.path) : folder(pages));
   for (const server of servers.all) fanfare.attach(server);
   stopOnSignal({ fanfare, servers: servers.all, logger, stopWithinMs: STOP_WITHIN_MS });
+  hasStarted();
   logger.info({ version: VERSION, port: servers.port, path: fanfare.path }, "Fanfare has started");
   process.stdout.write(banner(servers.port, fanfare.path, options.socketio?.path));
 }

@@ -21,6 +21,7 @@ import { listenAt, nothingHere, portOf } from "../serving/http-server.js";
 import { lead } from "../serving/lead.js";
 import { rehearse } from "../serving/rehearsal.js";
 import { stopOnSignal } from "../serving/serving.js";
+import { hasStarted } from "../serving/starting.js";
 import { checkArguments } from "../shared/arguments.js";
 import { configuration, configurationArguments } from "../shared/configuration.js";
 import { tellErrors } from "../shared/errors.js";
@@ -76,6 +77,7 @@ async function serve(inForce: InForce, again: () => Promise<InForce>): Promise<v
     if (!(await someMayPublish(next, () => hasStoredKeys(space)))) throw keyMissing();
     fanfare.reload(reloadable(next));
   });
+  hasStarted();
   if (isWorker) return;
   const { path } = fanfare;
   logger.info({ version: VERSION, host, port: portOf(server), path, engine: kind }, "Fanfare has started");

@@ -17,6 +17,7 @@ import { onHangUp } from "./hang-up.js";
 import { closeServer, listenAt } from "./http-server.js";
 import { Primary } from "./primary.js";
 import { endOnSignal } from "./serving.js";
+import { hasStarted } from "./starting.js";
 
 const MiB = 1024 * 1024;
 /** Beyond the time that clients have, workers have this to close. */
@@ -67,6 +68,7 @@ export async function lead(inForce: InForce, again: () => Promise<InForce>, logg
     takeOver();
     primary.signal("SIGHUP");
   });
+  hasStarted();
   primary.failed.catch((error: unknown) => {
     logger.error({ err: error }, "the workers do not start: see what they have logged");
     void stop().finally(() => process.exit(1));
