@@ -58,7 +58,7 @@ export const event = z.string().meta({
 
 export const publisher = z.string().meta({
   description:
-    "The secret of an anonymous caller, 16 to 64 printable characters that it has drawn at random. Its idempotency keys are its own, on all doors. Without it all anonymous callers share their keys.",
+    "The secret of an anonymous caller, 16 to 64 printable characters that it has drawn at random. Its idempotency keys are its own, on all doors. Without it, anonymous callers of one address share their keys.",
 });
 
 export const id = z.string().meta({
