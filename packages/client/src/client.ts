@@ -61,7 +61,7 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
     this.#link = new Link(options, this);
     this.#subscriptions = new Subscriptions(this, this.#link, this.#requests);
     this.#publisher = new Publisher(this, options.queue);
-    this.#locks = new Locks(this, this.#link.clock, (frame) => this.ask(JSON.stringify(frame)));
+    this.#locks = new Locks(this, this.#link, (frame) => this.ask(JSON.stringify(frame)));
   }
 
   get clock(): ClientClock {
@@ -182,7 +182,12 @@ class FanfareClient implements Client, SubscriptionsHost, LinkOwner, PublisherHo
   /** @throws ClientError `not_connected`, or what the server refuses it with */
   async ask(frame: string): Promise<OkFrame> {
     if (!this.#link.connected) {
-      throw new ClientError("not_connected", "there is no connection", "Ask when it is connected.");
+      const now = this.connection;
+      throw new ClientError(
+        "not_connected",
+        "reason" in now ? now.reason : "there is no connection",
+        "remedy" in now ? now.remedy : "Ask when it is connected, or have publishes wait, by `queue`.",
+      );
     }
     const { frameBytes } = this.#link;
     return this.#requests.ask((request) => {

@@ -171,7 +171,7 @@ describe("a lease", () => {
       sent.push(frame);
       return { type: "ok", request: 1, token: 7, ...lease } as never;
     };
-    return { clock, sent, lock: new Locks(client, clock, send).lock("a") };
+    return { clock, sent, lock: new Locks(client, { clock, random: () => 0 }, send).lock("a") };
   };
 
   test.each([[Number.NaN], [0], [-5], ["soon"]])("that ends in %j ms is none", async (ms) => {

@@ -21,8 +21,8 @@ export interface Lock {
   /** Aborted when the lock is lost; the reason is a {@link ClientError}. Not when it is released. */
   readonly signal: AbortSignal;
   /**
-   * Lets go of it. Without a connection the server is told when there is one again, unless the lease has ended by then. Does nothing
-   * when the lock was lost.
+   * Lets go of it. Where the server cannot be told now, as without a connection or over a rate, the client tells it later, unless the lease
+   * has ended by then. Does nothing when the lock was lost.
    */
   release(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -13,6 +13,7 @@ import { stopwatch } from "./environment.js";
 import type { Lock, LockOptions, NextOptions } from "./lock-types.js";
 import { RETRY_MIN_MS, waitMs } from "./machine.js";
 import { noAnswer } from "./requests.js";
+import { Retry } from "./retry.js";
 import type { Subscription } from "./types.js";
 
 /** A renewal goes out when this part of the lease is over. */
@@ -40,14 +41,21 @@ export class Locks {
   readonly #held = new Map<string, Held | null>();
   /** Locks that were released without a connection: the tokens by name. */
   readonly #owed = new Map<string, number>();
+  /** Those of which the server would not hear are told again, all together. */
+  readonly #retry: Retry;
   /** Calls that wait for a lock that this client holds, or is about to take. */
   readonly #waiting = new Set<() => void>();
   #watching = false;
 
-  constructor(client: Client, clock: ClientClock, send: (frame: object) => Promise<OkFrame>) {
+  constructor(
+    client: Client,
+    host: { readonly clock: ClientClock; readonly random: () => number },
+    send: (frame: object) => Promise<OkFrame>,
+  ) {
     this.#client = client;
-    this.#clock = clock;
+    this.#clock = host.clock;
     this.#send = send;
+    this.#retry = new Retry(host, () => this.#unlockOwed());
   }
 
   async lock(name: string, { waitSeconds = 0, ...options }: LockOptions = {}): Promise<Lock> {
@@ -202,7 +210,8 @@ export class Locks {
       held.grantedMs = Math.max(0, expires - time || 0);
       held.sinceAsked = sinceAsked;
     } catch (error) {
-      if (!(error instanceof ClientError) || !error.passes) {
+      // Where WebSockets are blocked for a while, one may be back before the lease ends.
+      if (!(error instanceof ClientError) || !(error.passes || error.code === "needs_websocket")) {
         this.#lose(held, asError(error).message);
         return;
       }
@@ -233,11 +242,20 @@ export class Locks {
     try {
       await this.#send({ type: "unlock", name, token });
     } catch (error) {
-      const code = error instanceof ClientError ? error.code : "";
-      if (code === "not_connected") return;
+      const { code = "", passes = false } = error instanceof ClientError ? error : {};
+      // Told again with the next connection.
+      if (code === "not_connected" || code === "needs_websocket") return;
+      if (passes) {
+        this.#retry.after(error as ClientError);
+        return;
+      }
       if (code !== "lock_lost") throw error;
     }
     if (this.#owed.get(name) === token) this.#owed.delete(name);
+  }
+
+  #unlockOwed(): void {
+    for (const [name, token] of this.#owed) this.#unlock(name, token).catch(ignore);
   }
 
   #forget(held: Held): boolean {
@@ -257,11 +275,12 @@ export class Locks {
     this.#watching = true;
     this.#client.on("connection", ({ status }) => {
       if (status === "connected") {
-        for (const [name, token] of this.#owed) this.#unlock(name, token).catch(ignore);
+        this.#unlockOwed();
         for (const held of this.#held.values()) if (held) void this.#renew(held);
       } else if (status === "idle" || status === "closed") {
         // The session is over, and the server has let go of its locks, or no code is left to renew them.
         this.#owed.clear();
+        this.#retry.cancel();
         for (const held of this.#held.values()) {
           if (held) this.#lose(held, `the connection was closed, and ${held.lock.name} was let go of`);
         }

@@ -41,6 +41,28 @@ describe("publishing", () => {
     await expect(client.publish("chat", 1)).rejects.toMatchObject({ code: "not_connected" });
   });
 
+  test("is rejected with what the connection says of itself", async () => {
+    const { client, server } = await live();
+    server.socket.lose(1006, "The cable is out.");
+    const lost = {
+      code: "not_connected",
+      message: "The cable is out.",
+      remedy: expect.stringContaining("queue"),
+    };
+    await expect(client.publish("chat", 1)).rejects.toMatchObject(lost);
+    await expect(client.next("n")).rejects.toMatchObject(lost);
+    client.connect();
+    server.socket.open();
+    server.socket.lose(4401);
+    const over = {
+      code: "not_connected",
+      message: "The token or session is invalid or has expired.",
+      remedy: "Log in again, then connect with the new token.",
+    };
+    await expect(client.patch("chat", {})).rejects.toMatchObject(over);
+    await expect(client.lock("l", { waitSeconds: 60 })).rejects.toMatchObject(over);
+  });
+
   test("is refused for what is no channel, and for what is no JSON", async () => {
     const connected = await live();
     await expect(connected.client.publish("a b", 1)).rejects.toMatchObject({ code: "invalid_channel" });
