@@ -418,7 +418,7 @@ describe("changing", () => {
 
   test.each<[string, StateInput, string, RegExp]>([
     ["a patch that is no object", { patch: [1] }, "invalid_value", /patch is an array/],
-    ["a state that is no object", { value: "x" }, "invalid_value", /state is a string/],
+    ["a state that is no object", { value: "x" }, "invalid_value", /state is "x"/],
     [
       "a state with a null member",
       { value: { a: { b: null } } },
