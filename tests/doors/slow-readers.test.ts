@@ -20,6 +20,7 @@ import { DEFAULT_LIMITS } from "../../packages/server/src/hub/terms/limits.js";
 import { Rules } from "../../packages/server/src/hub/terms/rules.js";
 import { Locks } from "../../packages/server/src/locks/locks.js";
 import { Sequences } from "../../packages/server/src/locks/sequences.js";
+import { Arriving } from "../../packages/server/src/wire/arriving.js";
 import { Bodies } from "../../packages/server/src/wire/bodies.js";
 import { Client, type Delivery } from "./client.js";
 import { OPCODE, RawClient } from "./raw-client.js";
@@ -49,10 +50,24 @@ async function bareDoor() {
   const access = new Access({ settings, store, engine, rates, refusals, failures, clock, random, log });
   const clients = new Clients({ hub, access, entrance, log });
   const wheel = new TimingWheel(clock);
-  const bodies = new Bodies({ clock, maxBytes: DEFAULT_LIMITS.bodyBytes });
+  const arriving = new Arriving({ clock, maxBytes: DEFAULT_LIMITS.bodyBytes });
+  const bodies = new Bodies(arriving);
   const locks = new Locks(hub);
   const sequences = new Sequences(hub);
-  const host = { hub, locks, sequences, sessions, access, entrance, log, failures, clients, wheel, bodies };
+  const host = {
+    hub,
+    locks,
+    sequences,
+    sessions,
+    access,
+    entrance,
+    log,
+    failures,
+    clients,
+    wheel,
+    arriving,
+    bodies,
+  };
   const door = new WebSocketDoor(host);
   const server = createServer();
   server.on("upgrade", (request, socket: Socket, head) => door.upgrade(request, socket, head));

@@ -13,6 +13,7 @@ import type { Hub } from "../hub/hub.js";
 import type { Sessions } from "../hub/sessions.js";
 import type { Locks } from "../locks/locks.js";
 import type { Sequences } from "../locks/sequences.js";
+import type { Arriving } from "../wire/arriving.js";
 import type { Bodies } from "../wire/bodies.js";
 import type { Clients } from "./clients.js";
 
@@ -52,7 +53,9 @@ export interface DoorHost {
   readonly wheel: TimingWheel;
   /** The clients of all doors: counted together, told together when access has changed, sent away together. */
   readonly clients: Clients;
-  /** The bodies of all requests, while they come. */
+  /** Counts input of all requests and clients that has not come whole. */
+  readonly arriving: Arriving;
+  /** Reads the bodies of requests. */
   readonly bodies: Bodies;
 }
 

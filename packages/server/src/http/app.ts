@@ -14,7 +14,7 @@ import type { Hub } from "../hub/hub.js";
 import type { Nodes } from "../hub/nodes.js";
 import type { Locks } from "../locks/locks.js";
 import type { Sequences } from "../locks/sequences.js";
-import type { Bodies } from "../wire/bodies.js";
+import type { Arriving } from "../wire/arriving.js";
 import { PROBLEM_TYPE, problemOf } from "../wire/problem.js";
 import { admission, admitted, checks } from "./exchange/admission.js";
 import type { HttpContext, HttpEnv } from "./exchange/context.js";
@@ -54,7 +54,7 @@ export interface AppOptions {
   readonly access: Access;
   readonly entrance: Entrance;
   readonly sse: SseDoor;
-  readonly bodies: Bodies;
+  readonly arriving: Arriving;
   readonly log: Log;
   /** Is the server on its way out? */
   readonly stopping: () => boolean;
@@ -77,7 +77,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     access,
     entrance,
     sse,
-    bodies,
+    arriving,
     log,
     stopping,
   } = options;
@@ -94,7 +94,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     access,
     entrance,
     sse,
-    bodies,
+    arriving,
     tickets: new Tickets({
       access,
       space: hub.engine.space(TICKETS_SPACE, { volatile: true }),

@@ -29,6 +29,7 @@ import { Sessions } from "../hub/sessions.js";
 import { Rules } from "../hub/terms/rules.js";
 import { Locks } from "../locks/locks.js";
 import { Sequences } from "../locks/sequences.js";
+import { Arriving } from "../wire/arriving.js";
 import { Bodies } from "../wire/bodies.js";
 import { enginesOf } from "./engines.js";
 import { type FanfareLocks, fanfareLocks } from "./locks.js";
@@ -175,7 +176,8 @@ export function createFanfare(given: FanfareOptions = {}): Fanfare {
   const allConnections = new AllConnections(hub, nodes);
   const clients = new Clients({ hub, access, entrance, log });
   const wheel = new TimingWheel(clock);
-  const bodies = new Bodies({ clock, maxBytes: limits.bodyBytes });
+  const arriving = new Arriving({ clock, maxBytes: limits.bodyBytes });
+  const bodies = new Bodies(arriving);
   const host: DoorHost = {
     hub,
     locks,
@@ -187,6 +189,7 @@ export function createFanfare(given: FanfareOptions = {}): Fanfare {
     failures,
     wheel,
     clients,
+    arriving,
     bodies,
   };
   let closing: Promise<void> | null = null;
@@ -217,7 +220,7 @@ export function createFanfare(given: FanfareOptions = {}): Fanfare {
       // Each of them is closed, also where another one fails.
       for (const close of [
         () => wheel.stop(),
-        () => bodies.close(),
+        () => arriving.close(),
         () => sessions.close(),
         () => nodes.close(),
         () => access.close(),

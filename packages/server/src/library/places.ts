@@ -89,7 +89,7 @@ export interface ClosePlaces {
 /** Opens the doors. Clients have been sent away before it is closed. */
 export function openPlaces(options: PlacesOptions): Places & ClosePlaces {
   const { path, socketio, host, nodes, allConnections, stopping } = options;
-  const { hub, locks, sequences, access, entrance, bodies, log, failures } = host;
+  const { hub, locks, sequences, access, entrance, arriving, bodies, log, failures } = host;
   const webSocket = new WebSocketDoor(host);
   const sse = new SseDoor(host);
   const services = new Services(socketio?.services ?? [], hub);
@@ -109,7 +109,7 @@ export function openPlaces(options: PlacesOptions): Places & ClosePlaces {
     access,
     entrance,
     sse,
-    bodies,
+    arriving,
     log,
     stopping,
   });

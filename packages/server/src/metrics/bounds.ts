@@ -3,14 +3,14 @@ import type { Refusals } from "../access/rates/refusals.js";
 import type { Hub } from "../hub/hub.js";
 import type { Limits } from "../hub/terms/limits.js";
 import type { Locks } from "../locks/locks.js";
-import type { Bodies } from "../wire/bodies.js";
+import type { Arriving } from "../wire/arriving.js";
 import type { Reading } from "./scrape.js";
 
 /** The sources of the figures. */
 export interface Sources {
   readonly hub: Hub;
   readonly locks: Locks;
-  readonly bodies: Bodies;
+  readonly arriving: Arriving;
   readonly refusals: Refusals;
 }
 
@@ -102,8 +102,8 @@ export const BOUNDS: Readonly<Record<keyof Limits, Bound>> = {
   },
   bodyBytes: {
     name: "body_bytes",
-    help: "Bytes of bodies of HTTP requests that have not come whole",
-    used: (_, { bodies }) => bodies.bytes,
+    help: "Bytes of bodies of HTTP requests, and messages of WebSockets, that have not come whole",
+    used: (_, { arriving }) => arriving.bytes,
   },
   idempotencyKeys: {
     name: "idempotency_keys",

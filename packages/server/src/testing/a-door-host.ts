@@ -14,6 +14,7 @@ import { Clients } from "../doors/clients.js";
 import type { DoorHost } from "../doors/door.js";
 import type { ClientEncoding, ClientTransport, Closing } from "../doors/session/transport.js";
 import { Sessions } from "../hub/sessions.js";
+import { Arriving } from "../wire/arriving.js";
 import { Bodies } from "../wire/bodies.js";
 import { aHub, type HubOptionsForTests } from "./a-hub.js";
 import type { FakeClock } from "./fake-clock.js";
@@ -58,6 +59,7 @@ export function aDoorHost(
     access.close();
     all.close();
   });
+  const arriving = new Arriving({ clock, maxBytes: 1024 });
   return {
     hub,
     locks,
@@ -69,7 +71,8 @@ export function aDoorHost(
     failures,
     wheel,
     clients: new Clients({ hub, access, entrance, log }),
-    bodies: new Bodies({ clock, maxBytes: 1024 }),
+    arriving,
+    bodies: new Bodies(arriving),
     clock,
     logged,
   };

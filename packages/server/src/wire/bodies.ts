@@ -1,19 +1,10 @@
-/**
- * Bodies of requests, while they come: what all unfinished ones take together is bounded, and so is what one address sends and how
- * long a body takes. Knows no route and no protocol.
- */
+/** Reads bodies of requests, of which `Arriving` bounds bytes and time while they come. Knows no route and no protocol. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { FanfareError } from "@fanfare/protocol";
-import type { Clock, Timer } from "../base/clock.js";
+import { type Arriving, tooLate } from "./arriving.js";
 
-/** A body that has not come whole after this time is given up. */
-const BODY_WITHIN_MS = 30_000;
-/** One address may have this part of what all unfinished bodies may take. */
-const SHARE_OF_ADDRESS = 1 / 4;
 /** Of a body that is not wanted, this much is read, so that its sender gets to read the answer. */
 const MAX_DRAINED_BYTES = 64 * 1024 * 1024;
-/** When it is tried again: by then bodies have come whole, or were given up. */
-const RETRY_SECONDS = 5;
 
 /** Requests that send their body only when they are asked to, and the responses that ask. */
 const waiting = new WeakMap<IncomingMessage, ServerResponse>();
@@ -30,47 +21,11 @@ export function askForBody(request: IncomingMessage): void {
   waiting.delete(request);
 }
 
-/** A body on its way. They are a list in the order in which they are given up: that costs less than a timer for each. */
-class Unfinished {
-  previous: Unfinished | null = null;
-  next: Unfinished | null = null;
-  isListed = true;
-  /** Bytes that count. */
-  bytes = 0;
-  readonly line: string | null;
-  readonly due: number;
-  readonly late: () => void;
-
-  constructor(line: string | null, due: number, late: () => void) {
-    this.line = line;
-    this.due = due;
-    this.late = late;
-  }
-}
-
-export interface BodiesOptions {
-  readonly clock: Clock;
-  /** Bytes of all unfinished bodies together. */
-  readonly maxBytes: number;
-}
-
 export class Bodies {
-  readonly #clock: Clock;
-  readonly #maxBytes: number;
-  #bytes = 0;
-  readonly #ofLines = new Map<string, number>();
-  #first: Unfinished | null = null;
-  #last: Unfinished | null = null;
-  #timer: Timer | null = null;
+  readonly #arriving: Arriving;
 
-  constructor({ clock, maxBytes }: BodiesOptions) {
-    this.#clock = clock;
-    this.#maxBytes = maxBytes;
-  }
-
-  /** Bytes that unfinished bodies take. */
-  get bytes(): number {
-    return this.#bytes;
+  constructor(arriving: Arriving) {
+    this.#arriving = arriving;
   }
 
   /**
@@ -88,15 +43,15 @@ export class Bodies {
       const refuse = (error: FanfareError) => {
         refused = true;
         gathered.clear();
-        this.#giveBack(entry);
+        this.#arriving.giveBack(entry);
         reject(error);
       };
-      const entry = this.#begin(line, () => {
+      const entry = this.#arriving.begin(line, () => {
         if (refused) incoming.socket.destroySoon();
-        else refuse(tooLate());
+        else refuse(tooLate("the body"));
       });
       const over = () => {
-        this.#end(entry);
+        this.#arriving.end(entry);
         if (!incoming.readableEnded) reject(brokenOff());
       };
       if (incoming.destroyed) over();
@@ -107,13 +62,13 @@ export class Bodies {
         }
         try {
           const grownBy = gathered.add(chunk);
-          if (grownBy > 0 && !gathered.isWhole(incoming)) this.#count(entry, grownBy);
+          if (grownBy > 0 && !gathered.isWhole(incoming)) this.#arriving.count(entry, grownBy);
         } catch (error) {
           refuse(error as FanfareError);
         }
       });
       incoming.on("end", () => {
-        this.#end(entry);
+        this.#arriving.end(entry);
         resolve(gathered.bytes);
       });
       incoming.on("error", over);
@@ -138,14 +93,14 @@ export class Bodies {
     };
     const aborted = () => end(brokenOff());
     signal.addEventListener("abort", aborted);
-    const entry = this.#begin(line, () => end(tooLate()));
+    const entry = this.#arriving.begin(line, () => end(tooLate("the body")));
     try {
       for (;;) {
         const { done, value } = await reader.read();
         if (late) throw late;
         if (done) return gathered.bytes;
         if (!(value instanceof Uint8Array)) throw noBytes();
-        this.#count(entry, gathered.add(Buffer.from(value)));
+        this.#arriving.count(entry, gathered.add(Buffer.from(value)));
       }
     } catch (error) {
       reader.cancel(error).catch(() => {});
@@ -153,7 +108,7 @@ export class Bodies {
       throw error instanceof FanfareError ? error : brokenOff();
     } finally {
       signal.removeEventListener("abort", aborted);
-      this.#end(entry);
+      this.#arriving.end(entry);
     }
   }
 
@@ -163,11 +118,11 @@ export class Bodies {
    * @param giveUp it takes too much, or too long
    */
   watch(incoming: IncomingMessage, line: string | null, giveUp: (error: FanfareError) => void): void {
-    const entry = this.#begin(line, () => giveUp(tooLate()));
-    const over = () => this.#end(entry);
+    const entry = this.#arriving.begin(line, () => giveUp(tooLate("the body")));
+    const over = () => this.#arriving.end(entry);
     incoming.on("data", (chunk: Buffer | string) => {
       try {
-        this.#count(entry, Buffer.byteLength(chunk));
+        this.#arriving.count(entry, Buffer.byteLength(chunk));
       } catch (error) {
         over();
         giveUp(error as FanfareError);
@@ -182,95 +137,14 @@ export class Bodies {
     if (incoming.complete || incoming.destroyed || incoming.readableFlowing) return;
     const { socket } = incoming;
     const drained = new Gathered(0);
-    const entry = this.#begin(null, () => socket.destroySoon());
-    const over = () => this.#end(entry);
+    const entry = this.#arriving.begin(null, () => socket.destroySoon());
+    const over = () => this.#arriving.end(entry);
     incoming.on("data", (chunk: Buffer) => {
       if (!drained.drain(chunk.length)) socket.destroySoon();
     });
     incoming.on("end", over);
     incoming.on("error", over);
     incoming.on("close", over);
-  }
-
-  close(): void {
-    this.#timer?.cancel();
-    this.#timer = null;
-  }
-
-  // ---- room
-
-  /** @throws FanfareError `rate_limited`, `unavailable` */
-  #count(entry: Unfinished, bytes: number): void {
-    if (!entry.isListed) return;
-    const { line } = entry;
-    if (this.#bytes + bytes > this.#maxBytes) {
-      throw new FanfareError(
-        "unavailable",
-        `the bodies that have not come whole take ${this.#bytes} bytes, and ${this.#maxBytes} are allowed`,
-        {
-          retryAfterSeconds: RETRY_SECONDS,
-          remedy: "Try again with the same idempotency key; if it stays, raise `limits.bodyBytes`.",
-        },
-      );
-    }
-    if (line !== null) {
-      const ofLine = (this.#ofLines.get(line) ?? 0) + bytes;
-      if (ofLine > this.#maxBytes * SHARE_OF_ADDRESS) {
-        throw new FanfareError("rate_limited", "this address has too many bodies that have not come whole", {
-          retryAfterSeconds: RETRY_SECONDS,
-          remedy: "Send fewer requests at the same time, and each body at once.",
-        });
-      }
-      this.#ofLines.set(line, ofLine);
-    }
-    this.#bytes += bytes;
-    entry.bytes += bytes;
-  }
-
-  #giveBack(entry: Unfinished): void {
-    const { line, bytes } = entry;
-    if (bytes === 0) return;
-    entry.bytes = 0;
-    this.#bytes -= bytes;
-    if (line === null) return;
-    const left = (this.#ofLines.get(line) ?? 0) - bytes;
-    if (left > 0) this.#ofLines.set(line, left);
-    else this.#ofLines.delete(line);
-  }
-
-  // ---- time
-
-  #begin(line: string | null, late: () => void): Unfinished {
-    const entry = new Unfinished(line, this.#clock.monotonic() + BODY_WITHIN_MS, late);
-    entry.previous = this.#last;
-    if (this.#last) this.#last.next = entry;
-    else this.#first = entry;
-    this.#last = entry;
-    // It is not called off when the list is empty again: then nearly every request would cost a timer.
-    this.#timer ??= this.#clock.after(BODY_WITHIN_MS, () => this.#look());
-    return entry;
-  }
-
-  #end(entry: Unfinished): void {
-    this.#giveBack(entry);
-    if (!entry.isListed) return;
-    entry.isListed = false;
-    const { previous, next } = entry;
-    if (previous) previous.next = next;
-    else this.#first = next;
-    if (next) next.previous = previous;
-    else this.#last = previous;
-  }
-
-  #look(): void {
-    this.#timer = null;
-    const now = this.#clock.monotonic();
-    while (this.#first && this.#first.due <= now) {
-      const entry = this.#first;
-      this.#end(entry);
-      entry.late();
-    }
-    if (this.#first) this.#timer = this.#clock.after(Math.max(1, this.#first.due - now), () => this.#look());
   }
 }
 
@@ -324,11 +198,6 @@ class Gathered {
 
 export function tooLarge(size: string, maxBytes: number): FanfareError {
   return new FanfareError("too_large", `the body has ${size} bytes, and ${maxBytes} are allowed`);
-}
-
-function tooLate(): FanfareError {
-  const seconds = BODY_WITHIN_MS / 1000;
-  return new FanfareError("request_timeout", `the body did not come whole within ${seconds} seconds`);
 }
 
 function noBytes(): FanfareError {

@@ -43,6 +43,7 @@ async function aClient() {
     text: (data) => tell(`text ${data}`),
     binary: () => tell("binary"),
     alive() {},
+    unfinished() {},
     filling: () => tell("filling"),
     drained: () => tell("drained"),
     failed: (_error, code) => tell(`failed ${code}`),

@@ -19,6 +19,8 @@ export interface ClientSocketEvents extends Failing {
   binary(): void;
   /** Any bytes came. */
   alive(): void;
+  /** A message that has not come whole takes this many bytes now; 0 when it has. */
+  unfinished(bytes: number): void;
   /** All that was written had left the process, and what was written now has not. */
   filling(): void;
   /** It takes more again. */
@@ -123,6 +125,11 @@ export class ClientSocket implements IncomingEvents {
     this.#socket.resume();
   }
 
+  /** Keeps nothing of what the client has sent, and reads nothing more, the answer to a close frame included. */
+  dropInput(): void {
+    this.#incoming.drop();
+  }
+
   /** Ends the connection at once. */
   destroy(): void {
     this.#open = false;
@@ -137,6 +144,10 @@ export class ClientSocket implements IncomingEvents {
 
   binary(): void {
     this.#events.binary();
+  }
+
+  unfinished(bytes: number): void {
+    this.#events.unfinished(bytes);
   }
 
   pinged(payload: Buffer): void {

@@ -79,6 +79,7 @@ function listening(events: Event[], invalid: (error: Error, code: number) => voi
       pinged: (payload) => events.push(["ping", payload.toString("hex")]),
       closeFrame: (code) => events.push(["close", code]),
       invalid,
+      unfinished() {},
       failedInside: (error) => invalid(error as Error, 0),
     },
     MAX_PAYLOAD,

@@ -6,6 +6,7 @@
 import { isUtf8 } from "node:buffer";
 import type { Failing } from "../../base/failures.js";
 import { Receiver } from "./receiver.js";
+import { UnfinishedMessage } from "./unfinished-message.js";
 
 const FINAL_TEXT = 0x81;
 const FINAL_CLOSE = 0x88;
@@ -28,12 +29,17 @@ export interface IncomingEvents extends Failing {
   closeFrame(code: number): void;
   /** The input breaks the rules, and nothing more is read; the code is to be said when closing. */
   invalid(error: Error, code: number): void;
+  /** A message that has not come whole takes this many bytes now; 0 when it has. Told where it changes. */
+  unfinished(bytes: number): void;
 }
 
 export class Incoming {
   readonly #events: IncomingEvents;
   readonly #maxPayload: number;
   #receiver: Receiver | null = null;
+  /** Of what the receiver keeps. */
+  #message: UnfinishedMessage | null = null;
+  #unfinishedBytes = 0;
   #over = false;
 
   /** @param maxPayload bytes that a message may have */
@@ -47,13 +53,31 @@ export class Incoming {
     let from = 0;
     while (from < chunk.length && !this.#over) {
       if (this.#receiver) {
-        this.#receiver.write(from === 0 ? chunk : chunk.subarray(from));
+        this.#receive(this.#receiver, from === 0 ? chunk : chunk.subarray(from));
         return;
       }
       const end = this.#readWhole(chunk, from);
       if (end === 0) this.#receiver = this.#makeReceiver();
       else from = end;
     }
+  }
+
+  /** Reads nothing more, and keeps nothing of what has come. */
+  drop(): void {
+    this.#over = true;
+    this.#receiver = null;
+    this.#message = null;
+  }
+
+  #receive(receiver: Receiver, chunk: Buffer): void {
+    this.#message ??= new UnfinishedMessage();
+    // Before the receiver keeps it: there may be no room.
+    const bytes = this.#message.take(chunk);
+    if (bytes !== this.#unfinishedBytes) {
+      this.#unfinishedBytes = bytes;
+      this.#events.unfinished(bytes);
+    }
+    if (!this.#over) receiver.write(chunk);
   }
 
   /** Reads the frame that begins here. Answers with where it ends, or 0 when it is not a simple one. */

@@ -38,11 +38,17 @@ export class DoorEngine extends Engine {
     this.#events = events;
   }
 
+  /** The connection that a request means, where it means one that is open. */
+  connOf(request: IncomingMessage): EngineSocket | undefined {
+    const { sid } = (request as EngineRequest)._query;
+    return sid ? this.clients[sid] : undefined;
+  }
+
   /** Engine.IO's own checks come first: then it has a session, or opens one. */
   protected override verify(request: EngineRequest, isUpgrade: boolean, decide: ErrorCallback): void {
     super.verify(request, isUpgrade, (code, context) => {
-      const { sid, transport, EIO } = request._query;
-      const conn = sid ? this.clients[sid] : undefined;
+      const { transport, EIO } = request._query;
+      const conn = this.connOf(request);
       if (code !== undefined) decide(code, context);
       else if (isUpgrade && (transport !== "websocket" || isTaken(conn))) {
         // It would open the WebSocket, and let it stand until the client closes it.

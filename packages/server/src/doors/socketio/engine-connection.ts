@@ -20,7 +20,7 @@ import { closeWithin, destroy, isOver, resume } from "./raw-socket.js";
 /** When a client has to have said who it is. */
 const CONNECT_WITHIN_MS = 10_000;
 /** How long a client is given to take what it is told last. */
-const CLOSE_WITHIN_MS = 2000;
+export const CLOSE_WITHIN_MS = 2000;
 /** How often a client may try to connect: each try is answered, whether it reads the answers or not. */
 const MAX_CONNECTS = 20;
 

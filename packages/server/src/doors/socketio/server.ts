@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket as NetSocket } from "node:net";
-import { FanfareError } from "@fanfare/protocol";
+import { CLOSE, FanfareError } from "@fanfare/protocol";
 import type { Socket as EngineSocket } from "engine.io";
 import { type ExtendedError, Server, type Socket } from "socket.io";
 import type { Caller } from "../../access/grants/addresses.js";
@@ -12,12 +12,14 @@ import { type AccessRequest, bearerOf } from "../../access/grants/credentials.js
 import { feathersErrorOf, shownError } from "../../feathers/feathers-error.js";
 import { askForBody } from "../../wire/bodies.js";
 import { refuseRequest } from "../../wire/refuse-request.js";
+import { UnfinishedMessage } from "../rfc6455/unfinished-message.js";
 import { type Admitted, authenticate } from "../session/admission.js";
+import { UnfinishedInput } from "../unfinished-input.js";
 import { parseAuth, type Wanted } from "./calls.js";
 import { ClientEvents } from "./client-events.js";
-import type { SocketIoContext } from "./context.js";
+import { SOCKETIO, type SocketIoContext } from "./context.js";
 import { DoorEngine, type EngineEvents } from "./door-engine.js";
-import { EngineConnection } from "./engine-connection.js";
+import { CLOSE_WITHIN_MS, EngineConnection } from "./engine-connection.js";
 import { type PacketReader, parserFor } from "./parser.js";
 
 /** A client that may come in, and what it wants to hear. */
@@ -33,6 +35,8 @@ export class SocketIoServer implements EngineEvents {
   /** The sender of a request that may open a connection. */
   readonly #callers = new WeakMap<IncomingMessage, Caller>();
   readonly #connections = new WeakMap<EngineSocket, EngineConnection>();
+  /** By the request that opened it. */
+  readonly #opened = new WeakMap<IncomingMessage, EngineConnection>();
   readonly #arrivals = new WeakMap<Socket, Arrival>();
   /** The one that Socket.IO is told of next. */
   #opening: PacketReader | null = null;
@@ -48,6 +52,7 @@ export class SocketIoServer implements EngineEvents {
       const connection = new EngineConnection(conn, door, this.#need(this.#callers.get(conn.request)));
       this.#opening = connection;
       this.#connections.set(conn, connection);
+      this.#opened.set(conn.request, connection);
     };
     // Before Socket.IO listens, which makes a reader of packets at once.
     this.#engine.on("connection", failures.guarded("socketio", opened));
@@ -70,6 +75,8 @@ export class SocketIoServer implements EngineEvents {
   upgrade(request: IncomingMessage, socket: NetSocket, head: Buffer, caller: Caller): void {
     this.#callers.set(request, caller);
     this.#engine.handleUpgrade(request, socket, head);
+    // As the WebSocket of `ws` reads it by now.
+    if (socket.listenerCount("data") > 0) this.#watchMessages(request, socket, caller);
   }
 
   close(): void {
@@ -85,6 +92,31 @@ export class SocketIoServer implements EngineEvents {
       if (response.headersSent) request.socket.destroySoon();
       else refuseRequest(response.setHeader("Connection", "close"), error);
     });
+  }
+
+  /** The library bounds each message, and neither all of them nor their time. */
+  #watchMessages(request: IncomingMessage, socket: NetSocket, { line }: Caller): void {
+    const { arriving, failures, wheel } = this.#door;
+    const message = new UnfinishedMessage();
+    const input = new UnfinishedInput(arriving, line, (error) => {
+      const conn = this.#engine.connOf(request);
+      const connection = conn ? this.#connections.get(conn) : this.#opened.get(request);
+      // Further bytes are read and dropped, so that the client gets the answer.
+      socket.removeAllListeners("data").resume();
+      connection?.session.sendAway({ close: CLOSE.tryAgainLater, error });
+      socket.end();
+      const check = () => {
+        socket.destroy();
+        return null;
+      };
+      wheel.add({ check, failedInside: (cause) => this.failedInside(cause) }, CLOSE_WITHIN_MS);
+    });
+    const read = (chunk: Buffer) => input.takes(message.take(chunk));
+    socket.on(
+      "data",
+      failures.guarded(SOCKETIO, read, () => socket.destroy()),
+    );
+    socket.once("close", () => input.end());
   }
 
   // ---- what Engine.IO asks and tells

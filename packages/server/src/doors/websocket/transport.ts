@@ -11,6 +11,7 @@ import { ClientSocket, type ClientSocketEvents } from "../rfc6455/client-socket.
 import { type Admitted, authenticate } from "../session/admission.js";
 import { ClientSession } from "../session/client-session.js";
 import type { ClientEncoding, ClientTransport, Closing } from "../session/transport.js";
+import { UnfinishedInput } from "../unfinished-input.js";
 import { MalformedFrameError, parseClientFrame } from "./client-frame.js";
 import type { DoorContext } from "./context.js";
 import { encodeFrame, errorFrame, webSocketEncoding } from "./encoding.js";
@@ -32,6 +33,8 @@ export class WebSocketTransport
   readonly #lifetime: Lifetime;
   readonly #reading: Reading<Buffer>;
   #requests: Requests | null = null;
+  /** Most clients never send a message in pieces. */
+  #unfinished: UnfinishedInput | null = null;
 
   /** @param request what the client came with, where somebody looks at it */
   constructor(
@@ -90,6 +93,14 @@ export class WebSocketTransport
     this.#lifetime.heard();
   }
 
+  unfinished(bytes: number): void {
+    this.#unfinished ??= new UnfinishedInput(this.#door.arriving, this.session.caller.line, (error) => {
+      this.sink.dropInput();
+      this.session.sendAway({ close: CLOSE.tryAgainLater, error });
+    });
+    this.#unfinished.takes(bytes);
+  }
+
   filling(): void {
     this.#lifetime.accepted();
   }
@@ -142,6 +153,7 @@ export class WebSocketTransport
   }
 
   closed(code: number): void {
+    this.#unfinished?.end();
     this.#lifetime.end();
     this.session.gone(CLEAN.has(code));
   }

@@ -16,7 +16,7 @@ import type { Hub } from "../../hub/hub.js";
 import type { Nodes } from "../../hub/nodes.js";
 import type { Locks } from "../../locks/locks.js";
 import type { Sequences } from "../../locks/sequences.js";
-import type { Bodies } from "../../wire/bodies.js";
+import type { Arriving } from "../../wire/arriving.js";
 import type { Exchange } from "./exchange.js";
 
 export interface HttpEnv {
@@ -37,7 +37,7 @@ export interface HttpContext {
   readonly access: Access;
   readonly entrance: Entrance;
   readonly sse: SseDoor;
-  readonly bodies: Bodies;
+  readonly arriving: Arriving;
   readonly tickets: Tickets;
   readonly log: Log;
   /** Is the server on its way out? */

@@ -7,13 +7,13 @@ import type { Route } from "../exchange/route.js";
 
 const TOPIC = "metrics";
 
-export function metricsRoutes({ hub, nodes, locks, entrance, bodies, allow }: HttpContext): Route[] {
+export function metricsRoutes({ hub, nodes, locks, entrance, arriving, allow }: HttpContext): Route[] {
   // Loaded and made at the first scrape: without a scrape nothing is measured, and a server starts sooner.
   let made: Promise<Metrics> | null = null;
   const metrics = () => {
     const { refusals } = entrance;
     made ??= import("../../metrics/metrics.js").then(
-      ({ Metrics }) => new Metrics({ hub, locks, bodies, refusals }),
+      ({ Metrics }) => new Metrics({ hub, locks, arriving, refusals }),
     );
     return made;
   };

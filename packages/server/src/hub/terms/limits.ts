@@ -78,11 +78,11 @@ const options = {
     "Memory for what waits for all clients together, in connections and in answers over HTTP; beyond that the slowest are closed.",
     { unit: "bytes", fromMemory: true },
   ),
-  /** Memory for all bodies of HTTP requests that have not come whole; a quarter of it for one address. Further ones are refused. @default 67,108,864, or less where there is little memory */
+  /** Memory for all bodies of HTTP requests, and messages of WebSockets, that have not come whole; a quarter of it for one address. Further ones are refused. @default 67,108,864, or less where there is little memory */
   bodyBytes: limit(
     64 * MiB,
     0,
-    "Memory for all bodies of HTTP requests that have not come whole; a quarter of it for one address. Further ones are refused.",
+    "Memory for all bodies of HTTP requests, and messages of WebSockets, that have not come whole; a quarter of it for one address. Further ones are refused.",
     { unit: "bytes", fromMemory: true },
   ),
   /** Idempotency keys that are remembered. One user or address has a quarter at most, and loses their own oldest. @default 100,000, or less where there is little memory */
