@@ -111,7 +111,7 @@ test("both widgets of a page share one connection", async ({ open }) => {
   await isLive(page);
   expect(sockets.opened).toBe(1);
   expect(count(sockets.sent, "connect")).toBe(1);
-  expect(count(sockets.received, "subscribed")).toBe(2);
+  await expect.poll(() => count(sockets.received, "subscribed")).toBe(2);
 });
 
 test("a widget goes along when its object is swapped, on the same connection", async ({ app, open }) => {

@@ -27,7 +27,7 @@ import type { RuleOptions } from "./terms/rule-options.js";
 import { Rules } from "./terms/rules.js";
 
 const OWNERS = ["alice", "bob", undefined];
-const RUNS = Number(process.env.FAST_CHECK_RUNS ?? 150);
+const RUNS = Number(process.env.FAST_CHECK_RUNS ?? 100);
 
 // ---- the world in which it happens
 
